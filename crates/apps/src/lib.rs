@@ -1,0 +1,1 @@
+//! L3: what is known about each application: Django, generic; pure.

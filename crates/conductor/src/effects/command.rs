@@ -1,0 +1,96 @@
+//! Commands: run, judged by what they must do, and ended where they run.
+
+use std::time::Duration;
+
+use eclusa_fault::{Code, Fault, Result};
+use eclusa_ports::{CommandResult, CommandSpec, ExecSpec};
+use eclusa_runbook::{Exec, Outputs, Place, meets};
+
+use super::StepOutput;
+use crate::context::Context;
+
+/// How many lines of a failed command go into the journal; the whole output is in its file.
+const LINES_IN_FAULT: usize = 20;
+
+pub(crate) async fn perform(context: &Context, exec: &Exec) -> Result<Outputs> {
+    let result = run_command(context, exec).await?;
+    if meets(&exec.expect, result.code, result.last_line()) {
+        let line = result.last_line().unwrap_or_default().chars().take(400).collect();
+        return Ok(Outputs::from([("last-line".to_owned(), line)]));
+    }
+    Err(failure(exec, &result))
+}
+
+/// The fault of a command that did not do what it must.
+pub(crate) fn failure(exec: &Exec, result: &CommandResult) -> Fault {
+    let status = match &exec.expect.last_line_contains {
+        Some(text) if result.code == exec.expect.code => format!("a last line without {text:?}"),
+        _ => format!("code {}", result.code),
+    };
+    let mut fault =
+        Fault::new(Code::CommandFailed).with("command", exec.argv.join(" ")).with("status", status);
+    let skip = result.tail.len().saturating_sub(LINES_IN_FAULT);
+    fault.causes = result.tail.iter().skip(skip).cloned().collect();
+    fault
+}
+
+/// Runs a command to its end, wherever its place is.
+pub(crate) async fn run_command(context: &Context, exec: &Exec) -> Result<CommandResult> {
+    let output = StepOutput::open(context);
+    let mut environment = context.environment(&exec.environment)?;
+    let ports = &context.ports;
+    match &exec.place {
+        Place::Host => {
+            // A hook knows what it belongs to.
+            for (name, value) in [
+                ("ECLUSA_RUN", context.run.to_string()),
+                ("ECLUSA_STEP", context.step.to_string()),
+                ("ECLUSA_STACK", context.plan.stack.to_string()),
+                ("ECLUSA_MARK", context.mark()),
+            ] {
+                environment.insert(name.to_owned(), value.into());
+            }
+            let command = CommandSpec {
+                argv: exec.argv.clone(),
+                environment,
+                directory: Some(match &exec.directory {
+                    Some(directory) => ports.directory.join(directory),
+                    None => ports.directory.clone(),
+                }),
+                stdin: None,
+                timeout: context.timeout,
+            };
+            ports.host.run(command, &output).await
+        }
+        place => {
+            let spec = ExecSpec {
+                place: place.clone(),
+                argv: exec.argv.clone(),
+                environment,
+                directory: exec.directory.clone(),
+                stdin: None,
+                timeout: context.timeout,
+                mark: Some(context.mark()),
+                images: context.images(),
+            };
+            ports.runtime.exec(spec, &output).await
+        }
+    }
+}
+
+/// Ends what a step may have left running where it was started, and waits until it is gone, before the step is
+/// taken back or tried again.
+pub(crate) async fn end_leftover(context: &Context, exec: &Exec) -> Result<()> {
+    if exec.place == Place::Host {
+        return Ok(());
+    }
+    let (runtime, mark) = (&context.ports.runtime, context.mark());
+    for _ in 0..150 {
+        if !runtime.exec_running(&exec.place, &mark).await? {
+            return Ok(());
+        }
+        runtime.exec_end(&exec.place, &mark).await?;
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+    Err(Fault::new(Code::CommandStillRunning).with("command", exec.argv.join(" ")))
+}

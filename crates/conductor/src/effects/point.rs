@@ -1,0 +1,150 @@
+//! Restore points: taken, read back, and where asked for, restored and proved.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use eclusa_fault::{Code, Fault, Result};
+use eclusa_model::{FilesPlace, PointId, Release, Tenant};
+use eclusa_ports::{DirectorySet, PointManifest, Proof, TakeRequest};
+use eclusa_runbook::{Outputs, PointKind, VaultOperation};
+
+use super::restore;
+use crate::context::Context;
+
+pub(super) async fn perform(context: &Context, operation: &VaultOperation) -> Result<Outputs> {
+    match operation {
+        VaultOperation::Take { tenant, kind, release, prove } => {
+            let tenant = context.tenant(tenant)?.clone();
+            take(context, &tenant, *kind, release.clone(), *prove).await
+        }
+        VaultOperation::Check { tenant, point } => {
+            let tenant = context.tenant(tenant)?.clone();
+            let id = context.point(point)?;
+            let manifest = context.ports.vault.find(&tenant.name, &id).await?;
+            prove(context, &tenant, &manifest).await
+        }
+    }
+}
+
+async fn take(
+    context: &Context,
+    tenant: &Tenant,
+    kind: PointKind,
+    release: Option<Release>,
+    proved: bool,
+) -> Result<Outputs> {
+    let ports = &context.ports;
+    let mark = context.mark();
+    let manifest = match ports.vault.find_marked(&tenant.name, &mark).await? {
+        Some(manifest) => manifest,
+        None => {
+            let request = TakeRequest {
+                tenant: tenant.name.clone(),
+                kind,
+                at: ports.clock.now(),
+                run: Some(context.run.clone()),
+                mark,
+                release,
+                database: Some(ports.database.dump(tenant).await?),
+                directories: directories(context, tenant).await?,
+                configuration: configuration(context, tenant).await?,
+            };
+            ports.vault.take(request).await?
+        }
+    };
+    let id = id_of(&manifest)?;
+    let report = ports.vault.verify(&tenant.name, &id).await?;
+    if let Some(problem) = report.problems.first() {
+        return Err(Fault::new(Code::PointDamaged)
+            .with("point", &id)
+            .with("tenant", &tenant.name)
+            .with("problem", problem));
+    }
+    let mut outputs = describe(&manifest, &id);
+    outputs.insert("verified".to_owned(), report.equal.to_string());
+    if proved {
+        let proof = prove(context, tenant, &manifest).await?;
+        outputs.insert("proved".to_owned(), "yes".to_owned());
+        outputs.extend(proof.into_iter().filter(|(name, _)| name == "seconds"));
+    }
+    Ok(outputs)
+}
+
+async fn directories(context: &Context, tenant: &Tenant) -> Result<Vec<DirectorySet>> {
+    let mut sets = Vec::new();
+    for place in &tenant.files {
+        let path = context.ports.runtime.files_directory(place).await?;
+        sets.push(DirectorySet { name: place.name().to_owned(), path });
+    }
+    Ok(sets)
+}
+
+/// Reads the configuration files that belong to a point. Each is kept under its file name.
+async fn configuration(context: &Context, tenant: &Tenant) -> Result<BTreeMap<String, Vec<u8>>> {
+    let mut files = BTreeMap::new();
+    for path in &tenant.configuration {
+        let path = Path::new(path);
+        let name = path.file_name().map_or_else(|| "configuration".to_owned(), |name| name.to_string_lossy().into_owned());
+        files.insert(name, context.ports.host.read(path, 4 * 1024 * 1024).await?);
+    }
+    Ok(files)
+}
+
+pub(super) fn id_of(manifest: &PointManifest) -> Result<PointId> {
+    manifest
+        .id
+        .clone()
+        .ok_or_else(|| Fault::new(Code::Internal).with("what", "a restore point came back from the vault without its id"))
+}
+
+fn describe(manifest: &PointManifest, id: &PointId) -> Outputs {
+    let files: usize = manifest.files.values().map(|set| set.files.len()).sum();
+    let file_bytes: u64 = manifest.files.values().map(eclusa_ports::FilesManifest::bytes).sum();
+    let bytes = file_bytes + manifest.database.as_ref().map_or(0, |stream| stream.bytes);
+    Outputs::from([
+        ("point".to_owned(), id.to_string()),
+        ("bytes".to_owned(), bytes.to_string()),
+        ("rows".to_owned(), manifest.summary.rows().to_string()),
+        ("tables".to_owned(), manifest.summary.tables.len().to_string()),
+        ("files".to_owned(), files.to_string()),
+    ])
+}
+
+/// Restores a point beside the live data, compares everything, discards the copy, and records the proof.
+async fn prove(context: &Context, tenant: &Tenant, manifest: &PointManifest) -> Result<Outputs> {
+    let began = context.ports.clock.now();
+    // The name is the same on every try, so that a try that was cut off is cleaned up by the next.
+    let suffix = "proof";
+    let proved = async {
+        restore::beside(context, tenant, manifest, suffix).await?;
+        restore::prove(context, tenant, manifest, suffix).await
+    }
+    .await;
+    restore::discard(context, tenant, suffix).await?;
+    proved?;
+    let milliseconds = context.ports.clock.now().duration_since(began).as_millis().max(0) as u64;
+    let proof = Proof {
+        tenant: tenant.name.clone(),
+        point: id_of(manifest)?.to_string(),
+        at: context.ports.clock.now(),
+        milliseconds,
+        rows: manifest.summary.rows(),
+    };
+    let (journal, stack) = (context.ports.journal.clone(), context.plan.stack.clone());
+    tokio::task::spawn_blocking(move || journal.record_proof(&stack, &proof))
+        .await
+        .map_err(|error| Fault::new(Code::Internal).with("what", error))??;
+    let mut outputs = describe(manifest, &id_of(manifest)?);
+    outputs.insert("seconds".to_owned(), format!("{:.3}", milliseconds as f64 / 1000.0));
+    Ok(outputs)
+}
+
+/// The live directory of a set of files, by its name in a point.
+pub(super) fn place_of<'a>(tenant: &'a Tenant, set: &str) -> Result<&'a FilesPlace> {
+    tenant.files.iter().find(|place| place.name() == set).ok_or_else(|| {
+        Fault::new(Code::RestoreFailed)
+            .with("tenant", &tenant.name)
+            .with("point", "")
+            .because(format!("the configuration names no files {set:?} that the restore point holds"))
+    })
+}

@@ -1,0 +1,178 @@
+//! A tenant's data brought back: beside the live data, proved there, swapped in, the old kept.
+
+use eclusa_fault::{Code, Fault, Result};
+use eclusa_model::{Tenant, TenantName};
+use eclusa_ports::{DatabaseCopy, PointManifest, SwapState, beside_directory};
+use eclusa_runbook::{Outputs, RestoreOperation};
+
+use super::point::{id_of, place_of};
+use crate::context::Context;
+
+pub(super) async fn perform(context: &Context, operation: &RestoreOperation) -> Result<Outputs> {
+    match operation {
+        RestoreOperation::Beside { tenant, point, suffix } => {
+            let manifest = context.ports.vault.find(tenant, &context.point(point)?).await?;
+            beside(context, context.tenant(tenant)?, &manifest, suffix).await?;
+            Ok(Outputs::new())
+        }
+        RestoreOperation::Prove { tenant, point, suffix } => {
+            let manifest = context.ports.vault.find(tenant, &context.point(point)?).await?;
+            prove(context, context.tenant(tenant)?, &manifest, suffix).await
+        }
+        RestoreOperation::SwapIn { tenant, suffix } => {
+            swap_in(context, context.tenant(tenant)?, suffix).await?;
+            Ok(Outputs::new())
+        }
+        RestoreOperation::SwapBack { tenant, suffix } => {
+            swap_back(context, context.tenant(tenant)?, suffix).await?;
+            Ok(Outputs::new())
+        }
+        RestoreOperation::Discard { tenant, suffix } => {
+            discard(context, context.tenant(tenant)?, suffix).await?;
+            Ok(Outputs::new())
+        }
+        RestoreOperation::DropKept { tenant, suffix } => {
+            let tenant = context.tenant(tenant)?;
+            context.ports.database.drop_copy(tenant, &DatabaseCopy::Kept(suffix.clone())).await?;
+            for place in &tenant.files {
+                let live = context.ports.runtime.files_directory(place).await?;
+                context.ports.files.drop_kept(&live, suffix).await?;
+            }
+            Ok(Outputs::new())
+        }
+        RestoreOperation::Whole { tenant, point, suffix } => {
+            let point = context.point(point)?;
+            whole(context, tenant, &point, suffix).await
+        }
+    }
+}
+
+/// All of it. A second call after a crash goes on where the first was: what has been swapped in is not restored
+/// again over itself.
+async fn whole(context: &Context, tenant: &TenantName, point: &str, suffix: &str) -> Result<Outputs> {
+    let tenant = context.tenant(tenant)?;
+    let manifest = context.ports.vault.find(&tenant.name, point).await?;
+    let database = context.ports.database.swap_state(tenant, suffix).await?;
+    let files = files_state(context, tenant, suffix).await?;
+    let begun = |state| matches!(state, SwapState::SwappedIn | SwapState::Halfway);
+    if !begun(database) && !begun(files) {
+        beside(context, tenant, &manifest, suffix).await?;
+        prove(context, tenant, &manifest, suffix).await?;
+    }
+    swap_in(context, tenant, suffix).await?;
+    // What is live now is compared once more: this is what will be said to be back.
+    let live = context.ports.database.summarise(tenant, &DatabaseCopy::Live).await?;
+    compare(tenant, &manifest, &live)?;
+    Ok(Outputs::from([
+        ("point".to_owned(), id_of(&manifest)?.to_string()),
+        ("rows".to_owned(), live.rows().to_string()),
+        ("kept".to_owned(), suffix.to_owned()),
+    ]))
+}
+
+/// Restores database and files beside the live ones.
+pub(super) async fn beside(context: &Context, tenant: &Tenant, manifest: &PointManifest, suffix: &str) -> Result<()> {
+    let ports = &context.ports;
+    let id = id_of(manifest)?;
+    if let Some(stream) = &manifest.database {
+        let reader = ports.vault.open(&tenant.name, &id, &stream.path).await?;
+        ports.database.restore_beside(tenant, suffix, reader).await?;
+    }
+    for set in manifest.files.keys() {
+        let live = ports.runtime.files_directory(place_of(tenant, set)?).await?;
+        ports.files.drop_beside(&live, suffix).await?;
+        ports.vault.restore_files(&tenant.name, &id, set, &beside_directory(&live, suffix)).await?;
+    }
+    Ok(())
+}
+
+/// Compares what lies beside with the manifest.
+pub(super) async fn prove(context: &Context, tenant: &Tenant, manifest: &PointManifest, suffix: &str) -> Result<Outputs> {
+    let ports = &context.ports;
+    let mut rows = 0;
+    if manifest.database.is_some() {
+        let found = ports.database.summarise(tenant, &DatabaseCopy::Beside(suffix.to_owned())).await?;
+        compare(tenant, manifest, &found)?;
+        rows = found.rows();
+    }
+    let mut files = 0;
+    for (set, expected) in &manifest.files {
+        let live = ports.runtime.files_directory(place_of(tenant, set)?).await?;
+        let found = ports.vault.summarise_files(&beside_directory(&live, suffix)).await?;
+        let wrong = expected
+            .files
+            .iter()
+            .find(|(path, entry)| found.files.get(*path).map(|f| (f.bytes, &f.sha256)) != Some((entry.bytes, &entry.sha256)));
+        if let Some((path, _)) = wrong {
+            return Err(proof_failed(tenant, format!("{set}/{path} is missing or differs")));
+        }
+        if found.files.len() != expected.files.len() {
+            return Err(proof_failed(tenant, format!("{set}: {} files, not {}", found.files.len(), expected.files.len())));
+        }
+        files += found.files.len();
+    }
+    Ok(Outputs::from([("rows".to_owned(), rows.to_string()), ("files".to_owned(), files.to_string())]))
+}
+
+fn compare(tenant: &Tenant, manifest: &PointManifest, found: &eclusa_ports::DatabaseSummary) -> Result<()> {
+    match manifest.summary.differences(found).first() {
+        None => Ok(()),
+        Some(difference) => Err(proof_failed(tenant, difference)),
+    }
+}
+
+fn proof_failed(tenant: &Tenant, problem: impl std::fmt::Display) -> Fault {
+    Fault::new(Code::ProofFailed).with("tenant", &tenant.name).with("problem", problem)
+}
+
+/// Files first: the database decides what the application sees, so it is swapped last.
+async fn swap_in(context: &Context, tenant: &Tenant, suffix: &str) -> Result<()> {
+    for place in &tenant.files {
+        let live = context.ports.runtime.files_directory(place).await?;
+        if context.ports.files.state(&live, suffix).await? != SwapState::Nothing {
+            context.ports.files.swap_in(&live, suffix).await?;
+        }
+    }
+    context.ports.database.swap_in(tenant, suffix).await
+}
+
+async fn swap_back(context: &Context, tenant: &Tenant, suffix: &str) -> Result<()> {
+    let state = context.ports.database.swap_state(tenant, suffix).await?;
+    if matches!(state, SwapState::SwappedIn | SwapState::Halfway) {
+        context.ports.database.swap_back(tenant, suffix).await?;
+    }
+    for place in &tenant.files {
+        let live = context.ports.runtime.files_directory(place).await?;
+        let state = context.ports.files.state(&live, suffix).await?;
+        if matches!(state, SwapState::SwappedIn | SwapState::Halfway) {
+            context.ports.files.swap_back(&live, suffix).await?;
+        }
+    }
+    Ok(())
+}
+
+/// Drops what lies beside.
+pub(super) async fn discard(context: &Context, tenant: &Tenant, suffix: &str) -> Result<()> {
+    context.ports.database.drop_copy(tenant, &DatabaseCopy::Beside(suffix.to_owned())).await?;
+    for place in &tenant.files {
+        let live = context.ports.runtime.files_directory(place).await?;
+        context.ports.files.drop_beside(&live, suffix).await?;
+    }
+    Ok(())
+}
+
+/// How far the swap of a tenant's files is: the furthest of its sets.
+async fn files_state(context: &Context, tenant: &Tenant, suffix: &str) -> Result<SwapState> {
+    let mut furthest = SwapState::Nothing;
+    for place in &tenant.files {
+        let live = context.ports.runtime.files_directory(place).await?;
+        let state = context.ports.files.state(&live, suffix).await?;
+        furthest = match (furthest, state) {
+            (_, SwapState::Halfway) | (SwapState::Halfway, _) => SwapState::Halfway,
+            (_, SwapState::SwappedIn) | (SwapState::SwappedIn, _) => SwapState::SwappedIn,
+            (_, SwapState::Beside) | (SwapState::Beside, _) => SwapState::Beside,
+            _ => SwapState::Nothing,
+        };
+    }
+    Ok(furthest)
+}

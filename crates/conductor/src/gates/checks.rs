@@ -1,0 +1,169 @@
+//! Checks of what is there: files, disks, databases, commands, services.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::time::Duration;
+
+use eclusa_fault::{Code, Fault, Message, Result};
+use eclusa_model::{Health, ServiceName, ServiceState, TenantName};
+use eclusa_runbook::{Evidence, Exec, Fact, VerdictKind, meets};
+
+use super::fact;
+use crate::context::Context;
+use crate::effects::{end_leftover, run_command};
+
+fn one(fact: Fact) -> Evidence {
+    Evidence { facts: vec![fact], ..Evidence::default() }
+}
+
+pub(super) async fn unmoved(context: &Context) -> Result<Evidence> {
+    let now = context.ports.observer.fingerprint().await?;
+    let text = Message::new("fact-fingerprint").with("now", now.short()).with("then", context.plan.observation.short());
+    Ok(one(fact(now == context.plan.observation, text)))
+}
+
+pub(super) async fn placeholders(context: &Context, files: &[String], prefixes: &[String]) -> Result<Evidence> {
+    let mut facts = Vec::new();
+    for file in files {
+        let bytes = context.ports.host.read(Path::new(file), 4 * 1024 * 1024).await?;
+        let text = String::from_utf8_lossy(&bytes);
+        for (number, line) in text.lines().enumerate() {
+            let Some((name, value)) = line.split_once('=') else { continue };
+            if name.trim_start().starts_with('#') {
+                continue;
+            }
+            if prefixes.iter().any(|prefix| value.contains(prefix.as_str())) {
+                let name = name.trim().trim_start_matches("export ").trim();
+                let text = Message::new("fact-placeholder").with("file", file).with("line", number + 1).with("name", name);
+                facts.push(fact(false, text));
+            }
+        }
+    }
+    if facts.is_empty() {
+        facts.push(fact(true, Message::new("fact-no-placeholder").with("files", files.len())));
+    }
+    Ok(Evidence { facts, ..Evidence::default() })
+}
+
+pub(super) async fn disk(
+    context: &Context,
+    purpose: &str,
+    path: &str,
+    minimum_percent: u8,
+    minimum_bytes: u64,
+) -> Result<Evidence> {
+    let room = context.ports.host.disk(Path::new(path)).await?;
+    let percent = room.free_bytes.saturating_mul(100).checked_div(room.total_bytes).unwrap_or(0);
+    let text = Message::new("fact-disk")
+        .with("purpose", purpose)
+        .with("path", path)
+        .with("percent", percent)
+        .with("free", format!("{:.1}", room.free_bytes as f64 / 1e9))
+        .with("least", minimum_percent)
+        .with("needed", format!("{:.1}", minimum_bytes as f64 / 1e9));
+    Ok(one(fact(percent >= u64::from(minimum_percent) && room.free_bytes >= minimum_bytes, text)))
+}
+
+pub(super) async fn database(context: &Context, tenant: &TenantName, long_transaction: u64) -> Result<Evidence> {
+    let facts = match context.ports.database.facts(context.tenant(tenant)?, long_transaction).await {
+        Ok(found) => {
+            let text = Message::new("fact-database")
+                .with("tenant", tenant)
+                .with("version", &found.version)
+                .with("size", format!("{:.1}", found.bytes as f64 / 1e6));
+            let mut facts = vec![fact(true, text)];
+            facts.extend(found.long_transactions.iter().map(|transaction| Fact {
+                text: Message::new("fact-long-transaction").with("tenant", tenant).with("transaction", transaction),
+                verdict: VerdictKind::Hold,
+            }));
+            facts
+        }
+        Err(fault) => {
+            let text = Message::new("fact-database-away").with("tenant", tenant).with("problem", &fault);
+            vec![fact(false, text)]
+        }
+    };
+    Ok(Evidence { facts, ..Evidence::default() })
+}
+
+pub(super) async fn command(context: &Context, exec: &Exec) -> Result<Evidence> {
+    end_leftover(context, exec).await?;
+    let result = run_command(context, exec).await?;
+    let good = meets(&exec.expect, result.code, result.last_line());
+    let text = Message::new(if good { "fact-command" } else { "fact-command-failed" })
+        .with("command", exec.argv.join(" "))
+        .with("code", result.code)
+        .with("line", result.last_line().unwrap_or_default().chars().take(200).collect::<String>());
+    let skip = result.tail.len().saturating_sub(if good { 3 } else { 40 });
+    let lines = result.tail.iter().skip(skip).cloned().collect();
+    Ok(Evidence { facts: vec![fact(good, text)], lines, ..Evidence::default() })
+}
+
+/// Reads the output of a command that lists migrations: `[ ] name` is pending, `[X] name` is not; a listing
+/// without such boxes names pending ones only.
+pub(super) async fn pending(context: &Context, exec: &Exec, expected: Option<&[String]>, allowed: bool) -> Result<Evidence> {
+    end_leftover(context, exec).await?;
+    let result = run_command(context, exec).await?;
+    if !meets(&exec.expect, result.code, result.last_line()) {
+        return Err(crate::effects::run_failure(exec, &result));
+    }
+    let found: BTreeSet<&str> = result
+        .stdout
+        .lines()
+        .map(str::trim)
+        .filter(|line| !line.is_empty() && !line.starts_with("[X]"))
+        .map(|line| line.strip_prefix("[ ]").unwrap_or(line).trim())
+        .collect();
+    let listed = found.iter().copied().collect::<Vec<_>>().join(", ");
+    let good = match expected {
+        Some(expected) => expected.iter().map(String::as_str).collect::<BTreeSet<_>>() == found,
+        None => true,
+    } && (allowed || found.is_empty());
+    let text = Message::new(if good { "fact-pending" } else { "fact-pending-unexpected" })
+        .with("count", found.len())
+        .with("migrations", if listed.is_empty() { "–" } else { &listed })
+        .with("expected", expected.map_or_else(|| "–".to_owned(), |expected| expected.join(", ")));
+    Ok(one(fact(good, text)))
+}
+
+pub(super) async fn healthy(context: &Context, services: &[ServiceName], within: u64) -> Result<Evidence> {
+    let deadline = tokio::time::Instant::now() + Duration::from_secs(within);
+    loop {
+        let observation = context.ports.runtime.observe().await?;
+        let facts: Vec<Fact> = services
+            .iter()
+            .map(|name| {
+                let found = observation.services.iter().find(|service| service.name == *name);
+                let good = found.is_some_and(|service| {
+                    service.state == ServiceState::Running && matches!(service.health, Health::None | Health::Healthy)
+                });
+                let state = found.map_or_else(|| "absent".to_owned(), |s| format!("{:?}, {:?}", s.state, s.health).to_lowercase());
+                fact(good, Message::new("fact-service").with("service", name).with("state", state))
+            })
+            .collect();
+        let all = facts.iter().all(|fact| fact.verdict == VerdictKind::Go);
+        if all || tokio::time::Instant::now() >= deadline {
+            return Ok(Evidence { facts, ..Evidence::default() });
+        }
+        tokio::time::sleep(Duration::from_millis(500)).await;
+    }
+}
+
+pub(super) async fn proof_age(context: &Context, tenant: &TenantName, within: u64) -> Result<Evidence> {
+    let (journal, stack, name) = (context.ports.journal.clone(), context.plan.stack.clone(), tenant.clone());
+    let proof = tokio::task::spawn_blocking(move || journal.newest_proof(&stack, &name))
+        .await
+        .map_err(|error| Fault::new(Code::Internal).with("what", error))??;
+    let fact = match proof {
+        None => fact(false, Message::new("fact-never-proved").with("tenant", tenant)),
+        Some(proof) => {
+            let hours = context.ports.clock.now().duration_since(proof.at).as_secs().max(0) / 3600;
+            let text = Message::new("fact-proved")
+                .with("tenant", tenant)
+                .with("point", proof.point.chars().take(8).collect::<String>())
+                .with("hours", hours);
+            fact(hours.unsigned_abs() <= within / 3600, text)
+        }
+    };
+    Ok(one(fact))
+}

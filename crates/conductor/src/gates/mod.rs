@@ -1,0 +1,82 @@
+//! Gates: evidence collected through the ports, judged by pure functions. One module per family.
+
+mod checks;
+mod probes;
+mod watch;
+
+use eclusa_fault::{Message, Result};
+use eclusa_ports::LogLine;
+use eclusa_runbook::{Evidence, Fact, Gate, GateKind, LogRule, Sample, Verdict, VerdictKind};
+use jiff::Timestamp;
+use tokio::sync::mpsc;
+
+use crate::context::Context;
+
+/// What a gate knows from before: of an interrupted watch, and of the baseline it is compared with.
+#[derive(Clone, Default)]
+pub(crate) struct Earlier {
+    pub began: Option<Timestamp>,
+    pub samples: Vec<Sample>,
+    pub baseline: Vec<Sample>,
+}
+
+/// Evidence on its way to the journal while a gate is still collecting.
+pub(crate) type Samples = mpsc::Sender<Evidence>;
+
+/// Collects a gate's evidence and judges it. What was already sent through `samples` is not given again.
+pub(crate) async fn judge(context: &Context, gate: &Gate, earlier: Earlier, samples: Samples) -> Result<(Evidence, Verdict)> {
+    let evidence = match &gate.kind {
+        GateKind::Watch { probes, rule, logs, .. } => {
+            return watch::watch(context, probes, rule, logs, earlier, samples).await;
+        }
+        GateKind::Unmoved => checks::unmoved(context).await?,
+        GateKind::Placeholders { files, prefixes } => checks::placeholders(context, files, prefixes).await?,
+        GateKind::Disk { purpose, path, minimum_percent, minimum_bytes } => {
+            checks::disk(context, purpose, path, *minimum_percent, *minimum_bytes).await?
+        }
+        GateKind::Database { tenant, long_transaction } => checks::database(context, tenant, *long_transaction).await?,
+        GateKind::Command { exec } => checks::command(context, exec).await?,
+        GateKind::PendingMigrations { exec, expected, allowed } => {
+            checks::pending(context, exec, expected.as_deref(), *allowed).await?
+        }
+        GateKind::Healthy { services, within } => checks::healthy(context, services, *within).await?,
+        GateKind::ProofAge { tenant, within } => checks::proof_age(context, tenant, *within).await?,
+        GateKind::Probes { probes, route, attempts } => probes::ask_all(context, probes, *route, *attempts).await?,
+        GateKind::Baseline { probes, samples } => probes::baseline(context, probes, *samples).await?,
+        GateKind::Logs { rule, most, since } => {
+            let since = since.as_ref().and_then(|step| context.timings.get(step).copied()).unwrap_or(context.began_at);
+            logs(context, rule, *most, since).await?
+        }
+    };
+    let verdict = Verdict::of_facts(&evidence.facts);
+    Ok((evidence, verdict))
+}
+
+/// A fact that speaks for or against going on.
+fn fact(good: bool, text: Message) -> Fact {
+    Fact { text, verdict: if good { VerdictKind::Go } else { VerdictKind::NoGo } }
+}
+
+/// The lines of the services since a time that count as errors.
+async fn error_lines(context: &Context, rule: &LogRule, since: Timestamp) -> Result<Vec<String>> {
+    if rule.services.is_empty() {
+        return Ok(Vec::new());
+    }
+    let lines = context.ports.runtime.logs(&rule.services, since, 20_000).await?;
+    let counts = |line: &&LogLine| {
+        rule.patterns.iter().any(|pattern| line.text.contains(pattern.as_str()))
+            && !rule.ignore.iter().any(|pattern| line.text.contains(pattern.as_str()))
+    };
+    Ok(lines.iter().filter(counts).map(|line| format!("{} {}: {}", line.at, line.service, line.text)).collect())
+}
+
+/// How many error lines go into the journal; they are counted all.
+const LINES_KEPT: usize = 50;
+
+async fn logs(context: &Context, rule: &LogRule, most: u64, since: Timestamp) -> Result<Evidence> {
+    let mut lines = error_lines(context, rule, since).await?;
+    let found = lines.len() as u64;
+    lines.truncate(LINES_KEPT);
+    let text = Message::new("fact-log-errors").with("found", found).with("most", most);
+    Ok(Evidence { facts: vec![fact(found <= most, text)], lines, ..Evidence::default() })
+}

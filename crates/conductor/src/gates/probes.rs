@@ -1,0 +1,78 @@
+//! HTTP probes: answers that must be right, and answers that are kept as a baseline.
+
+use std::time::Duration;
+
+use eclusa_fault::{Message, Result};
+use eclusa_runbook::{Evidence, HttpProbe, ProbeRoute, Sample, median};
+
+use super::fact;
+use crate::context::Context;
+
+pub(super) async fn base(context: &Context, route: ProbeRoute) -> Result<String> {
+    match route {
+        ProbeRoute::Public => context.ports.runtime.public_address().await,
+        ProbeRoute::SideDoor => context.ports.runtime.side_door().await,
+    }
+}
+
+pub(super) async fn ask_all(context: &Context, probes: &[HttpProbe], route: ProbeRoute, attempts: u32) -> Result<Evidence> {
+    let base = base(context, route).await?;
+    let mut evidence = Evidence::default();
+    for probe in probes {
+        let mut sample = context.ports.http.ask(probe, &base).await;
+        for _ in 1..attempts.max(1) {
+            if sample.good {
+                break;
+            }
+            evidence.samples.push(sample);
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            sample = context.ports.http.ask(probe, &base).await;
+        }
+        evidence.facts.push(fact(sample.good, describe(probe, &sample)));
+        evidence.samples.push(sample);
+    }
+    if probes.is_empty() {
+        evidence.facts.push(fact(true, Message::new("fact-no-probes")));
+    }
+    Ok(evidence)
+}
+
+fn describe(probe: &HttpProbe, sample: &Sample) -> Message {
+    Message::new(if sample.good { "fact-probe" } else { "fact-probe-failed" })
+        .with("tenant", &probe.tenant)
+        .with("probe", &probe.name)
+        .with("path", &probe.path)
+        .with("status", sample.status)
+        .with("milliseconds", format!("{:.1}", sample.microseconds as f64 / 1000.0))
+        .with("problem", sample.problem.as_deref().unwrap_or(""))
+}
+
+/// Samples for a later comparison. It never stops a run by itself: what is slow or broken before the release is no
+/// fault of the release, but it is said.
+pub(super) async fn baseline(context: &Context, probes: &[HttpProbe], samples: usize) -> Result<Evidence> {
+    let base = base(context, ProbeRoute::SideDoor).await?;
+    let mut evidence = Evidence::default();
+    for probe in probes {
+        // The first answers warm caches and connections and are dropped.
+        for _ in 0..2 {
+            context.ports.http.ask(probe, &base).await;
+        }
+        let mut own = Vec::with_capacity(samples);
+        for _ in 0..samples {
+            own.push(context.ports.http.ask(probe, &base).await);
+        }
+        let times: Vec<u64> = own.iter().map(|sample| sample.microseconds).collect();
+        let text = Message::new("fact-baseline")
+            .with("tenant", &probe.tenant)
+            .with("probe", &probe.name)
+            .with("median", median(&times).map_or("–".to_owned(), |time| format!("{:.1}", time as f64 / 1000.0)))
+            .with("bad", own.iter().filter(|sample| !sample.good).count())
+            .with("all", own.len());
+        evidence.facts.push(fact(own.iter().any(|sample| sample.good), text));
+        evidence.samples.extend(own);
+    }
+    if probes.is_empty() {
+        evidence.facts.push(fact(true, Message::new("fact-no-probes")));
+    }
+    Ok(evidence)
+}

@@ -1,0 +1,93 @@
+//! Appends events: durable first, then taken into the run's state, then shown to who watches.
+
+use std::sync::Arc;
+
+use eclusa_fault::{Code, Fault, Result};
+use eclusa_model::{RunId, StackName};
+use eclusa_ports::{Clock, JournalStore, SecretResolver};
+use eclusa_runbook::{Entry, Event, Evidence, Run};
+
+/// Sees each event after it is durable.
+pub trait Watcher: Send + Sync {
+    /// An entry, and the run with it taken in.
+    fn entry(&self, entry: &Entry, run: &Run);
+}
+
+pub(crate) struct Recorder {
+    pub journal: Arc<dyn JournalStore>,
+    pub clock: Arc<dyn Clock>,
+    pub secrets: Arc<dyn SecretResolver>,
+    pub watchers: Vec<Arc<dyn Watcher>>,
+    pub run: Run,
+}
+
+impl Recorder {
+    /// Appends an event to the run. An append that fails stops the run: what cannot be remembered is not done.
+    pub(crate) async fn append(&mut self, event: Event) -> Result<Entry> {
+        let event = redacted(event, self.secrets.as_ref());
+        let (run, stack, sequence) = (self.run.id.clone(), self.run.plan.stack.clone(), self.run.sequence + 1);
+        let entry = append(&self.journal, self.clock.as_ref(), run, stack, sequence, event).await?;
+        self.run.apply(&entry).map_err(|illegal| Fault::new(Code::Internal).with("what", illegal))?;
+        for watcher in &self.watchers {
+            watcher.entry(&entry, &self.run);
+        }
+        Ok(entry)
+    }
+}
+
+/// Appends on a blocking thread, since it waits for the disk.
+pub(crate) async fn append(
+    journal: &Arc<dyn JournalStore>,
+    clock: &dyn Clock,
+    run: RunId,
+    stack: StackName,
+    sequence: u64,
+    event: Event,
+) -> Result<Entry> {
+    let (journal, at) = (journal.clone(), clock.now());
+    tokio::task::spawn_blocking(move || journal.append(&run, &stack, sequence, at, &event))
+        .await
+        .map_err(|error| Fault::new(Code::Internal).with("what", error))?
+}
+
+/// Commands print what they should not: no known secret gets into the journal.
+fn redacted(mut event: Event, secrets: &dyn SecretResolver) -> Event {
+    let clean_fault = |fault: &mut Fault| {
+        for cause in &mut fault.causes {
+            *cause = secrets.redact(cause);
+        }
+        for value in fault.args.values_mut() {
+            *value = secrets.redact(value);
+        }
+    };
+    let clean_evidence = |evidence: &mut Evidence| {
+        for line in &mut evidence.lines {
+            *line = secrets.redact(line);
+        }
+        for sample in &mut evidence.samples {
+            sample.problem = sample.problem.as_deref().map(|problem| secrets.redact(problem));
+        }
+        for fact in &mut evidence.facts {
+            for value in fact.text.args.values_mut() {
+                *value = secrets.redact(value);
+            }
+        }
+    };
+    match &mut event {
+        Event::Failed { fault, .. } | Event::UndoFailed { fault, .. } | Event::NoticeLost { fault, .. } => clean_fault(fault),
+        Event::Sampled { evidence, .. } => clean_evidence(evidence),
+        Event::Judged { evidence, verdict, .. } => {
+            clean_evidence(evidence);
+            for value in verdict.reasons.iter_mut().flat_map(|reason| reason.args.values_mut()) {
+                *value = secrets.redact(value);
+            }
+        }
+        Event::Performed { outputs, .. } | Event::Undone { outputs, .. } => {
+            for value in outputs.values_mut() {
+                *value = secrets.redact(value);
+            }
+        }
+        _ => {}
+    }
+    event
+}

@@ -1,0 +1,141 @@
+//! Checks of where data is: databases, files, tenants, domains.
+
+use std::collections::BTreeMap;
+
+use eclusa_model::DatabaseEngine;
+
+use super::Findings;
+use super::services::known_service;
+use crate::model::{Database, FileSet, Stack, Value};
+use crate::source::{KeyPath, Mistake};
+
+pub(super) fn check(findings: &mut Findings, path: &KeyPath, stack: &Stack) {
+    let mut domains = BTreeMap::new();
+    if stack.tenants.is_empty() {
+        match &stack.database {
+            Some(database) => check_database(findings, &path.key("database"), database, stack),
+            None => findings.add_on_key(path.clone(), Mistake::new("config-no-database")),
+        }
+        check_files(findings, &path.key("files"), &stack.files, stack);
+        check_domains(findings, &path.key("domains"), &stack.domains, "", &mut domains);
+        return;
+    }
+    let of_one = [
+        ("database", stack.database.is_some()),
+        ("files", !stack.files.is_empty()),
+        ("domains", !stack.domains.is_empty()),
+    ];
+    for (key, _) in of_one.into_iter().filter(|(_, there)| *there) {
+        findings.add_on_key(path.key(key), Mistake::new("config-belongs-to-tenant").with("key", key));
+    }
+    let mut places = BTreeMap::new();
+    for (name, tenant) in &stack.tenants {
+        let here = path.key("tenants").key(name);
+        check_files(findings, &here.key("files"), &tenant.files, stack);
+        check_domains(findings, &here.key("domains"), &tenant.domains, name.as_str(), &mut domains);
+        let Some(database) = &tenant.database else {
+            findings.add_on_key(here, Mistake::new("config-tenant-database").with("tenant", name));
+            continue;
+        };
+        check_database(findings, &here.key("database"), database, stack);
+        let service = database.service.as_ref().or(stack.services.database.as_ref());
+        let place = (service, database.name.as_ref().map(Value::as_str), database.path.as_ref());
+        if let Some(other) = places.insert(place, name) {
+            let mistake = Mistake::new("config-database-shared").with("tenant", name).with("other", other);
+            findings.add_on_key(here.key("database"), mistake);
+        }
+    }
+}
+
+fn check_database(findings: &mut Findings, path: &KeyPath, database: &Database, stack: &Stack) {
+    let postgresql = [
+        ("service", database.service.is_some()),
+        ("name", database.name.is_some()),
+        ("user", database.user.is_some()),
+        ("password", database.password.is_some()),
+    ];
+    let (word, foreign): (_, Vec<&str>) = match database.engine {
+        DatabaseEngine::Postgresql => {
+            let missing = [("name", database.name.is_none()), ("user", database.user.is_none())];
+            for (key, _) in missing.into_iter().filter(|(_, missing)| *missing) {
+                let mistake = Mistake::new("config-database-needs").with("engine", "postgresql").with("key", key);
+                findings.add(path.key("engine"), mistake);
+            }
+            if database.service.is_none() && stack.services.database.is_none() {
+                findings.add(path.key("engine"), Mistake::new("config-database-service"));
+            }
+            ("postgresql", database.path.iter().map(|_| "path").collect())
+        }
+        DatabaseEngine::Sqlite => {
+            if database.path.is_none() {
+                let mistake = Mistake::new("config-database-needs").with("engine", "sqlite").with("key", "path");
+                findings.add(path.key("engine"), mistake);
+            }
+            ("sqlite", postgresql.iter().filter(|(_, there)| *there).map(|(key, _)| *key).collect())
+        }
+    };
+    for key in foreign {
+        findings.add_on_key(path.key(key), Mistake::new("config-database-foreign").with("engine", word).with("key", key));
+    }
+    for (key, value) in [("name", &database.name), ("user", &database.user)] {
+        let Some(value) = value else { continue };
+        findings.reference(path.key(key), value);
+        if value.as_str().is_empty() {
+            findings.add(path.key(key), Mistake::new("config-empty-text"));
+        }
+    }
+    if let Some(service) = &database.service {
+        known_service(findings, path.key("service"), service, stack);
+    }
+}
+
+fn check_files(findings: &mut Findings, path: &KeyPath, files: &[FileSet], stack: &Stack) {
+    findings.unique(path, files.iter().map(|set| set.name.as_str()));
+    for (index, set) in files.iter().enumerate() {
+        let here = path.index(index);
+        // The name is that of a directory in the restore point.
+        let good = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
+        if !set.name.is_empty() && (!set.name.chars().all(good) || set.name.starts_with(['.', '-'])) {
+            findings.add(here.key("name"), Mistake::new("config-file-set-name"));
+        }
+        match (&set.directory, &set.service, &set.path) {
+            (Some(_), None, None) => {}
+            (None, Some(service), Some(inside)) => {
+                known_service(findings, here.key("service"), service, stack);
+                if !inside.starts_with('/') || inside.split('/').any(|part| part == "..") || inside == "/" {
+                    findings.add(here.key("path"), Mistake::new("config-path-inside"));
+                }
+            }
+            _ => findings.add(here, Mistake::new("config-file-set")),
+        }
+    }
+}
+
+fn check_domains<'a>(
+    findings: &mut Findings,
+    path: &KeyPath,
+    domains: &'a [String],
+    tenant: &'a str,
+    seen: &mut BTreeMap<String, &'a str>,
+) {
+    for (index, domain) in domains.iter().enumerate() {
+        let here = path.index(index);
+        let good = !domain.is_empty()
+            && domain.len() <= 253
+            && domain.split('.').all(|label| {
+                !label.is_empty()
+                    && !label.starts_with('-')
+                    && label.chars().all(|c| c.is_alphanumeric() || c == '-' || c == '_')
+            });
+        if !good {
+            findings.add(here, Mistake::new("config-domain"));
+        } else if let Some(other) = seen.insert(domain.to_lowercase(), tenant) {
+            let mistake = if other == tenant {
+                Mistake::new("config-duplicate-name").with("name", domain)
+            } else {
+                Mistake::new("config-domain-shared").with("domain", domain).with("other", other)
+            };
+            findings.add(here, mistake);
+        }
+    }
+}

@@ -1,0 +1,149 @@
+//! Checks of what is asked of a release: probes, checks, logs, the watch, preflight, and the window.
+
+use eclusa_model::TenantName;
+
+use super::Findings;
+use super::services::known_service;
+use crate::model::{CheckPlace, Stack};
+use crate::nearest::nearest;
+use crate::source::{KeyPath, Mistake};
+
+/// More synthetic requests a second than this would be a load test, not a watch.
+const MOST_SYNTHETIC: f64 = 1000.0;
+
+pub(super) fn check(findings: &mut Findings, path: &KeyPath, stack: &Stack) {
+    probes(findings, &path.key("probes"), stack);
+    checks(findings, &path.key("checks"), stack);
+    logs(findings, &path.key("logs"), stack);
+    watch(findings, &path.key("watch"), stack);
+    preflight(findings, &path.key("preflight"), stack);
+    window(findings, &path.key("window"), stack);
+}
+
+fn known_tenant(findings: &mut Findings, path: KeyPath, tenant: Option<&TenantName>, stack: &Stack) {
+    let Some(tenant) = tenant else { return };
+    let known: Vec<&str> = if stack.tenants.is_empty() {
+        // The one tenant of a plain stack has the stack's name, which is the part before the list's key.
+        path.0.iter().filter_map(|part| if let crate::source::Part::Key(key) = part { Some(key.as_str()) } else { None }).skip(1).take(1).collect()
+    } else {
+        stack.tenants.keys().map(TenantName::as_str).collect()
+    };
+    if known.contains(&tenant.as_str()) {
+        return;
+    }
+    let mistake = match nearest(tenant.as_str(), known.iter().copied()) {
+        Some(meant) => Mistake::new("config-unknown-tenant-near").with("meant", meant),
+        None => Mistake::new("config-unknown-tenant"),
+    };
+    let mistake = mistake.with("tenant", tenant).with("known", known.join(", "));
+    findings.add(path, mistake);
+}
+
+fn probes(findings: &mut Findings, path: &KeyPath, stack: &Stack) {
+    findings.unique(path, stack.probes.iter().map(|probe| probe.name.as_str()));
+    for (index, probe) in stack.probes.iter().enumerate() {
+        let here = path.index(index);
+        if !probe.path.starts_with('/') || probe.path.chars().any(|c| c.is_whitespace() || c.is_control()) {
+            findings.add(here.key("path"), Mistake::new("config-path-slash"));
+        }
+        if !(100..=599).contains(&probe.status) {
+            findings.add(here.key("status"), Mistake::new("config-status"));
+        }
+        for name in probe.headers.keys() {
+            if name.is_empty() || !name.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_') {
+                findings.add_on_key(here.key("headers").key(name), Mistake::new("config-header"));
+            }
+        }
+        for pointer in probe.json.keys() {
+            if !pointer.is_empty() && !pointer.starts_with('/') {
+                let mistake = Mistake::new("config-json-pointer").with("pointer", pointer);
+                findings.add_on_key(here.key("json").key(pointer), mistake);
+            }
+        }
+        findings.positive(here.key("maximum"), probe.maximum);
+        known_tenant(findings, here.key("tenant"), probe.tenant.as_ref(), stack);
+    }
+}
+
+fn checks(findings: &mut Findings, path: &KeyPath, stack: &Stack) {
+    findings.unique(path, stack.checks.iter().map(|check| check.name.as_str()));
+    for (index, check) in stack.checks.iter().enumerate() {
+        let here = path.index(index);
+        findings.positive(here.key("timeout"), check.timeout);
+        known_tenant(findings, here.key("tenant"), check.tenant.as_ref(), stack);
+        match (&check.service, check.place) {
+            (Some(_), CheckPlace::Host) => {
+                findings.add_on_key(here.key("service"), Mistake::new("config-host-service"));
+            }
+            (Some(service), _) => {
+                known_service(findings, here.key("service"), service, stack);
+            }
+            (None, CheckPlace::Service | CheckPlace::Candidate) if stack.services.web.is_empty() => {
+                findings.add(here, Mistake::new("config-check-service"));
+            }
+            (None, _) => {}
+        }
+    }
+}
+
+fn logs(findings: &mut Findings, path: &KeyPath, stack: &Stack) {
+    for (index, service) in stack.logs.services.iter().enumerate() {
+        known_service(findings, path.key("services").index(index), service, stack);
+    }
+    // An empty pattern is in every line.
+    for (key, list) in [("patterns", &stack.logs.patterns), ("ignore", &stack.logs.ignore)] {
+        if let Some(index) = list.iter().position(String::is_empty) {
+            findings.add(path.key(key).index(index), Mistake::new("config-empty-text"));
+        }
+    }
+}
+
+fn watch(findings: &mut Findings, path: &KeyPath, stack: &Stack) {
+    let watch = &stack.watch;
+    for (key, period) in [("for", watch.length), ("interval", watch.interval), ("latency", watch.latency)] {
+        findings.positive(path.key(key), period);
+    }
+    if !(0.0..=1.0).contains(&watch.error_rate) {
+        findings.add(path.key("error_rate"), Mistake::new("config-error-rate"));
+    }
+    if !watch.slowdown.is_finite() || watch.slowdown <= 1.0 {
+        findings.add(path.key("slowdown"), Mistake::new("config-slowdown"));
+    }
+    if !(0.0..=MOST_SYNTHETIC).contains(&watch.synthetic_per_second) {
+        findings.add(path.key("synthetic_per_second"), Mistake::new("config-synthetic"));
+    }
+    if watch.minimum_samples == 0 {
+        findings.add(path.key("minimum_samples"), Mistake::new("config-at-least-one"));
+    }
+    for (key, period) in [("warm_up", watch.warm_up), ("interval", watch.interval)] {
+        if period > watch.length || (key == "warm_up" && period == watch.length) {
+            // Shown where it was written; either may be the default.
+            let mistake = Mistake::new("config-watch-length").with("key", key).with("period", period);
+            findings.add(path.key("for"), mistake.with("length", watch.length));
+        }
+    }
+}
+
+fn preflight(findings: &mut Findings, path: &KeyPath, stack: &Stack) {
+    let preflight = &stack.preflight;
+    if preflight.disk_free_percent > 99 {
+        findings.add(path.key("disk_free_percent"), Mistake::new("config-percent"));
+    }
+    findings.positive(path.key("long_transaction"), preflight.long_transaction);
+    if let Some(period) = preflight.proof_within {
+        findings.positive(path.key("proof_within"), period);
+    }
+    if let Some(index) = preflight.placeholders.iter().position(|text| text.trim().is_empty()) {
+        findings.add(path.key("placeholders").index(index), Mistake::new("config-empty-text"));
+    }
+}
+
+fn window(findings: &mut Findings, path: &KeyPath, stack: &Stack) {
+    let Some(window) = &stack.window else { return };
+    if window.days.is_empty() {
+        findings.add(path.key("days"), Mistake::new("config-empty-list").with("key", "days"));
+    }
+    if window.from == window.to {
+        findings.add(path.key("to"), Mistake::new("config-window-empty").with("time", window.to));
+    }
+}

@@ -1,0 +1,201 @@
+//! Checks of what runs: the runtime's table, roles, ports, releases, the edge and limits.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use eclusa_model::{AppKind, RuntimeKind, ServiceName};
+
+use super::Findings;
+use crate::model::{ProcessService, ReleaseKind, Stack};
+use crate::nearest::nearest;
+use crate::source::{KeyPath, Mistake};
+
+pub(super) fn check(findings: &mut Findings, path: &KeyPath, stack: &Stack) {
+    runtime_table(findings, path, stack);
+    if let Some(process) = &stack.process {
+        processes(findings, &path.key("process"), &process.services);
+    }
+    roles(findings, &path.key("services"), stack);
+    release(findings, &path.key("release"), stack);
+    edge(findings, &path.key("edge"), stack);
+    limits(findings, &path.key("limits"), stack);
+    commands(findings, &path.key("commands"), stack);
+}
+
+fn runtime_table(findings: &mut Findings, path: &KeyPath, stack: &Stack) {
+    let (word, wanted, other, other_there) = match stack.runtime {
+        RuntimeKind::Compose => ("compose", stack.compose.is_some(), "process", stack.process.is_some()),
+        RuntimeKind::Process => ("process", stack.process.is_some(), "compose", stack.compose.is_some()),
+    };
+    if !wanted {
+        let mistake = Mistake::new("config-runtime-table").with("runtime", word).with("stack", stack_name(path));
+        findings.add(path.key("runtime"), mistake);
+    }
+    if other_there {
+        let mistake = Mistake::new("config-runtime-other").with("runtime", word).with("other", other);
+        findings.add_on_key(path.key(other), mistake);
+    }
+    if let Some(compose) = &stack.compose {
+        if compose.files.is_empty() {
+            findings.add(path.key("compose").key("files"), Mistake::new("config-empty-list").with("key", "files"));
+        }
+        if compose.files.contains(&compose.override_file) {
+            findings.add(path.key("compose").key("override"), Mistake::new("config-override-own"));
+        }
+    }
+}
+
+fn stack_name(path: &KeyPath) -> String {
+    match path.0.last() {
+        Some(crate::source::Part::Key(name)) => name.clone(),
+        _ => String::from("NAME"),
+    }
+}
+
+fn processes(findings: &mut Findings, path: &KeyPath, services: &BTreeMap<ServiceName, ProcessService>) {
+    let path = path.key("services");
+    if services.is_empty() {
+        findings.add_on_key(path.clone(), Mistake::new("config-no-services"));
+    }
+    let mut taken = BTreeMap::new();
+    for (name, service) in services {
+        let here = path.key(name);
+        for (key, port) in [("port", service.port), ("public_port", service.public_port)] {
+            findings.port(here.key(key), port);
+            let Some(port) = port else { continue };
+            if let Some(other) = taken.insert(port, name) {
+                let mistake = Mistake::new("config-port-taken").with("port", port).with("by", other);
+                findings.add(here.key(key), mistake);
+            }
+        }
+        if service.port.is_none() {
+            for (key, there) in [("public_port", service.public_port.is_some()), ("health", service.health.is_some())] {
+                if there {
+                    findings.add_on_key(here.key(key), Mistake::new("config-needs-port").with("key", key));
+                }
+            }
+        }
+        if service.health.as_deref().is_some_and(|health| !health.starts_with('/')) {
+            findings.add(here.key("health"), Mistake::new("config-path-slash"));
+        }
+        findings.variables(&here.key("environment"), &service.environment);
+    }
+}
+
+fn roles(findings: &mut Findings, path: &KeyPath, stack: &Stack) {
+    let roles = &stack.services;
+    let mut named: Vec<(KeyPath, &ServiceName, &str)> = Vec::new();
+    for (key, list) in
+        [("web", &roles.web), ("workers", &roles.workers), ("schedulers", &roles.schedulers), ("caches", &roles.caches)]
+    {
+        named.extend(list.iter().enumerate().map(|(index, name)| (path.key(key).index(index), name, key)));
+    }
+    named.extend(roles.database.iter().map(|name| (path.key("database"), name, "database")));
+    // The web server itself may be what the public reaches.
+    let frontend = roles.frontend.iter().filter(|name| !roles.web.contains(name));
+    named.extend(frontend.map(|name| (path.key("frontend"), name, "frontend")));
+    let mut seen: BTreeMap<&ServiceName, &str> = BTreeMap::new();
+    for (here, name, role) in &named {
+        if let Some(other) = seen.insert(name, role) {
+            let mistake = Mistake::new("config-service-twice").with("service", name).with("role", other);
+            findings.add(here.clone(), mistake);
+        }
+        known_service(findings, here.clone(), name, stack);
+    }
+    if let Some(name) = &roles.migrate_in {
+        known_service(findings, path.key("migrate_in"), name, stack);
+    }
+    if stack.app == AppKind::Django && roles.web.is_empty() {
+        findings.add_on_key(path.clone(), Mistake::new("config-no-web"));
+    }
+}
+
+/// Says so when a process stack has no such service. What a Compose project has is known only to Compose.
+pub(super) fn known_service(findings: &mut Findings, path: KeyPath, name: &ServiceName, stack: &Stack) {
+    let Some(process) = stack.process.as_ref().filter(|process| !process.services.contains_key(name)) else { return };
+    let known: Vec<&str> = process.services.keys().map(ServiceName::as_str).collect();
+    let mistake = match nearest(name.as_str(), known.iter().copied()) {
+        Some(meant) => Mistake::new("config-unknown-service-near").with("meant", meant),
+        None => Mistake::new("config-unknown-service"),
+    };
+    findings.add(path, mistake.with("service", name).with("known", known.join(", ")));
+}
+
+fn release(findings: &mut Findings, path: &KeyPath, stack: &Stack) {
+    let release = &stack.release;
+    let fits = match release.source {
+        ReleaseKind::Git => true,
+        ReleaseKind::Image => stack.runtime == RuntimeKind::Compose,
+        ReleaseKind::Directory => stack.runtime == RuntimeKind::Process,
+    };
+    if !fits {
+        findings.add(path.key("source"), Mistake::new("config-source-runtime"));
+    }
+    if release.source == ReleaseKind::Image && release.variable.is_none() {
+        findings.add(path.key("source"), Mistake::new("config-image-variable"));
+    }
+    findings.variable_name(path.key("variable"), release.variable.as_deref());
+    let no_env_file = stack.compose.as_ref().is_some_and(|compose| compose.env_files.is_empty());
+    if release.source == ReleaseKind::Image && release.env_file.is_none() && no_env_file {
+        findings.add(path.key("source"), Mistake::new("config-image-env-file"));
+    }
+    if release.keep == 0 {
+        findings.add(path.key("keep"), Mistake::new("config-keep-zero"));
+    }
+}
+
+fn edge(findings: &mut Findings, path: &KeyPath, stack: &Stack) {
+    let edge = &stack.edge;
+    findings.port(path.key("side_door"), Some(edge.side_door));
+    findings.port(path.key("public_port"), edge.public_port);
+    findings.positive(path.key("retry_after"), edge.retry_after);
+    if edge.hold.requests > 0 {
+        findings.positive(path.key("hold").key("for"), edge.hold.length);
+    }
+    if edge.message.trim().is_empty() {
+        findings.add(path.key("message"), Mistake::new("config-empty-text"));
+    }
+    if !edge.enabled {
+        return;
+    }
+    let published: BTreeSet<u16> = stack
+        .process
+        .iter()
+        .flat_map(|process| process.services.values())
+        .flat_map(|service| [service.port, service.public_port])
+        .chain([edge.public_port])
+        .flatten()
+        .collect();
+    if published.contains(&edge.side_door) {
+        findings.add(path.key("side_door"), Mistake::new("config-port-side-door").with("port", edge.side_door));
+    }
+    let services = stack.process.iter().flat_map(|process| &process.services);
+    for (name, port) in services.filter_map(|(name, service)| service.port.map(|port| (name, port))) {
+        if edge.public_port == Some(port) {
+            let mistake = Mistake::new("config-port-taken").with("port", port).with("by", name);
+            findings.add(path.key("public_port"), mistake);
+        }
+    }
+}
+
+fn limits(findings: &mut Findings, path: &KeyPath, stack: &Stack) {
+    let limits = &stack.limits;
+    for (key, period) in
+        [("migrate", limits.migrate), ("tests", limits.tests), ("build", limits.build), ("healthy", limits.healthy)]
+    {
+        findings.positive(path.key(key), period);
+    }
+    if limits.parallel == 0 {
+        findings.add(path.key("parallel"), Mistake::new("config-at-least-one"));
+    }
+}
+
+fn commands(findings: &mut Findings, path: &KeyPath, stack: &Stack) {
+    if let Some(tests) = &stack.commands.tests {
+        let path = path.key("tests");
+        findings.variable_name(path.key("database_variable"), tests.database_variable.as_deref());
+        findings.variables(&path.key("environment"), &tests.environment);
+        if let Some(timeout) = tests.timeout {
+            findings.positive(path.key("timeout"), timeout);
+        }
+    }
+}

@@ -1,0 +1,16 @@
+//! L1: eclusa.toml and env files, read with spans so that a mistake is shown where it stands.
+
+mod check;
+mod configuration;
+mod environment;
+pub mod model;
+mod nearest;
+mod reading;
+mod secrets;
+mod source;
+mod stack;
+
+pub use configuration::Configuration;
+pub use environment::{EnvironmentFile, EnvironmentFiles, ProcessEnvironment, Variable};
+pub use model::*;
+pub use secrets::Secrets;

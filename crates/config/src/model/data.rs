@@ -1,0 +1,57 @@
+//! Where a tenant's data is.
+
+use std::path::PathBuf;
+
+use eclusa_model::{DatabaseEngine, ServiceName};
+use serde::Deserialize;
+
+use super::{SecretReference, Value};
+
+/// `[stacks.NAME.database]` or `[stacks.NAME.tenants.TENANT.database]`.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Database {
+    /// The engine.
+    pub engine: DatabaseEngine,
+    /// PostgreSQL: the service whose container holds the server; absent: `services.database`.
+    pub service: Option<ServiceName>,
+    /// PostgreSQL: the database's name.
+    pub name: Option<Value>,
+    /// PostgreSQL: the user that owns it and may create databases.
+    pub user: Option<Value>,
+    /// PostgreSQL: a reference to the password; absent where the server trusts its own container.
+    pub password: Option<SecretReference>,
+    /// SQLite: the file; relative to `eclusa.toml`.
+    pub path: Option<PathBuf>,
+}
+
+/// `[[stacks.NAME.files]]`: a set of files of a tenant, in a service or in a directory of the host.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FileSet {
+    /// What it is called in a restore point.
+    pub name: String,
+    /// A service that mounts it; with `path`.
+    pub service: Option<ServiceName>,
+    /// The absolute path inside the service.
+    pub path: Option<String>,
+    /// A directory of the host, instead of `service` and `path`; relative to `eclusa.toml`.
+    pub directory: Option<PathBuf>,
+}
+
+/// `[stacks.NAME.tenants.TENANT]`: one client's site.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TenantTable {
+    /// The host names it answers to.
+    #[serde(default)]
+    pub domains: Vec<String>,
+    /// Its database; every tenant has one of its own.
+    pub database: Option<Database>,
+    /// Its files.
+    #[serde(default)]
+    pub files: Vec<FileSet>,
+    /// Configuration files that go into its restore points, besides those of the stack.
+    #[serde(default)]
+    pub configuration: Vec<PathBuf>,
+}

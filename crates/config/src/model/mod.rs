@@ -1,0 +1,29 @@
+//! The types of `eclusa.toml`: one module per part, everything as it stands in the file, with its defaults.
+//!
+//! What a type alone cannot say (a rate above 1, a person nobody knows) is checked in `check`.
+
+mod commands;
+mod data;
+mod gates;
+mod hooks;
+mod people;
+mod period;
+mod release;
+mod runtime;
+mod stack;
+mod value;
+mod window;
+
+pub use commands::{Commands, Tests};
+pub use data::{Database, FileSet, TenantTable};
+pub use gates::{
+    AfterOpen, Check, CheckPlace, Logs, Method, Preflight, Probe, Proof, Secure, Watch,
+};
+pub use hooks::{Hook, HookPhase, HookPoint, Side, Webhook, WebhookEvent};
+pub use people::{ChecklistItem, Decide, Duties, People, Person, Role};
+pub use period::Period;
+pub use release::{ReleaseKind, ReleaseTable};
+pub use runtime::{Compose, EdgeTable, HoldTable, Limits, Process, ProcessService, Roles, VaultTable};
+pub use stack::{ConfigurationFile, Origin, Stack};
+pub use value::{CommandLine, SecretReference, Value, ValueKind, is_variable_name};
+pub use window::{ClockTime, Weekday, Window, Zone};

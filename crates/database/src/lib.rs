@@ -1,0 +1,137 @@
+//! L3: consistent dumps, restores and swaps: PostgreSQL and SQLite.
+//!
+//! What a dump of each engine is made of, how its summary is computed and how a swap survives a crash stands at
+//! the top of its module: [`sqlite`] and [`postgresql`].
+
+pub mod names;
+pub mod postgresql;
+pub mod sqlite;
+
+use std::io::Read;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use eclusa_fault::{Code, Fault, Result};
+use eclusa_model::{DatabasePlace, Tenant};
+use eclusa_ports::{
+    Database, DatabaseCopy, DatabaseFacts, DatabaseSummary, Dump, Runtime, SecretResolver, SwapState,
+};
+
+use crate::postgresql::Postgresql;
+use crate::sqlite::Sqlite;
+
+/// The databases of one stack, each handled as its engine needs it.
+pub struct Databases {
+    runtime: Arc<dyn Runtime>,
+    secrets: Arc<dyn SecretResolver>,
+    scratch: PathBuf,
+}
+
+impl Databases {
+    /// The databases of the stack that this runtime runs. `scratch` is a directory for temporary copies of
+    /// SQLite files; a dump needs as much room there as the database is big. It is made when it is not there.
+    pub fn new(runtime: Arc<dyn Runtime>, secrets: Arc<dyn SecretResolver>, scratch: impl Into<PathBuf>) -> Self {
+        Self { runtime, secrets, scratch: scratch.into() }
+    }
+
+    fn engine<'a>(&'a self, tenant: &'a Tenant) -> Engine<'a> {
+        match &tenant.database {
+            DatabasePlace::Postgresql { service, name, user, password } => Engine::Postgresql(Postgresql {
+                runtime: &self.runtime,
+                secrets: &*self.secrets,
+                tenant: tenant.name.as_str(),
+                service,
+                name,
+                user,
+                password: password.as_deref(),
+            }),
+            DatabasePlace::Sqlite { path } => {
+                Engine::Sqlite(Sqlite::new(tenant.name.as_str(), path.into(), self.scratch.clone()))
+            }
+        }
+    }
+}
+
+enum Engine<'a> {
+    Postgresql(Postgresql<'a>),
+    Sqlite(Sqlite),
+}
+
+/// Calls the same method of whichever engine it is.
+macro_rules! dispatch {
+    ($self:ident, $tenant:ident, $engine:ident => $call:expr) => {
+        match $self.engine($tenant) {
+            Engine::Postgresql($engine) => $call.await,
+            Engine::Sqlite($engine) => $call.await,
+        }
+    };
+}
+
+#[async_trait]
+impl Database for Databases {
+    async fn facts(&self, tenant: &Tenant, long_transaction: u64) -> Result<DatabaseFacts> {
+        dispatch!(self, tenant, engine => engine.facts(long_transaction))
+    }
+
+    async fn dump(&self, tenant: &Tenant) -> Result<Dump> {
+        dispatch!(self, tenant, engine => engine.dump())
+    }
+
+    async fn restore_beside(&self, tenant: &Tenant, suffix: &str, stream: Box<dyn Read + Send>) -> Result<()> {
+        names::check(suffix)?;
+        dispatch!(self, tenant, engine => engine.restore_beside(suffix, stream))
+    }
+
+    async fn summarise(&self, tenant: &Tenant, copy: &DatabaseCopy) -> Result<DatabaseSummary> {
+        check_copy(copy)?;
+        dispatch!(self, tenant, engine => engine.summarise(copy))
+    }
+
+    async fn swap_state(&self, tenant: &Tenant, suffix: &str) -> Result<SwapState> {
+        names::check(suffix)?;
+        dispatch!(self, tenant, engine => engine.swap_state(suffix))
+    }
+
+    async fn swap_in(&self, tenant: &Tenant, suffix: &str) -> Result<()> {
+        names::check(suffix)?;
+        dispatch!(self, tenant, engine => engine.swap_in(suffix))
+    }
+
+    async fn swap_back(&self, tenant: &Tenant, suffix: &str) -> Result<()> {
+        names::check(suffix)?;
+        dispatch!(self, tenant, engine => engine.swap_back(suffix))
+    }
+
+    async fn drop_copy(&self, tenant: &Tenant, copy: &DatabaseCopy) -> Result<()> {
+        check_copy(copy)?;
+        if *copy == DatabaseCopy::Live {
+            return Err(fault(Code::SwapFailed, tenant.name.as_str()).because("the live database is never dropped"));
+        }
+        dispatch!(self, tenant, engine => engine.drop_copy(copy))
+    }
+
+    async fn create_scratch(&self, tenant: &Tenant, name: &str) -> Result<()> {
+        names::check(name)?;
+        dispatch!(self, tenant, engine => engine.create_scratch(name))
+    }
+
+    async fn drop_scratch(&self, tenant: &Tenant, name: &str) -> Result<()> {
+        names::check(name)?;
+        dispatch!(self, tenant, engine => engine.drop_scratch(name))
+    }
+}
+
+fn check_copy(copy: &DatabaseCopy) -> Result<()> {
+    match copy {
+        DatabaseCopy::Live => Ok(()),
+        DatabaseCopy::Beside(suffix) | DatabaseCopy::Kept(suffix) => names::check(suffix),
+    }
+}
+
+/// A fault about a tenant. A restore's fault names its stream as the point; a caller that knows the point
+/// replaces that argument.
+pub(crate) fn fault(code: Code, tenant: &str) -> Fault {
+    let fault = Fault::new(code).with("tenant", tenant);
+    if code == Code::RestoreFailed { fault.with("point", "its stream") } else { fault }
+}

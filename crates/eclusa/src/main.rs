@@ -1,0 +1,3 @@
+//! L6: the command line; the only place where the parts are put together.
+
+fn main() {}

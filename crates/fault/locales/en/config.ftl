@@ -1,0 +1,251 @@
+# Mistakes in eclusa.toml and env files: what is wrong (the end of E0102's sentence), what stands beside the caret
+# (-label), what to write (-hint).
+
+config-syntax = { $reason }
+config-syntax-label = this is not TOML
+config-syntax-hint = Texts stand in "quotes", lists in [brackets], each key on a line of its own: key = "value"
+config-not-utf8 = line { $line } is not UTF-8 text
+config-not-utf8-hint = Save the file as UTF-8.
+config-duplicate-key = a key stands here twice
+config-duplicate-key-label = it was set before
+config-duplicate-key-hint = Keep one of the two, or put both tables together.
+config-other = { $reason }
+config-other-label = not accepted
+config-name = { $reason }
+config-name-label = not a name
+config-name-hint = Use letters, digits, ".", "_" and "-".
+
+config-unknown-key = there is no key { $key } here
+config-unknown-key-label = unknown key; known here: { $known }
+config-unknown-key-hint = Remove it, or use a known key; docs/configuration.md lists them all.
+config-unknown-key-near = there is no key { $key } here
+config-unknown-key-near-label = unknown key; did you mean { $meant }?
+config-unknown-key-near-hint = Write { $meant } instead of { $key }.
+config-unknown-word = "{ $word }" is not known here
+config-unknown-word-label = expected one of: { $known }
+config-unknown-word-hint = Write one of: { $known }
+config-unknown-word-near = "{ $word }" is not known here
+config-unknown-word-near-label = did you mean "{ $meant }"? Expected one of: { $known }
+config-unknown-word-near-hint = Write "{ $meant }" instead of "{ $word }".
+config-missing-key = the key { $key } is missing
+config-missing-key-label = { $key } is missing here
+config-missing-key-hint = Add { $example }
+config-type = { $found } stands where { $expected } is expected
+config-type-label = expected { $expected }
+config-type-hint = Write { $expected }.
+config-value = { $found } is not { $expected }
+config-value-label = expected { $expected }
+config-value-hint = Write { $expected }.
+config-secret-type = the value is no text
+config-secret-type-label = expected { $expected }
+config-secret-type-hint = Write { $expected }, or a reference such as "env:NAME".
+config-secret-literal = a secret stands in the file itself
+config-secret-literal-label = expected a reference: "env:NAME" or "file:PATH"
+config-secret-literal-hint = Put the secret into an env file and write "env:NAME", or into a file of its own and write "file:PATH".
+config-empty-command = a command without a program
+config-empty-command-label = expected a program and its arguments
+config-empty-command-hint = Write each word as a text of its own, such as ["python", "manage.py", "check"].
+config-empty-text = an empty text
+config-empty-text-label = expected some text
+config-empty-text-hint = Write a text, or remove the key.
+config-empty-list = { $key } is empty
+config-empty-list-label = expected at least one
+config-empty-list-hint = Name at least one, or remove the key where it is optional.
+config-duplicate-name = the name "{ $name }" stands in the list twice
+config-duplicate-name-label = used before
+config-duplicate-name-hint = Give it another name.
+config-zero-period = a length of time that is nothing
+config-zero-period-label = expected more than nothing
+config-zero-period-hint = Write a length of time such as "30s" or "10m".
+config-at-least-one = 0 is too few
+config-at-least-one-label = expected 1 or more
+config-at-least-one-hint = Write 1 or more.
+config-percent = a share above 99 % can never be free
+config-percent-label = expected a whole number from 0 to 99
+config-percent-hint = Write a share in percent, such as 20.
+config-variable-name = "{ $name }" cannot be the name of a variable
+config-variable-name-label = expected letters, digits and "_", not beginning with a digit
+config-variable-name-hint = Write a name such as POSTGRES_DB.
+config-language = this is no language
+config-language-label = expected a tag such as "en" or "pt-BR"
+config-language-hint = Write a tag such as "en" or "pt-BR", or remove the key.
+
+config-version = version { $found } of the format is not known
+config-version-label = expected 1
+config-version-hint = Write version = 1, or use a newer Eclusa.
+config-no-stacks = there is no stack
+config-no-stacks-label = expected at least one stack
+config-no-stacks-hint = Add a table [stacks.NAME], or have one written: eclusa adopt docker-compose.prod.yml
+config-stack-unknown = there is no stack { $stack }.
+config-stack-several = there are several.
+
+config-runtime-table = the table for runtime "{ $runtime }" is missing
+config-runtime-table-label = expected a table [stacks.{ $stack }.{ $runtime }]
+config-runtime-table-hint = Add [stacks.{ $stack }.{ $runtime }], or change the runtime.
+config-runtime-other = a table { $other } in a stack whose runtime is "{ $runtime }"
+config-runtime-other-label = not used by runtime "{ $runtime }"
+config-runtime-other-hint = Remove this table, or write runtime = "{ $other }".
+config-override-own = the override is one of your own Compose files
+config-override-own-label = Eclusa would overwrite this file
+config-override-own-hint = Name a file that Eclusa may write, such as "docker-compose.eclusa.yml".
+config-no-services = there is no service
+config-no-services-label = expected at least one service
+config-no-services-hint = Add a table [stacks.NAME.process.services.web].
+config-no-web = no service runs the application's code
+config-no-web-label = expected web = ["…"] here
+config-no-web-hint = Add web = ["web"] with the service that answers requests.
+config-service-twice = the service { $service } has two roles
+config-service-twice-label = it stands under { $role } already
+config-service-twice-hint = Keep it under one role; only the frontend may also be one of web.
+config-unknown-service = there is no service { $service }
+config-unknown-service-label = known: { $known }
+config-unknown-service-hint = Name one of the services under process.services: { $known }
+config-unknown-service-near = there is no service { $service }
+config-unknown-service-near-label = did you mean "{ $meant }"? Known: { $known }
+config-unknown-service-near-hint = Write "{ $meant }" instead of "{ $service }".
+config-port-zero = a port cannot be 0
+config-port-zero-label = expected 1 to 65535
+config-port-zero-hint = Write the port's number.
+config-port-taken = port { $port } is used twice
+config-port-taken-label = taken by the service { $by }
+config-port-taken-hint = Give each its own port.
+config-port-side-door = the side door has port { $port }, which serves the public or a service
+config-port-side-door-label = expected a port of its own
+config-port-side-door-hint = Write a port that nothing else uses, such as 18081.
+config-needs-port = { $key } without a port
+config-needs-port-label = expected port = … beside it
+config-needs-port-hint = Add port with the number on which the service listens, or remove { $key }.
+
+config-source-runtime = this source does not go with the stack's runtime
+config-source-runtime-label = "image" goes with compose, "directory" with process, "git" with both
+config-source-runtime-hint = Write source = "git", or the source that fits the runtime.
+config-image-variable = the variable that holds the image tag is missing
+config-image-variable-label = expected variable = "…" beside it
+config-image-variable-hint = Add variable with the name that stands in image: of the Compose file, such as "BOUTIQUE_TAG".
+config-image-env-file = no env file is named in which the image tag stands
+config-image-env-file-label = expected env_file = "…" beside it
+config-image-env-file-hint = Add env_file, or name env_files in the compose table.
+config-keep-zero = no earlier release would be kept to go back to
+config-keep-zero-label = expected 1 or more
+config-keep-zero-hint = Write how many releases before the running one are kept, such as 2.
+
+config-no-database = the stack has no database
+config-no-database-label = expected a table "database", or tenants with one each
+config-no-database-hint = Add [stacks.NAME.database] with engine = "postgresql" or "sqlite".
+config-tenant-database = the tenant { $tenant } has no database
+config-tenant-database-label = expected a table "database" of its own
+config-tenant-database-hint = Add [stacks.NAME.tenants.{ $tenant }.database].
+config-belongs-to-tenant = { $key } stands beside tenants
+config-belongs-to-tenant-label = each tenant has its own
+config-belongs-to-tenant-hint = Move { $key } under the tenant it belongs to.
+config-database-shared = the tenants { $tenant } and { $other } have the same database
+config-database-shared-label = the tenant { $other } has it already
+config-database-shared-hint = Give each tenant a database of its own: what is restored for one would overwrite the other.
+config-database-needs = a { $engine } database without { $key }
+config-database-needs-label = expected { $key } = "…" beside it
+config-database-needs-hint = Add { $key }.
+config-database-service = it is not said which service is the database server
+config-database-service-label = expected service = "…" beside it
+config-database-service-hint = Add service = "db" here, or database = "db" under services.
+config-database-foreign = { $key } does not belong to a { $engine } database
+config-database-foreign-label = not used by { $engine }
+config-database-foreign-hint = Remove it, or change the engine.
+config-file-set = files that are nowhere, or in two places
+config-file-set-label = expected either directory, or service with path
+config-file-set-hint = Write directory = "media", or service = "web" and path = "/app/media".
+config-file-set-name = this cannot name files in a restore point
+config-file-set-name-label = expected letters, digits, "-", "_" and "."
+config-file-set-name-hint = Write a short name such as "media".
+config-path-inside = this is no directory inside a service
+config-path-inside-label = expected an absolute path without ".."
+config-path-inside-hint = Write the path at which the service mounts it, such as "/app/media".
+config-domain = this is no host name
+config-domain-label = expected a name without scheme, port and path
+config-domain-hint = Write it as browsers send it, such as "shop.example.org".
+config-domain-shared = { $domain } belongs to two tenants
+config-domain-shared-label = the tenant { $other } has it already
+config-domain-shared-hint = Leave it with one of the two.
+
+config-unknown-tenant = there is no tenant { $tenant }
+config-unknown-tenant-label = known: { $known }
+config-unknown-tenant-hint = Name one of: { $known }; or remove the key, which means each.
+config-unknown-tenant-near = there is no tenant { $tenant }
+config-unknown-tenant-near-label = did you mean "{ $meant }"?
+config-unknown-tenant-near-hint = Write "{ $meant }" instead of "{ $tenant }".
+config-path-slash = this is no path of a request
+config-path-slash-label = expected a path that begins with "/", without spaces
+config-path-slash-hint = Write the path without scheme and host, such as "/healthz".
+config-status = there is no such HTTP status
+config-status-label = expected 100 to 599
+config-status-hint = Write the status that is expected, such as 200.
+config-header = this is no header's name
+config-header-label = expected letters, digits and "-"
+config-header-hint = Write a name such as content-type.
+config-json-pointer = "{ $pointer }" is no JSON pointer
+config-json-pointer-label = expected a pointer that begins with "/"
+config-json-pointer-hint = Write "/{ $pointer }"; levels are parted by "/".
+config-host-service = a check on the host has no service
+config-host-service-label = not used with place = "host"
+config-host-service-hint = Remove service, or write place = "service".
+config-check-service = it is not said in which service the check runs
+config-check-service-label = expected service = "…"
+config-check-service-hint = Add service, or name services.web.
+config-error-rate = an error rate is a share from 0 to 1
+config-error-rate-label = expected a number from 0 to 1
+config-error-rate-hint = Write a share: 0.05 is 5 %.
+config-slowdown = a slowdown is a ratio above 1
+config-slowdown-label = expected a number above 1
+config-slowdown-hint = Write a ratio: 1.5 allows answers that take 50 % longer.
+config-synthetic = this many requests a second cannot be sent
+config-synthetic-label = expected a number from 0 to 1000
+config-synthetic-hint = Write requests a second, such as 1.0; 0 sends none.
+config-watch-length = the watch ({ $length }) is not longer than { $key } ({ $period })
+config-watch-length-label = expected more than { $key }, which is { $period }
+config-watch-length-hint = Lengthen the watch, or shorten { $key }.
+config-window-empty = the window begins and ends at { $time }
+config-window-empty-label = expected another time than from
+config-window-empty-hint = Write when it ends; a time before from means the next morning. Without a window, releases may start at any time.
+
+config-unknown-person = nobody is called { $person }
+config-unknown-person-label = expected someone under people
+config-unknown-person-hint = Add [stacks.NAME.people.{ $person }], or name someone who is there.
+config-unknown-person-near = nobody is called { $person }
+config-unknown-person-near-label = did you mean "{ $meant }"?
+config-unknown-person-near-hint = Write "{ $meant }" instead of "{ $person }".
+config-url = this is no address of a webhook
+config-url-label = expected http:// or https:// and a host
+config-url-hint = Write an address such as "https://example.org/hook", or a reference such as "env:WEBHOOK_URL".
+
+config-env-file-hint = It is named as an env file in eclusa.toml: mend its path there, or make it (often by copying its example).
+config-env-no-name = a line without a name
+config-env-no-name-label = expected NAME=value
+config-env-no-name-hint = Write NAME=value, or put # before a comment.
+config-env-no-value = a line without "="
+config-env-no-value-label = expected NAME=value
+config-env-no-value-hint = Write NAME=value, put # before a comment, or put a value of several lines into double quotes.
+config-env-name = this cannot be the name of a variable
+config-env-name-label = expected letters, digits and "_"
+config-env-name-hint = Write a name such as POSTGRES_DB before the "=".
+config-env-quote = a quote is opened here and never closed
+config-env-quote-label = expected a closing quote
+config-env-quote-hint = Close the quote, or put a value that holds a quote into the other kind of quotes.
+config-env-after-quote = something stands after the closing quote
+config-env-after-quote-label = expected the end of the line
+config-env-after-quote-hint = Put the whole value into quotes, and write \" for a quote inside them.
+config-env-brace = what stands in {"${"}…{"}"} cannot be read
+config-env-brace-label = expected {"${NAME}"}, {"${NAME:-default}"} or {"${NAME:?message}"}
+config-env-brace-hint = Mend the braces; where a dollar sign is meant, write $$ or put the value into single quotes.
+config-env-nesting = defaults within defaults go too deep
+config-env-nesting-label = expected fewer levels
+config-env-nesting-hint = Put the inner default into a variable of its own.
+config-env-required = the variable { $name } is needed and not set
+config-env-required-label = needs { $name }
+config-env-required-hint = Set { $name } above this line or in the environment.
+
+config-variable-nowhere = the variable { $name } is not set, and the stack has no env file
+config-variable-absent = the variable { $name } is neither in { $paths } nor in the environment
+config-reference-file = the file cannot be read
+config-reference-empty = it is empty
+config-reference-none = it is neither env:NAME nor file:PATH
+config-secret-readable = { $path } holds a secret and every user of this host may read it (chmod o-rwx)
+config-path-utf8 = used, since its name is not UTF-8

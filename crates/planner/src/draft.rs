@@ -1,0 +1,296 @@
+//! A plan in the making: steps are added in the order of the narration, each after what stands before it.
+
+use std::collections::BTreeMap;
+
+use eclusa_config::{HookPoint, Side};
+use eclusa_fault::{Code, Fault, Message, Result};
+use eclusa_model::{PersonName, Release, ServiceName, StepName, Tenant, TenantName};
+use eclusa_runbook::{
+    Action, Effect, EnvironmentValue, Exec, Expect, Gate, GateKind, Intent, LeaseOperation, Limits, OnNoGo, Phase, Place,
+    Plan, Question, Recovery, Reversibility, Scope, Step, Undo, PLAN_FORMAT,
+};
+
+use crate::PlanInput;
+
+/// A step before it has its place.
+pub(crate) struct NewStep {
+    step: Step,
+}
+
+impl NewStep {
+    fn new(phase: Phase, name: &str, scope: Scope, title: Message, action: Action) -> Result<Self> {
+        let name = StepName::new(name).map_err(|error| Fault::new(Code::Internal).with("what", error))?;
+        let undo = Undo::Nothing { why: Message::new("undo-nothing-check") };
+        let limits = Limits { timeout: 120, retries: 0, tolerated: false };
+        let recovery = Recovery::Repeat;
+        Ok(Self {
+            step: Step { name, phase, scope, title, after: Vec::new(), action, undo, recovery, limits, expected: None },
+        })
+    }
+
+    pub(crate) fn perform(phase: Phase, name: &str, scope: Scope, title: Message, effect: Effect) -> Result<Self> {
+        Self::new(phase, name, scope, title, Action::Perform(effect))
+    }
+
+    pub(crate) fn judge(phase: Phase, name: &str, scope: Scope, title: Message, kind: GateKind) -> Result<Self> {
+        let gate = Gate { kind, on_no_go: OnNoGo::Back, on_hold: OnNoGo::Back };
+        Self::new(phase, name, scope, title, Action::Judge(gate))
+    }
+
+    pub(crate) fn ask(phase: Phase, name: &str, title: Message, question: Question) -> Result<Self> {
+        Self::new(phase, name, Scope::Stack, title, Action::Ask(question))
+    }
+
+    pub(crate) fn undo(mut self, undo: Undo) -> Self {
+        self.step.undo = undo;
+        self
+    }
+
+    pub(crate) fn nothing_to_undo(self, why: &str) -> Self {
+        self.undo(Undo::Nothing { why: Message::new(why) })
+    }
+
+    pub(crate) fn seconds(mut self, timeout: u64) -> Self {
+        self.step.limits.timeout = timeout.max(1);
+        self
+    }
+
+    pub(crate) fn retries(mut self, retries: u32) -> Self {
+        self.step.limits.retries = retries;
+        self
+    }
+
+    pub(crate) fn tolerated(mut self) -> Self {
+        self.step.limits.tolerated = true;
+        self
+    }
+
+    pub(crate) fn recovery(mut self, recovery: Recovery) -> Self {
+        self.step.recovery = recovery;
+        self
+    }
+
+    pub(crate) fn on_no_go(mut self, policy: OnNoGo) -> Self {
+        if let Action::Judge(gate) = &mut self.step.action {
+            gate.on_no_go = policy;
+        }
+        self
+    }
+
+    pub(crate) fn on_hold(mut self, policy: OnNoGo) -> Self {
+        if let Action::Judge(gate) = &mut self.step.action {
+            gate.on_hold = policy;
+        }
+        self
+    }
+}
+
+/// A plan in the making.
+pub(crate) struct Draft<'a, 'b> {
+    pub input: &'b PlanInput<'a>,
+    pub remarks: Vec<Message>,
+    steps: Vec<Step>,
+    frontier: Vec<StepName>,
+    phase: Option<Phase>,
+}
+
+/// What a plan says beyond its steps.
+pub(crate) struct Frame {
+    pub intent: Intent,
+    pub to: Option<Release>,
+    pub tenants: Vec<Tenant>,
+    pub services: Vec<ServiceName>,
+    pub reversibility: BTreeMap<TenantName, (Reversibility, Message)>,
+    pub point_of_no_return: Option<StepName>,
+}
+
+impl<'a, 'b> Draft<'a, 'b> {
+    pub(crate) fn new(input: &'b PlanInput<'a>) -> Self {
+        Self { input, remarks: Vec::new(), steps: Vec::new(), frontier: Vec::new(), phase: None }
+    }
+
+    /// Enters a phase: the hooks after the one before and before this one.
+    pub(crate) fn phase(&mut self, phase: Phase) -> Result<()> {
+        if let Some(last) = self.phase.replace(phase) {
+            self.hooks(Side::After, last)?;
+        }
+        self.hooks(Side::Before, phase)
+    }
+
+    fn hooks(&mut self, side: Side, phase: Phase) -> Result<()> {
+        let stack = self.input.stack;
+        let wanted = |point: HookPoint| point.side == side && point.phase.word() == phase.word();
+        let release = self.input.observation.candidate.as_ref().map_or("", |candidate| candidate.release.name.as_str());
+        for hook in stack.hooks.iter().filter(|hook| wanted(hook.at)) {
+            let environment: BTreeMap<String, EnvironmentValue> =
+                hook.environment.iter().map(|(name, value)| (name.clone(), environment_value(value))).collect();
+            let exec = |argv: Vec<String>| Exec {
+                place: Place::Host,
+                argv,
+                environment: environment.clone(),
+                directory: None,
+                expect: Expect::default(),
+            };
+            let values = [("release", release), ("stack", self.input.name.as_str())];
+            let undo = match &hook.undo {
+                Some(command) => Undo::By(Effect::Exec(exec(command.filled(&values)))),
+                None => Undo::Nothing { why: Message::new("undo-nothing-hook") },
+            };
+            let title = Message::new("step-hook").with("name", &hook.name);
+            let effect = Effect::Exec(exec(hook.command.filled(&values)));
+            let mut step = NewStep::perform(phase, &format!("{}.hook.{}", phase.word(), hook.name), Scope::Host, title, effect)?
+                .undo(undo)
+                .seconds(hook.timeout.as_seconds())
+                // Whether a command of the user's may run twice is not known: what it did is taken back.
+                .recovery(Recovery::GoBack);
+            // After the gate has opened, a word that was not delivered is no reason to take the release back.
+            if phase >= Phase::Open {
+                step = step.tolerated();
+            }
+            self.then(step)?;
+        }
+        Ok(())
+    }
+
+    /// Adds a step after everything before it.
+    pub(crate) fn then(&mut self, step: NewStep) -> Result<StepName> {
+        let name = step.step.name.clone();
+        self.together(vec![step])?;
+        Ok(name)
+    }
+
+    /// Adds steps that may run at the same time, after everything before them.
+    pub(crate) fn together(&mut self, steps: Vec<NewStep>) -> Result<()> {
+        if steps.is_empty() {
+            return Ok(());
+        }
+        let mut frontier = Vec::with_capacity(steps.len());
+        for NewStep { mut step } in steps {
+            if self.steps.iter().any(|other| other.name == step.name) {
+                return Err(Fault::new(Code::Internal).with("what", format!("two steps named {}", step.name)));
+            }
+            step.after.clone_from(&self.frontier);
+            step.expected = self.input.history.durations.get(step.name.as_str()).copied();
+            frontier.push(step.name.clone());
+            self.steps.push(step);
+        }
+        self.frontier = frontier;
+        Ok(())
+    }
+
+    /// The first step of every plan that changes something: nobody else does at the same time.
+    pub(crate) fn take_lease(&mut self) -> Result<()> {
+        let step = NewStep::perform(
+            Phase::Preflight,
+            "preflight.lease",
+            Scope::Stack,
+            Message::new("step-lease-take"),
+            Effect::Lease(LeaseOperation::Take { run: None }),
+        )?
+        .undo(Undo::By(Effect::Lease(LeaseOperation::Release)))
+        .seconds(60);
+        self.then(step)?;
+        let unmoved = NewStep::judge(
+            Phase::Preflight,
+            "preflight.unmoved",
+            Scope::Stack,
+            Message::new("step-unmoved"),
+            GateKind::Unmoved,
+        )?;
+        self.then(unmoved).map(|_| ())
+    }
+
+    /// The last step.
+    fn release_lease(&mut self) -> Result<()> {
+        let step = NewStep::perform(
+            Phase::Accept,
+            "accept.lease",
+            Scope::Stack,
+            Message::new("step-lease-release"),
+            Effect::Lease(LeaseOperation::Release),
+        )?
+        .nothing_to_undo("undo-nothing-lease")
+        .retries(5)
+        .seconds(60);
+        self.then(step).map(|_| ())
+    }
+
+    /// The finished plan.
+    pub(crate) fn finish(mut self, frame: Frame) -> Result<Plan> {
+        if let Some(last) = self.phase.take() {
+            self.hooks(Side::After, last)?;
+        }
+        self.release_lease()?;
+        let input = self.input;
+        let stack = input.stack;
+        let expected_downtime =
+            frame.tenants.iter().map(|tenant| (tenant.name.clone(), downtime(&self.steps, &tenant.name))).collect();
+        let emergency = stack.duties.emergency.iter().map(|person| describe(stack, person)).collect();
+        Ok(Plan {
+            format: PLAN_FORMAT,
+            version: input.version.to_owned(),
+            stack: input.name.clone(),
+            app: stack.app,
+            runtime: stack.runtime,
+            intent: frame.intent,
+            made_at: input.now,
+            observation: input.fingerprint.clone(),
+            from: input.observation.release.clone(),
+            to: frame.to,
+            tenants: frame.tenants,
+            reversibility: frame.reversibility.iter().map(|(name, (how, _))| (name.clone(), *how)).collect(),
+            reversibility_reasons: frame.reversibility.into_iter().map(|(name, (_, why))| (name, why)).collect(),
+            point_of_no_return: frame.point_of_no_return,
+            expected_downtime,
+            services: frame.services,
+            parallel: stack.limits.parallel.max(1) as usize,
+            deciders: deciders(stack),
+            emergency,
+            answer_within: Some(stack.decide.deadline.as_seconds()),
+            remarks: self.remarks,
+            steps: self.steps,
+        })
+    }
+}
+
+/// Who may answer gates: those whose duty it is, else every approver, else anyone.
+pub(crate) fn deciders(stack: &eclusa_config::Stack) -> Vec<PersonName> {
+    if !stack.duties.decide.is_empty() {
+        return stack.duties.decide.clone();
+    }
+    stack
+        .people
+        .iter()
+        .filter(|(_, person)| person.roles.contains(&eclusa_config::Role::Approver))
+        .map(|(name, _)| name.clone())
+        .collect()
+}
+
+fn describe(stack: &eclusa_config::Stack, person: &PersonName) -> String {
+    let found = stack.people.get(person);
+    let name = found.and_then(|person| person.name.clone()).unwrap_or_else(|| person.to_string());
+    match found.and_then(|person| person.phone.clone().or_else(|| person.mail.clone())) {
+        Some(how) => format!("{name} ({how})"),
+        None => name,
+    }
+}
+
+pub(crate) fn environment_value(value: &eclusa_config::Value) -> EnvironmentValue {
+    if value.is_reference() {
+        EnvironmentValue::Secret(value.as_str().to_owned())
+    } else {
+        EnvironmentValue::Plain(value.as_str().to_owned())
+    }
+}
+
+/// How long a tenant is closed, from the step that closes its gate to the one that opens it; none while history
+/// does not know every step between.
+fn downtime(steps: &[Step], tenant: &TenantName) -> Option<u64> {
+    let closing = steps.iter().position(|step| step.name.as_str() == format!("close.gate.{tenant}"))?;
+    let opening = steps.iter().position(|step| step.name.as_str() == format!("open.gate.{tenant}"))?;
+    let own = |step: &&Step| match &step.scope {
+        Scope::Tenant(name) => name == tenant,
+        _ => true,
+    };
+    steps.get(closing..=opening)?.iter().filter(own).map(|step| step.expected).sum()
+}

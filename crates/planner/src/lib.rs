@@ -1,0 +1,46 @@
+//! L2: `plan(intent, observation, config, history) -> Plan`, and the linter of plans. Pure: the same input gives
+//! the same plan.
+
+mod app;
+mod backup;
+mod draft;
+mod edge;
+mod input;
+mod lint;
+mod release;
+mod release_steps;
+mod restore;
+mod reversibility;
+mod rollback;
+mod services;
+mod simple;
+
+pub use app::{App, NamedCommand, TestRun};
+pub use input::{History, PlanInput, PreviousRelease};
+pub use lint::{Finding, lint};
+
+use eclusa_fault::{Code, Fault, Result};
+use eclusa_runbook::{Intent, Plan};
+
+/// Makes the plan for an intent, and lets the linter look at it before anyone else does.
+///
+/// # Errors
+/// What the intent cannot be planned for (`NothingToDo`, `NoWayBack`, `ReleaseOlder`), and `PlanUnsafe` when the
+/// linter found a fault of the planner.
+pub fn plan(input: &PlanInput<'_>, intent: &Intent) -> Result<Plan> {
+    let plan = match intent {
+        Intent::Release { to } => release::plan(input, to)?,
+        Intent::Rollback { to, how } => rollback::plan(input, to, *how)?,
+        Intent::Backup { tenants } => backup::plan(input, tenants)?,
+        Intent::Restore { tenant, point, check_only } => restore::plan(input, tenant, point, *check_only)?,
+        Intent::Start => simple::start(input)?,
+        Intent::Stop => simple::stop(input)?,
+        Intent::Seed => simple::seed(input)?,
+        Intent::EdgeInstall => edge::install(input)?,
+        Intent::EdgeRemove => edge::remove(input)?,
+    };
+    match lint(&plan).first() {
+        None => Ok(plan),
+        Some(finding) => Err(Fault::new(Code::PlanUnsafe).with("problem", finding)),
+    }
+}

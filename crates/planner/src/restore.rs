@@ -1,0 +1,199 @@
+//! The plan of a restore: beside the live data, proved there, swapped in; what was live is kept.
+
+use std::collections::BTreeMap;
+
+use eclusa_fault::{Message, Result};
+use eclusa_model::{Tenant, TenantName};
+use eclusa_runbook::{
+    EdgeOperation, Effect, GateKind, Intent, Phase, Plan, PointKind, PointReference, ProbeRoute, RestoreOperation, Reversibility,
+    Scope, Undo, VaultOperation,
+};
+
+use crate::PlanInput;
+use crate::backup::one;
+use crate::draft::{Draft, Frame, NewStep};
+use crate::release_steps::{close_operation, stop};
+use crate::services::Services;
+use crate::simple::baseline_probes;
+
+pub(crate) fn plan(input: &PlanInput<'_>, tenant: &TenantName, point: &str, check_only: bool) -> Result<Plan> {
+    let all: Vec<Tenant> = input.observation.tenants.iter().map(|tenant| tenant.tenant.clone()).collect();
+    let tenant = one(&all, tenant)?;
+    let mut draft = Draft::new(input);
+    draft.take_lease()?;
+    if check_only {
+        check(&mut draft, &tenant, point)?;
+    } else {
+        whole(&mut draft, &tenant, point)?;
+    }
+    let intent = Intent::Restore { tenant: tenant.name.clone(), point: point.to_owned(), check_only };
+    let mut reversibility = BTreeMap::new();
+    if !check_only {
+        reversibility.insert(tenant.name.clone(), (Reversibility::Restore, Message::new("why-restore-keeps")));
+    }
+    draft.finish(Frame {
+        intent,
+        to: None,
+        tenants: vec![tenant],
+        services: if check_only { Vec::new() } else { Services::of(&input.stack.services).all() },
+        reversibility,
+        point_of_no_return: None,
+    })
+}
+
+fn check(draft: &mut Draft<'_, '_>, tenant: &Tenant, point: &str) -> Result<()> {
+    draft.phase(Phase::Validate)?;
+    let effect = Effect::Vault(VaultOperation::Check {
+        tenant: tenant.name.clone(),
+        point: PointReference::Id(point.to_owned()),
+    });
+    let title = Message::new("step-point-check").with("tenant", &tenant.name).with("point", short(point));
+    let step = NewStep::perform(Phase::Validate, &format!("validate.point.{}", tenant.name), scope(tenant), title, effect)?
+        .nothing_to_undo("undo-nothing-proof")
+        .seconds(6 * 3600);
+    draft.then(step).map(|_| ())
+}
+
+pub(crate) fn short(point: &str) -> &str {
+    point.get(..8).unwrap_or(point)
+}
+
+fn scope(tenant: &Tenant) -> Scope {
+    Scope::Tenant(tenant.name.clone())
+}
+
+fn whole(draft: &mut Draft<'_, '_>, tenant: &Tenant, point: &str) -> Result<()> {
+    let suffix = format!("r{}", draft.input.nonce);
+    draft.phase(Phase::Preflight)?;
+    beside(draft, Phase::Preflight, tenant, point, &suffix)?;
+    let services = Services::of(&draft.input.stack.services);
+    draft.phase(Phase::Close)?;
+    close_one(draft, tenant, &services)?;
+    draft.phase(Phase::Secure)?;
+    salvage(draft, tenant)?;
+    draft.phase(Phase::Change)?;
+    // The services serve all tenants, so all wait while one is swapped: it takes moments, not minutes.
+    stop(draft, Phase::Change, "change.stop", "step-stop", &services.serving(), 30)?;
+    swap(draft, Phase::Change, tenant, &suffix)?;
+    start_again(draft, &services)?;
+    draft.phase(Phase::Validate)?;
+    probe(draft, std::slice::from_ref(tenant))?;
+    draft.phase(Phase::Open)?;
+    open_one(draft, tenant)?;
+    schedulers(draft, &services)?;
+    draft.phase(Phase::Accept)
+}
+
+/// Restores a point beside the live data and proves it there. Nobody notices.
+pub(crate) fn beside(draft: &mut Draft<'_, '_>, phase: Phase, tenant: &Tenant, point: &str, suffix: &str) -> Result<()> {
+    let reference = PointReference::Id(point.to_owned());
+    let name = |verb: &str| format!("{}.{verb}.{}", phase.word(), tenant.name);
+    let effect = RestoreOperation::Beside { tenant: tenant.name.clone(), point: reference.clone(), suffix: suffix.to_owned() };
+    let discard = RestoreOperation::Discard { tenant: tenant.name.clone(), suffix: suffix.to_owned() };
+    let title = Message::new("step-beside").with("tenant", &tenant.name).with("point", short(point));
+    let step = NewStep::perform(phase, &name("beside"), scope(tenant), title, Effect::Restore(effect))?
+        .undo(Undo::By(Effect::Restore(discard)))
+        .seconds(6 * 3600);
+    draft.then(step)?;
+    let effect = RestoreOperation::Prove { tenant: tenant.name.clone(), point: reference, suffix: suffix.to_owned() };
+    let title = Message::new("step-prove").with("tenant", &tenant.name);
+    let step = NewStep::perform(phase, &name("prove"), scope(tenant), title, Effect::Restore(effect))?
+        .nothing_to_undo("undo-nothing-check")
+        .seconds(6 * 3600);
+    draft.then(step).map(|_| ())
+}
+
+fn close_one(draft: &mut Draft<'_, '_>, tenant: &Tenant, services: &Services) -> Result<()> {
+    let drain = draft.input.stack.limits.drain.as_seconds();
+    stop(draft, Phase::Close, "close.scheduler", "step-stop-scheduler", &services.schedulers, drain)?;
+    if draft.input.observation.edge.is_some() {
+        let edge = &draft.input.stack.edge;
+        let name = format!("close.gate.{}", tenant.name);
+        let title = Message::new("step-gate-close").with("tenant", &tenant.name);
+        let effect = Effect::Edge(close_operation(edge, &tenant.name));
+        let step = NewStep::perform(Phase::Close, &name, scope(tenant), title, effect)?
+            .undo(Undo::By(Effect::Edge(EdgeOperation::Open { tenant: tenant.name.clone() })))
+            .retries(1)
+            .seconds(edge.drain.as_seconds() + 30);
+        draft.then(step)?;
+    }
+    stop(draft, Phase::Close, "close.workers", "step-stop-workers", &services.workers, drain)
+}
+
+/// A restore point of what is about to be overwritten.
+pub(crate) fn salvage(draft: &mut Draft<'_, '_>, tenant: &Tenant) -> Result<()> {
+    let effect = Effect::Vault(VaultOperation::Take {
+        tenant: tenant.name.clone(),
+        kind: PointKind::Salvage,
+        release: draft.input.observation.release.clone(),
+        prove: false,
+    });
+    let title = Message::new("step-salvage").with("tenant", &tenant.name);
+    let step = NewStep::perform(Phase::Secure, &format!("secure.salvage.{}", tenant.name), scope(tenant), title, effect)?
+        .nothing_to_undo("undo-nothing-point")
+        .seconds(6 * 3600);
+    draft.then(step).map(|_| ())
+}
+
+pub(crate) fn swap(draft: &mut Draft<'_, '_>, phase: Phase, tenant: &Tenant, suffix: &str) -> Result<()> {
+    let (name, suffix) = (tenant.name.clone(), suffix.to_owned());
+    let back = RestoreOperation::SwapBack { tenant: name.clone(), suffix: suffix.clone() };
+    let effect = RestoreOperation::SwapIn { tenant: name.clone(), suffix };
+    let title = Message::new("step-swap").with("tenant", &name);
+    let step = NewStep::perform(phase, &format!("{}.swap.{name}", phase.word()), scope(tenant), title, Effect::Restore(effect))?
+        .undo(Undo::By(Effect::Restore(back)))
+        .retries(1)
+        .seconds(300);
+    draft.then(step).map(|_| ())
+}
+
+fn start_again(draft: &mut Draft<'_, '_>, services: &Services) -> Result<()> {
+    use eclusa_runbook::RuntimeOperation::{Start, Stop};
+    let working = services.working();
+    let healthy_within = draft.input.stack.limits.healthy.as_seconds();
+    let title = Message::new("step-start").with("services", crate::release_steps::listed(&working));
+    let effect = Effect::Runtime(Start { services: working.clone(), healthy_within });
+    let step = NewStep::perform(Phase::Change, "change.start", Scope::Stack, title, effect)?
+        .undo(Undo::By(Effect::Runtime(Stop { services: working, drain: 30 })))
+        .recovery(eclusa_runbook::Recovery::Probe)
+        .seconds(healthy_within + 300);
+    draft.then(step).map(|_| ())
+}
+
+pub(crate) fn probe(draft: &mut Draft<'_, '_>, tenants: &[Tenant]) -> Result<()> {
+    let probes = baseline_probes(draft.input, tenants);
+    let kind = GateKind::Probes { probes, route: ProbeRoute::SideDoor, attempts: 3 };
+    let title = Message::new("step-probes");
+    draft.then(NewStep::judge(Phase::Validate, "validate.probes", Scope::Stack, title, kind)?.seconds(300)).map(|_| ())
+}
+
+fn open_one(draft: &mut Draft<'_, '_>, tenant: &Tenant) -> Result<()> {
+    if draft.input.observation.edge.is_none() {
+        return Ok(());
+    }
+    let edge = &draft.input.stack.edge;
+    let title = Message::new("step-gate-open").with("tenant", &tenant.name);
+    let effect = Effect::Edge(EdgeOperation::Open { tenant: tenant.name.clone() });
+    let step = NewStep::perform(Phase::Open, &format!("open.gate.{}", tenant.name), scope(tenant), title, effect)?
+        .undo(Undo::By(Effect::Edge(close_operation(edge, &tenant.name))))
+        .retries(2)
+        .seconds(60);
+    draft.then(step).map(|_| ())
+}
+
+fn schedulers(draft: &mut Draft<'_, '_>, services: &Services) -> Result<()> {
+    use eclusa_runbook::RuntimeOperation::{Start, Stop};
+    if services.schedulers.is_empty() {
+        return Ok(());
+    }
+    let healthy_within = draft.input.stack.limits.healthy.as_seconds();
+    let title =
+        Message::new("step-start-scheduler").with("services", crate::release_steps::listed(&services.schedulers));
+    let effect = Effect::Runtime(Start { services: services.schedulers.clone(), healthy_within });
+    let step = NewStep::perform(Phase::Open, "open.scheduler", Scope::Stack, title, effect)?
+        .undo(Undo::By(Effect::Runtime(Stop { services: services.schedulers.clone(), drain: 30 })))
+        .recovery(eclusa_runbook::Recovery::Probe)
+        .tolerated()
+        .seconds(healthy_within + 60);
+    draft.then(step).map(|_| ())
+}

@@ -1,0 +1,153 @@
+//! The plan of a rollback that an operator asks for after a release was accepted: the code alone where no schema
+//! changed, otherwise code and data, after what was written since is in a salvage point.
+
+use eclusa_fault::{Code, Fault, Message, Result};
+use eclusa_model::{Release, Tenant};
+use eclusa_runbook::{EdgeOperation, Effect, Intent, Phase, Plan, Reversibility, RuntimeOperation, Scope, Undo};
+
+use crate::draft::{Draft, Frame, NewStep};
+use crate::input::PreviousRelease;
+use crate::release::ReleaseDraft;
+use crate::services::Services;
+use crate::{PlanInput, release_steps as steps, restore};
+
+pub(crate) fn plan(input: &PlanInput<'_>, to: &str, how: Reversibility) -> Result<Plan> {
+    let no_way = |problem: String| Fault::new(Code::NoWayBack).with("problem", problem);
+    let previous =
+        input.history.previous.as_ref().ok_or_else(|| no_way("no release was accepted before this one".to_owned()))?;
+    if previous.release.name != to {
+        return Err(no_way(format!("the release before this one is {}, not {to}", previous.release.name)));
+    }
+    let tenants: Vec<Tenant> = input.observation.tenants.iter().map(|tenant| tenant.tenant.clone()).collect();
+    let with_data = how != Reversibility::CodeOnly;
+    if with_data && let Some(missing) = tenants.iter().find(|tenant| !previous.points.contains_key(&tenant.name)) {
+        return Err(no_way(format!("run {} took no restore point of {}", previous.run, missing.name)));
+    }
+    let service = input
+        .app
+        .command_service(input.stack)
+        .ok_or_else(|| Fault::new(Code::ServiceMissing).with("service", "web").with("known", "none"))?;
+    let release = ReleaseDraft {
+        to: previous.release.clone(),
+        from: input.observation.release.clone(),
+        pending: std::collections::BTreeMap::new(),
+        services: Services::of(&input.stack.services),
+        candidate: eclusa_runbook::Place::Candidate { service, release: previous.release.clone() },
+        code_only: !with_data,
+        edge: input.observation.edge.is_some(),
+        suffix: format!("r{}", input.nonce),
+        tenants,
+    };
+    let mut draft = Draft::new(input);
+    remarks(&mut draft, previous, with_data);
+    draft.take_lease()?;
+    if with_data {
+        // The long part happens beside the live data, while it is served.
+        draft.phase(Phase::Preflight)?;
+        for tenant in &release.tenants {
+            let point = previous.points.get(&tenant.name).cloned().unwrap_or_default();
+            restore::beside(&mut draft, Phase::Preflight, tenant, &point, &release.suffix)?;
+        }
+    }
+    steps::close(&mut draft, &release)?;
+    if with_data {
+        draft.phase(Phase::Secure)?;
+        for tenant in &release.tenants {
+            restore::salvage(&mut draft, tenant)?;
+        }
+    }
+    change(&mut draft, &release, with_data)?;
+    draft.phase(Phase::Validate)?;
+    restore::probe(&mut draft, &release.tenants)?;
+    open(&mut draft, &release)?;
+    draft.phase(Phase::Accept)?;
+    let why = Message::new(match (input.overridden, with_data) {
+        (true, _) => "why-overridden",
+        (false, true) => "why-data-changed",
+        (false, false) => "why-no-schema-change",
+    });
+    draft.finish(Frame {
+        intent: Intent::Rollback { to: to.to_owned(), how },
+        to: Some(release.to.clone()),
+        services: release.services.all(),
+        reversibility: release.tenants.iter().map(|tenant| (tenant.name.clone(), (how, why.clone()))).collect(),
+        tenants: release.tenants,
+        point_of_no_return: None,
+    })
+}
+
+fn remarks(draft: &mut Draft<'_, '_>, previous: &PreviousRelease, with_data: bool) {
+    if draft.input.observation.edge.is_none() {
+        draft.remarks.push(Message::new("remark-no-edge"));
+    }
+    if !with_data {
+        return;
+    }
+    if let Some(opened) = previous.opened_at {
+        let minutes = draft.input.now.duration_since(opened).as_mins().max(0);
+        draft.remarks.push(Message::new("remark-writes-since").with("minutes", minutes));
+    }
+}
+
+fn change(draft: &mut Draft<'_, '_>, release: &ReleaseDraft, with_data: bool) -> Result<()> {
+    draft.phase(Phase::Change)?;
+    let healthy_within = draft.input.stack.limits.healthy.as_seconds();
+    let (all, working) = (release.services.all(), release.services.working());
+    steps::stop(draft, Phase::Change, "change.stop", "step-stop", &release.services.serving(), 30)?;
+    let switch = |to: &Release| {
+        Effect::Runtime(RuntimeOperation::Switch { to: to.clone(), services: all.clone(), start: false, healthy_within })
+    };
+    let undo = match &release.from {
+        Some(from) => Undo::By(switch(from)),
+        None => Undo::Nothing { why: Message::new("undo-nothing-first") },
+    };
+    let title = Message::new("step-pin").with("release", &release.to.name);
+    let pin = NewStep::perform(Phase::Change, "change.pin", Scope::Stack, title, switch(&release.to))?
+        .undo(undo)
+        .retries(1)
+        .seconds(300);
+    draft.then(pin)?;
+    if with_data {
+        for tenant in &release.tenants {
+            restore::swap(draft, Phase::Change, tenant, &release.suffix)?;
+        }
+    }
+    let title = Message::new("step-start").with("services", steps::listed(&working));
+    let effect = Effect::Runtime(RuntimeOperation::Start { services: working.clone(), healthy_within });
+    let start = NewStep::perform(Phase::Change, "change.start", Scope::Stack, title, effect)?
+        .undo(Undo::By(Effect::Runtime(RuntimeOperation::Stop { services: working, drain: 30 })))
+        .recovery(eclusa_runbook::Recovery::Probe)
+        .seconds(healthy_within + 300);
+    draft.then(start).map(|_| ())
+}
+
+fn open(draft: &mut Draft<'_, '_>, release: &ReleaseDraft) -> Result<()> {
+    draft.phase(Phase::Open)?;
+    let healthy_within = draft.input.stack.limits.healthy.as_seconds();
+    let schedulers = release.services.schedulers.clone();
+    if !schedulers.is_empty() {
+        let title = Message::new("step-start-scheduler").with("services", steps::listed(&schedulers));
+        let effect = Effect::Runtime(RuntimeOperation::Start { services: schedulers.clone(), healthy_within });
+        let step = NewStep::perform(Phase::Open, "open.scheduler", Scope::Stack, title, effect)?
+            .undo(Undo::By(Effect::Runtime(RuntimeOperation::Stop { services: schedulers, drain: 30 })))
+            .recovery(eclusa_runbook::Recovery::Probe)
+            .seconds(healthy_within + 60);
+        draft.then(step)?;
+    }
+    if !release.edge {
+        return Ok(());
+    }
+    let mut opening = Vec::new();
+    for tenant in &release.tenants {
+        let title = Message::new("step-gate-open").with("tenant", &tenant.name);
+        let effect = Effect::Edge(EdgeOperation::Open { tenant: tenant.name.clone() });
+        let close = steps::close_operation(&draft.input.stack.edge, &tenant.name);
+        let name = format!("open.gate.{}", tenant.name);
+        let step = NewStep::perform(Phase::Open, &name, Scope::Tenant(tenant.name.clone()), title, effect)?
+            .undo(Undo::By(Effect::Edge(close)))
+            .retries(2)
+            .seconds(60);
+        opening.push(step);
+    }
+    draft.together(opening)
+}

@@ -1,0 +1,37 @@
+//! L2: the traits between what is decided and what is done. Everything that touches the world stands behind
+//! one of them; fakes of them pass the same contract suites as the real ones.
+
+mod clock;
+mod database;
+mod edge;
+mod files;
+mod host;
+mod journal;
+mod lease;
+mod lines;
+mod notifier;
+mod observer;
+mod output;
+mod probe;
+mod runtime;
+mod secrets;
+mod vault;
+
+pub use clock::Clock;
+pub use database::{Database, DatabaseCopy, DatabaseFacts, DatabaseSummary, Dump, StreamOpener, SwapState, TableSummary};
+pub use edge::{Edge, GateState, GateStatus};
+pub use files::{FilesSwap, beside_directory, kept_directory};
+pub use host::{CommandResult, CommandSpec, DiskRoom, Host};
+pub use journal::{JournalStore, Proof, Request, RequestKind, RunSummary};
+pub use lease::{Lease, LeaseHolder};
+pub use lines::{clean_line, LineSplitter, Tail, LONGEST_LINE, TAIL_LINES};
+pub use notifier::{Notice, Notifier};
+pub use observer::Observer;
+pub use output::{NoOutput, OutputLines, OutputSink, OutputStream};
+pub use probe::HttpClient;
+pub use runtime::{ApplyContext, ExecSpec, ExecStream, LogLine, Runtime, RuntimeObservation, ServiceStats, Took};
+pub use secrets::SecretResolver;
+pub use vault::{
+    DirectorySet, FileEntry, FilesManifest, PointManifest, StreamManifest, TakeRequest, Vault, VerifyReport,
+    MANIFEST_FORMAT,
+};

@@ -1,0 +1,187 @@
+//! What runs the services: observe, change, execute, read logs.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use eclusa_fault::Result;
+use eclusa_model::{FilesPlace, Release, RunId, RuntimeKind, ServiceName, ServiceObservation, StepName};
+use eclusa_runbook::{Outputs, Place, RuntimeOperation};
+use jiff::Timestamp;
+use secrecy::SecretString;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::sync::oneshot;
+
+use crate::{CommandResult, OutputSink};
+
+/// The answer to: did it take effect before the crash?
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Took {
+    /// Wholly.
+    Yes,
+    /// Not at all, or so that doing it again is right.
+    No,
+    /// It is still going on (a killed client leaves its command running inside the container).
+    StillRunning,
+    /// It cannot be known.
+    Unknown,
+}
+
+/// The services and what is pinned.
+#[derive(Debug, Clone)]
+pub struct RuntimeObservation {
+    /// The services of the stack, in the order of their names, Eclusa's edge among them.
+    pub services: Vec<ServiceObservation>,
+    /// The release that is pinned or can be told from what runs.
+    pub release: Option<Release>,
+    /// The user's own files that decide what runs, with their content: Compose files, env files.
+    pub files: BTreeMap<String, Vec<u8>>,
+}
+
+/// What an operation may need to know about its run.
+#[derive(Debug, Clone)]
+pub struct ApplyContext {
+    /// The run.
+    pub run: RunId,
+    /// The step.
+    pub step: StepName,
+    /// Outputs of earlier steps that prepared a release: `image.SERVICE` and `reference.SERVICE`.
+    pub images: Outputs,
+    /// How long it may take.
+    pub timeout: Duration,
+}
+
+/// A command in a place.
+#[derive(Debug)]
+pub struct ExecSpec {
+    /// Where. `Place::Host` is never given to a runtime.
+    pub place: Place,
+    /// The program and its arguments.
+    pub argv: Vec<String>,
+    /// Further environment variables. They never appear in the argv of any process.
+    pub environment: BTreeMap<String, SecretString>,
+    /// The working directory.
+    pub directory: Option<String>,
+    /// What it reads on standard input.
+    pub stdin: Option<Vec<u8>>,
+    /// After this time it is ended where it runs, not only its client.
+    pub timeout: Duration,
+    /// A text that marks the command where it runs (an environment variable, a label), so that after a crash it
+    /// can be found: run and step.
+    pub mark: Option<String>,
+    /// Outputs of earlier steps that prepared a release: `image.SERVICE` and `reference.SERVICE`.
+    pub images: Outputs,
+}
+
+/// A command whose input and output are streams. Standard error is collected: its tail is in the result.
+pub struct ExecStream {
+    /// Written to its standard input; dropping it closes the input.
+    pub stdin: Box<dyn AsyncWrite + Send + Unpin>,
+    /// Read from its standard output.
+    pub stdout: Box<dyn AsyncRead + Send + Unpin>,
+    /// How it ended; sent after standard output has ended.
+    pub ended: oneshot::Receiver<Result<CommandResult>>,
+}
+
+/// A line of a service's output.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LogLine {
+    /// When it was written.
+    pub at: Timestamp,
+    /// By which service.
+    pub service: ServiceName,
+    /// The text, cleaned as `OutputSink` says.
+    pub text: String,
+}
+
+/// What a service uses.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ServiceStats {
+    /// The service.
+    pub service: ServiceName,
+    /// Share of one core, 1.0 is a whole one.
+    pub cpu: f64,
+    /// Resident memory in bytes.
+    pub memory_bytes: u64,
+}
+
+/// What runs the services of one stack.
+#[async_trait]
+pub trait Runtime: Send + Sync {
+    /// Which one it is.
+    fn kind(&self) -> RuntimeKind;
+
+    /// The services as they are now.
+    ///
+    /// # Errors
+    /// When the engine does not answer or the stack's files do not resolve.
+    async fn observe(&self) -> Result<RuntimeObservation>;
+
+    /// Carries out an operation; waits until it has taken effect. Every operation is idempotent.
+    ///
+    /// # Errors
+    /// When it failed; part of it may have taken effect.
+    async fn apply(&self, operation: &RuntimeOperation, context: &ApplyContext, output: &dyn OutputSink) -> Result<Outputs>;
+
+    /// Whether an operation took effect, asked after a crash.
+    ///
+    /// # Errors
+    /// When the engine does not answer.
+    async fn took_effect(&self, operation: &RuntimeOperation, context: &ApplyContext) -> Result<Took>;
+
+    /// Runs a command to its end. A code other than 0 is no error here.
+    ///
+    /// # Errors
+    /// When it cannot be started or was ended.
+    async fn exec(&self, spec: ExecSpec, output: &dyn OutputSink) -> Result<CommandResult>;
+
+    /// Whether a command with this mark still runs.
+    ///
+    /// # Errors
+    /// When the engine does not answer.
+    async fn exec_running(&self, place: &Place, mark: &str) -> Result<bool>;
+
+    /// Ends a command with this mark, if it still runs.
+    ///
+    /// # Errors
+    /// When it cannot be ended.
+    async fn exec_end(&self, place: &Place, mark: &str) -> Result<()>;
+
+    /// Starts a command whose input and output are streams.
+    ///
+    /// # Errors
+    /// When it cannot be started.
+    async fn exec_stream(&self, spec: ExecSpec) -> Result<ExecStream>;
+
+    /// The output of services since a time, oldest first, at most `most` lines (the newest are kept).
+    ///
+    /// # Errors
+    /// When the engine does not answer.
+    async fn logs(&self, services: &[ServiceName], since: Timestamp, most: usize) -> Result<Vec<LogLine>>;
+
+    /// What services use now.
+    ///
+    /// # Errors
+    /// When the engine does not answer.
+    async fn stats(&self, services: &[ServiceName]) -> Result<Vec<ServiceStats>>;
+
+    /// The directory of the host behind a set of files (a bind mount or a volume's data).
+    ///
+    /// # Errors
+    /// `FileAccess` when there is none or this user may not read it.
+    async fn files_directory(&self, place: &FilesPlace) -> Result<PathBuf>;
+
+    /// The base URL (`http://127.0.0.1:18080`) by which the frontend is reached past the edge, or the public one
+    /// where there is no edge.
+    ///
+    /// # Errors
+    /// `ServiceMissing` when the frontend publishes nothing.
+    async fn side_door(&self) -> Result<String>;
+
+    /// The base URL by which this host reaches the stack as the public does.
+    ///
+    /// # Errors
+    /// `ServiceMissing` when nothing is published.
+    async fn public_address(&self) -> Result<String>;
+}

@@ -1,0 +1,190 @@
+//! Restore points: taken from streams and directories, verified by reading back, opened as streams.
+
+use std::collections::BTreeMap;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use async_trait::async_trait;
+use eclusa_fault::Result;
+use eclusa_model::{PointId, Release, RunId, StackName, TenantName};
+use eclusa_runbook::PointKind;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::{DatabaseSummary, Dump};
+
+/// The format of a restore point's manifest.
+pub const MANIFEST_FORMAT: u32 = 1;
+
+/// A stream of a restore point.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StreamManifest {
+    /// The path in the point: `database.sql`, `configuration/.env.production`.
+    pub path: String,
+    /// Its length in bytes.
+    pub bytes: u64,
+    /// SHA-256 of its bytes, in hexadecimal, computed while it was read.
+    pub sha256: String,
+}
+
+/// A file of a set.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FileEntry {
+    /// Its length in bytes.
+    pub bytes: u64,
+    /// SHA-256 of its bytes, in hexadecimal.
+    pub sha256: String,
+    /// Its permission bits.
+    pub mode: u32,
+    /// The numeric owner.
+    pub owner: u32,
+    /// The numeric group.
+    pub group: u32,
+}
+
+/// A set of files of a restore point, by path relative to the set. Symbolic links are kept as links and listed
+/// in `links`.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct FilesManifest {
+    /// The files.
+    pub files: BTreeMap<String, FileEntry>,
+    /// The symbolic links and their targets.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub links: BTreeMap<String, String>,
+}
+
+impl FilesManifest {
+    /// The bytes of all files.
+    #[must_use]
+    pub fn bytes(&self) -> u64 {
+        self.files.values().map(|file| file.bytes).sum()
+    }
+}
+
+/// What a restore point holds. It stands in the point itself as `manifest.json`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PointManifest {
+    /// The format: [`MANIFEST_FORMAT`].
+    pub format: u32,
+    /// The snapshot's id. Not in the stored file (the id is known only afterwards); filled in when it is read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id: Option<PointId>,
+    /// The stack.
+    pub stack: StackName,
+    /// The tenant.
+    pub tenant: TenantName,
+    /// Why it was taken.
+    pub kind: PointKind,
+    /// When its snapshot of the data was.
+    pub taken_at: Timestamp,
+    /// The run that took it.
+    pub run: Option<RunId>,
+    /// The release that wrote the data.
+    pub release: Option<Release>,
+    /// The engine's word and version: `postgresql 15.18`.
+    pub engine: Option<String>,
+    /// The stream of the database.
+    pub database: Option<StreamManifest>,
+    /// What the database held.
+    pub summary: DatabaseSummary,
+    /// The sets of files.
+    pub files: BTreeMap<String, FilesManifest>,
+    /// The configuration files.
+    pub configuration: Vec<StreamManifest>,
+}
+
+/// A directory that goes into a restore point as a set of files.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DirectorySet {
+    /// The set's name.
+    pub name: String,
+    /// The directory of the host.
+    pub path: PathBuf,
+}
+
+/// What goes into a restore point.
+pub struct TakeRequest {
+    /// The tenant.
+    pub tenant: TenantName,
+    /// Why it is taken.
+    pub kind: PointKind,
+    /// When it was begun.
+    pub at: Timestamp,
+    /// The run that takes it.
+    pub run: Option<RunId>,
+    /// The step of that run, so that after a crash the point can be found.
+    pub mark: String,
+    /// The release that wrote the data.
+    pub release: Option<Release>,
+    /// The database.
+    pub database: Option<Dump>,
+    /// The sets of files.
+    pub directories: Vec<DirectorySet>,
+    /// Configuration files by name, small.
+    pub configuration: BTreeMap<String, Vec<u8>>,
+}
+
+/// What reading a restore point back found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct VerifyReport {
+    /// How many streams and files were read back with equal hashes.
+    pub equal: u64,
+    /// How many bytes were read.
+    pub bytes: u64,
+    /// What is missing or differs; empty when the point is verified.
+    pub problems: Vec<String>,
+}
+
+/// The restore points of one stack, one repository per tenant.
+#[async_trait]
+pub trait Vault: Send + Sync {
+    /// Takes a restore point. It is listed only when every stream and file that was expected is in it.
+    ///
+    /// # Errors
+    /// `PointFailed`, `DumpFailed`; nothing is listed then.
+    async fn take(&self, request: TakeRequest) -> Result<PointManifest>;
+
+    /// Reads every stream and file of a point back and compares the hashes.
+    ///
+    /// # Errors
+    /// `PointUnknown`, `VaultUnreachable`, `VaultKey`. What differs is in the report, not an error.
+    async fn verify(&self, tenant: &TenantName, point: &PointId) -> Result<VerifyReport>;
+
+    /// The points of a tenant, newest first. Those whose manifest is unreadable are not listed but named in the
+    /// second list.
+    ///
+    /// # Errors
+    /// `VaultUnreachable`, `VaultKey`. No repository yet is an empty list.
+    async fn list(&self, tenant: &TenantName) -> Result<(Vec<PointManifest>, Vec<String>)>;
+
+    /// One point, by id or an unambiguous beginning of it.
+    ///
+    /// # Errors
+    /// `PointUnknown`, `PointDamaged`.
+    async fn find(&self, tenant: &TenantName, point: &str) -> Result<PointManifest>;
+
+    /// The point that a step of a run took, if it was finished.
+    ///
+    /// # Errors
+    /// `VaultUnreachable`, `VaultKey`.
+    async fn find_marked(&self, tenant: &TenantName, mark: &str) -> Result<Option<PointManifest>>;
+
+    /// Opens the stream of the database or of a configuration file for reading on a blocking thread. The reader
+    /// gives an error when the bytes read are not those of the manifest.
+    ///
+    /// # Errors
+    /// `PointUnknown`, `PointDamaged`.
+    async fn open(&self, tenant: &TenantName, point: &PointId, path: &str) -> Result<Box<dyn Read + Send>>;
+
+    /// Restores a set of files into a directory that is empty or absent. Paths stay inside it.
+    ///
+    /// # Errors
+    /// `PointUnknown`, `PointDamaged`, `PathEscapes`, `FileAccess`.
+    async fn restore_files(&self, tenant: &TenantName, point: &PointId, set: &str, to: &Path) -> Result<FilesManifest>;
+
+    /// What a directory holds, in the form of a manifest, for comparing.
+    ///
+    /// # Errors
+    /// `FileAccess`.
+    async fn summarise_files(&self, directory: &Path) -> Result<FilesManifest>;
+}

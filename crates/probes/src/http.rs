@@ -1,0 +1,145 @@
+//! HTTP probes: one request, measured to the end of its answer, and judged.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use async_trait::async_trait;
+use eclusa_fault::Result;
+use eclusa_ports::{Clock, HttpClient};
+use eclusa_runbook::{HttpProbe, Sample};
+use reqwest::header::{HOST, HeaderMap};
+use reqwest::redirect::Policy;
+use reqwest::{Client, Method, StatusCode};
+
+use crate::answer::{self, Answer};
+use crate::client;
+
+/// The most of a body that is read, in bytes.
+const BODY_LIMIT: usize = 1 << 20;
+
+/// How long connecting may take.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// A request is ended after this time, or after four times its probe's maximum if that is longer: never before an
+/// answer could still be good.
+const LEAST_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Sends HTTP probes.
+pub struct HttpProbes {
+    client: Client,
+    clock: Arc<dyn Clock>,
+}
+
+impl HttpProbes {
+    /// A sender of probes. It follows no redirects and uses no proxy, since what is measured is the stack itself.
+    ///
+    /// # Errors
+    /// `Internal` when no client can be made.
+    pub fn new(clock: Arc<dyn Clock>) -> Result<Self> {
+        let client = client::build(|| {
+            Client::builder()
+                .no_proxy()
+                .redirect(Policy::none())
+                .connect_timeout(CONNECT_TIMEOUT)
+                // A side door's service is replaced between two probes; a kept connection to the old one is no answer.
+                .pool_max_idle_per_host(0)
+                .user_agent(concat!("eclusa/", env!("CARGO_PKG_VERSION")))
+        })?;
+        Ok(Self { client, clock })
+    }
+
+    async fn fetch(&self, probe: &HttpProbe, base: &str) -> std::result::Result<Answer, (u16, String)> {
+        let nothing = |problem: String| (0, problem);
+        let method = Method::from_bytes(probe.method.as_bytes())
+            .map_err(|_| nothing(format!("{:?} is no HTTP method", probe.method)))?;
+        let url = url(base, &probe.path).map_err(nothing)?;
+        let mut response = self
+            .client
+            .request(method, url)
+            .header(HOST, &probe.host)
+            .send()
+            .await
+            .map_err(|error| nothing(client::reason(error)))?;
+        let status = response.status().as_u16();
+        let mut body = Vec::new();
+        let mut complete = true;
+        loop {
+            match response.chunk().await {
+                Ok(Some(chunk)) => {
+                    let room = BODY_LIMIT - body.len();
+                    body.extend(chunk.iter().take(room));
+                    if chunk.len() > room {
+                        complete = false;
+                        break;
+                    }
+                }
+                Ok(None) => break,
+                Err(error) => return Err((status, format!("the answer broke off: {}", client::reason(error)))),
+            }
+        }
+        Ok(Answer { status, headers: texts(response.headers()), body, complete })
+    }
+}
+
+fn texts(headers: &HeaderMap) -> Vec<(String, String)> {
+    headers
+        .iter()
+        .map(|(name, value)| (name.as_str().to_owned(), String::from_utf8_lossy(value.as_bytes()).into_owned()))
+        .collect()
+}
+
+/// The address of a path under a base. The path is appended as text, not resolved: `//elsewhere` must stay here.
+fn url(base: &str, path: &str) -> std::result::Result<reqwest::Url, String> {
+    if !path.starts_with('/') {
+        return Err(format!("the path {path:?} does not begin with /"));
+    }
+    let base = base.trim_end_matches('/');
+    let parsed = reqwest::Url::parse(&format!("{base}{path}")).map_err(|error| format!("no URL: {error}"))?;
+    if matches!(parsed.scheme(), "http" | "https") {
+        Ok(parsed)
+    } else {
+        Err(format!("{} is no scheme for a probe", parsed.scheme()))
+    }
+}
+
+#[async_trait]
+impl HttpClient for HttpProbes {
+    async fn ask(&self, probe: &HttpProbe, base: &str) -> Sample {
+        let at = self.clock.now();
+        let maximum = Duration::from_millis(probe.maximum_milliseconds);
+        let limit = LEAST_TIMEOUT.max(maximum.saturating_mul(4));
+        let began = Instant::now();
+        let result = tokio::time::timeout(limit, self.fetch(probe, base)).await;
+        let took = began.elapsed();
+        let (status, problem) = match result {
+            Ok(Ok(answer)) => (answer.status, answer::problem(probe, &answer, took)),
+            Ok(Err((status, problem))) => (status, Some(problem)),
+            Err(_) => (0, Some(format!("no whole answer within {} ms", limit.as_millis()))),
+        };
+        Sample {
+            at,
+            tenant: probe.tenant.clone(),
+            source: probe.name.clone(),
+            good: problem.is_none(),
+            status: if StatusCode::from_u16(status).is_ok() { status } else { 0 },
+            microseconds: u64::try_from(took.as_micros()).unwrap_or(u64::MAX),
+            problem,
+        }
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::url;
+
+    #[test]
+    fn a_path_cannot_lead_to_another_host() {
+        assert_eq!(url("http://127.0.0.1:80/", "/a?b=c").unwrap().as_str(), "http://127.0.0.1/a?b=c");
+        assert_eq!(url("http://127.0.0.1:8080", "//evil.example/").unwrap().host_str(), Some("127.0.0.1"));
+        for bad in ["@evil.example/", ".evil.example/", "", "evil"] {
+            assert!(url("http://127.0.0.1", bad).is_err(), "{bad:?} was taken");
+        }
+        assert!(url("file://", "/etc/passwd").is_err());
+    }
+}

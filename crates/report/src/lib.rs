@@ -1,0 +1,1 @@
+//! L2: a finished or running run, rendered as HTML, Markdown or JSON; pure.

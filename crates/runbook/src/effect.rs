@@ -1,0 +1,307 @@
+//! What a step does: a closed, serialisable set of generic operations. Applications compose them; the
+//! conductor carries them out through the ports.
+
+use std::collections::BTreeMap;
+
+use eclusa_model::{Release, RunId, ServiceName, StepName, TenantName};
+use serde::{Deserialize, Serialize};
+
+/// A generic operation on the world.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "effect", rename_all = "kebab-case")]
+pub enum Effect {
+    /// Nothing but the durable note that the run came this far; its undo may do something.
+    Mark,
+    /// A command.
+    Exec(Exec),
+    /// The services and their release.
+    Runtime(RuntimeOperation),
+    /// Databases that are no tenant's live data.
+    Database(DatabaseOperation),
+    /// Restore points.
+    Vault(VaultOperation),
+    /// A tenant's data, brought back.
+    Restore(RestoreOperation),
+    /// The gate in front of the stack.
+    Edge(EdgeOperation),
+    /// Who holds the stack.
+    Lease(LeaseOperation),
+    /// Time that must pass.
+    Wait {
+        /// For how long, in milliseconds.
+        milliseconds: u64,
+    },
+}
+
+/// Where a command runs.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(tag = "place", rename_all = "kebab-case")]
+pub enum Place {
+    /// On the host, in the directory of `eclusa.toml`.
+    Host,
+    /// Inside the running instance of a service.
+    Service {
+        /// The service.
+        service: ServiceName,
+    },
+    /// In a short-lived instance of a service under a release that need not be the running one.
+    Candidate {
+        /// The service whose environment, networks and volumes it gets.
+        service: ServiceName,
+        /// The release it runs under.
+        release: Release,
+    },
+}
+
+/// The value of an environment variable: secrets are references until the moment they are used.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum EnvironmentValue {
+    /// The value itself.
+    Plain(String),
+    /// A reference: `env:NAME` or `file:PATH`.
+    Secret(String),
+}
+
+/// What a command must do to have succeeded. The exit code alone is no proof for some programs.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, Default)]
+pub struct Expect {
+    /// The exit code.
+    #[serde(default)]
+    pub code: i32,
+    /// A text that the last line that is not empty must contain.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_line_contains: Option<String>,
+}
+
+/// A command: an argument vector, never a shell string.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Exec {
+    /// Where it runs.
+    pub place: Place,
+    /// The program and its arguments.
+    pub argv: Vec<String>,
+    /// Further environment variables.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub environment: BTreeMap<String, EnvironmentValue>,
+    /// The working directory; the place's own when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub directory: Option<String>,
+    /// What it must do.
+    #[serde(default)]
+    pub expect: Expect,
+}
+
+/// An operation on services.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "operation", rename_all = "kebab-case")]
+pub enum RuntimeOperation {
+    /// Builds or pulls the images of a release. Outputs: `image.SERVICE` = id, `reference.SERVICE` = reference.
+    Prepare {
+        /// The release; its images are filled in by the outputs.
+        release: Release,
+    },
+    /// Pins a release and (re)creates services under it, or pins it and leaves them stopped.
+    Switch {
+        /// The release to pin. An empty image list means: what `Prepare` of the same release gave.
+        to: Release,
+        /// The services that change.
+        services: Vec<ServiceName>,
+        /// Whether they are started; otherwise they are stopped and removed, so that nothing runs the old code.
+        start: bool,
+        /// How long they may take to become healthy, in seconds.
+        healthy_within: u64,
+    },
+    /// Starts services under the pinned release and waits until they are healthy.
+    Start {
+        /// The services.
+        services: Vec<ServiceName>,
+        /// How long they may take to become healthy, in seconds.
+        healthy_within: u64,
+    },
+    /// Stops services, giving them time to finish their work.
+    Stop {
+        /// The services.
+        services: Vec<ServiceName>,
+        /// How long they may take, in seconds, before they are killed.
+        drain: u64,
+    },
+    /// Lets a release's images go, unless another kept release uses them.
+    LetGo {
+        /// The release.
+        release: Release,
+    },
+    /// Puts the edge in front of the stack.
+    EdgeInstall,
+    /// Takes the edge away.
+    EdgeRemove,
+}
+
+/// An operation on databases that are no tenant's live data.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "operation", rename_all = "kebab-case")]
+pub enum DatabaseOperation {
+    /// Makes an empty database beside a tenant's, for tests. Idempotent: one that is there is emptied.
+    CreateScratch {
+        /// The tenant on whose server it is made.
+        tenant: TenantName,
+        /// Its name.
+        name: String,
+    },
+    /// Drops a scratch database, and the `test_` database that a test runner made of it. Idempotent.
+    DropScratch {
+        /// The tenant on whose server it is.
+        tenant: TenantName,
+        /// Its name.
+        name: String,
+    },
+}
+
+/// Why a restore point was taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum PointKind {
+    /// By hand or by schedule, while the tenant is served.
+    Backup,
+    /// Inside the closed window of a release.
+    Release,
+    /// Of what is about to be overwritten.
+    Salvage,
+}
+
+/// Which restore point is meant.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum PointReference {
+    /// The one of this id.
+    Id(String),
+    /// The one that a step of the same run took (its output `point`).
+    TakenBy(StepName),
+}
+
+/// An operation on the vault.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "operation", rename_all = "kebab-case")]
+pub enum VaultOperation {
+    /// Takes a restore point and verifies it by reading back every stream.
+    /// Outputs: `point`, `bytes`, `stored`, `rows`, `files`, `verified`.
+    Take {
+        /// Of whom.
+        tenant: TenantName,
+        /// Why.
+        kind: PointKind,
+        /// The release that wrote the data.
+        release: Option<Release>,
+        /// Whether it is also restored beside and proved (`secure.proof = "restored"`).
+        prove: bool,
+    },
+    /// Restores a point somewhere harmless, proves it, and discards the copy. Outputs: `rows`, `files`, `seconds`.
+    Check {
+        /// Of whom.
+        tenant: TenantName,
+        /// Which.
+        point: PointReference,
+    },
+}
+
+/// An operation that brings a tenant's data back. `suffix` names what lies beside the live data
+/// (`NAME_SUFFIX_new`, `NAME_SUFFIX_old`) and is the same on every try, so that a crash can be seen through.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "operation", rename_all = "kebab-case")]
+pub enum RestoreOperation {
+    /// Restores database and files beside the live ones.
+    Beside {
+        /// Whose.
+        tenant: TenantName,
+        /// From which point.
+        point: PointReference,
+        /// What the copies are named by.
+        suffix: String,
+    },
+    /// Compares what lies beside with the point's manifest: rows, checksums, files.
+    Prove {
+        /// Whose.
+        tenant: TenantName,
+        /// With which point.
+        point: PointReference,
+        /// What the copies are named by.
+        suffix: String,
+    },
+    /// Swaps what lies beside with the live data; the old data is kept. Writers must be stopped.
+    SwapIn {
+        /// Whose.
+        tenant: TenantName,
+        /// What the copies are named by.
+        suffix: String,
+    },
+    /// Swaps back: what was live before is live again; the restored copy lies beside again.
+    SwapBack {
+        /// Whose.
+        tenant: TenantName,
+        /// What the copies are named by.
+        suffix: String,
+    },
+    /// Drops what lies beside and was never swapped in. Idempotent.
+    Discard {
+        /// Whose.
+        tenant: TenantName,
+        /// What the copies are named by.
+        suffix: String,
+    },
+    /// Drops the old data that a swap kept. Idempotent.
+    DropKept {
+        /// Whose.
+        tenant: TenantName,
+        /// What the copies are named by.
+        suffix: String,
+    },
+    /// All of it for the undo of a step: beside, prove, swap. Idempotent.
+    Whole {
+        /// Whose.
+        tenant: TenantName,
+        /// From which point.
+        point: PointReference,
+        /// What the copies are named by.
+        suffix: String,
+    },
+}
+
+/// An operation on the gate in front of the stack.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "operation", rename_all = "kebab-case")]
+pub enum EdgeOperation {
+    /// Closes the gate of a tenant and waits until the requests in flight have ended. Outputs: `remaining`.
+    Close {
+        /// Whose.
+        tenant: TenantName,
+        /// The sentence on the maintenance page.
+        message: String,
+        /// What `Retry-After` says, in seconds.
+        retry_after: u64,
+        /// How long requests in flight may take to end, in seconds.
+        drain: u64,
+    },
+    /// Lets new requests wait for the gate to open, up to the edge's limits.
+    Hold {
+        /// Whose.
+        tenant: TenantName,
+    },
+    /// Opens the gate. Outputs: `closed-seconds`.
+    Open {
+        /// Whose.
+        tenant: TenantName,
+    },
+}
+
+/// An operation on the lease of the stack.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "operation", rename_all = "kebab-case")]
+pub enum LeaseOperation {
+    /// Takes it for a run, or confirms that the run has it. Outputs: `generation`.
+    Take {
+        /// The run. Filled in when the run starts, since a plan has none.
+        run: Option<RunId>,
+    },
+    /// Gives it up. Idempotent.
+    Release,
+}

@@ -1,0 +1,27 @@
+//! L1: plan, step, effect, undo, gate, verdict, journal events and their replay. Pure and synchronous:
+//! nothing here waits, reads a clock or touches the world.
+
+mod digest;
+mod effect;
+mod event;
+mod gate;
+mod plan;
+mod run;
+mod statistics;
+
+pub use digest::digest_of;
+pub use effect::{
+    DatabaseOperation, EdgeOperation, Effect, EnvironmentValue, Exec, Expect, LeaseOperation, Place, PointKind,
+    PointReference, RestoreOperation, RuntimeOperation, VaultOperation,
+};
+pub use event::{Entry, Event, Outcome, Outputs, EVENT_FORMAT};
+pub use gate::{
+    meets,
+    BaselineSource, Evidence, Fact, Gate, GateKind, HttpProbe, LogRule, OnNoGo, ProbeRoute, Sample, Verdict, VerdictKind,
+    WatchRule,
+};
+pub use plan::{
+    Action, Intent, Limits, Phase, Plan, Question, Recovery, Reversibility, Scope, Step, Undo, PLAN_FORMAT,
+};
+pub use run::{Decision, Direction, Illegal, Next, Note, Progress, Run, Timing, UndoProgress};
+pub use statistics::{LatencyComparison, compare_latency, judge_watch, median, wilson};

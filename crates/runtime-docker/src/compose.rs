@@ -1,0 +1,256 @@
+//! The `docker compose` command: argument vectors, its version, and its failures as faults.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use eclusa_fault::{Code, Fault, Result};
+use eclusa_ports::{CommandResult, CommandSpec, Host, NoOutput, OutputSink, OutputStream};
+use secrecy::SecretString;
+use tokio::sync::OnceCell;
+
+use crate::inspect::Project;
+use crate::stack::ComposeStack;
+
+/// The first version with `!override` and `!reset` as the generated override needs them.
+const NEEDED: [u32; 3] = [2, 24, 4];
+
+/// How long a question to Compose that changes nothing may take.
+const QUESTION: Duration = Duration::from_secs(60);
+
+/// How many lines of a failed command become causes of its fault.
+const CAUSES: usize = 12;
+
+/// Which files, from where, under which name: what stands before the subcommand.
+#[derive(Debug, Clone)]
+pub(crate) struct Invocation {
+    pub(crate) directory: PathBuf,
+    pub(crate) project: Option<String>,
+    pub(crate) files: Vec<PathBuf>,
+    pub(crate) env_files: Vec<PathBuf>,
+    /// Variables that Compose sees before those of the env files.
+    pub(crate) variables: BTreeMap<String, SecretString>,
+}
+
+impl Invocation {
+    /// The user's own files and nothing of ours.
+    pub(crate) fn of(stack: &ComposeStack) -> Self {
+        Self {
+            directory: stack.directory.clone(),
+            project: stack.project.clone(),
+            files: stack.files.clone(),
+            env_files: stack.env_files.clone(),
+            variables: BTreeMap::new(),
+        }
+    }
+
+    /// The same with one more file, which wins over those before it.
+    pub(crate) fn and(mut self, file: impl Into<PathBuf>) -> Self {
+        self.files.push(file.into());
+        self
+    }
+
+    /// The whole argument vector.
+    pub(crate) fn argv(&self, arguments: &[&str]) -> Vec<String> {
+        let mut argv: Vec<String> = ["docker", "compose", "--ansi", "never", "--project-directory"].map(Into::into).into();
+        argv.push(self.directory.display().to_string());
+        if let Some(project) = &self.project {
+            argv.extend(["-p".to_owned(), project.clone()]);
+        }
+        for file in &self.files {
+            argv.extend(["-f".to_owned(), file.display().to_string()]);
+        }
+        for file in &self.env_files {
+            argv.extend(["--env-file".to_owned(), file.display().to_string()]);
+        }
+        argv.extend(arguments.iter().map(|argument| (*argument).to_owned()));
+        argv
+    }
+}
+
+/// The command, on one host.
+#[derive(Clone)]
+pub(crate) struct Compose {
+    pub(crate) host: Arc<dyn Host>,
+    checked: Arc<OnceCell<()>>,
+}
+
+impl Compose {
+    pub(crate) fn new(host: Arc<dyn Host>) -> Self {
+        Self { host, checked: Arc::new(OnceCell::new()) }
+    }
+
+    /// Checks once that Compose v2 of a sufficient version is there.
+    async fn check(&self) -> Result<()> {
+        self.checked.get_or_try_init(|| async { check_version(&*self.host).await }).await.map(|_| ())
+    }
+
+    /// Runs a subcommand to its end.
+    pub(crate) async fn run(
+        &self,
+        invocation: &Invocation,
+        arguments: &[&str],
+        timeout: Duration,
+        output: &dyn OutputSink,
+    ) -> Result<CommandResult> {
+        self.run_with(invocation, arguments, None, timeout, output).await
+    }
+
+    /// Runs a subcommand to its end, with something on its standard input.
+    pub(crate) async fn run_with(
+        &self,
+        invocation: &Invocation,
+        arguments: &[&str],
+        stdin: Option<Vec<u8>>,
+        timeout: Duration,
+        output: &dyn OutputSink,
+    ) -> Result<CommandResult> {
+        self.check().await?;
+        let mut command = CommandSpec::new(invocation.argv(arguments), timeout);
+        command.environment = invocation.variables.clone();
+        command.stdin = stdin;
+        self.host.run(command, output).await
+    }
+
+    /// The merged model. What Compose prints holds every secret in clear: it goes nowhere but into the parser, and
+    /// only Compose's standard error is shown when it fails.
+    pub(crate) async fn model(&self, invocation: &Invocation) -> Result<Project> {
+        let errors = ErrorLines::default();
+        let result = self.run(invocation, &["config"], QUESTION, &errors).await?;
+        let path = invocation.files.first().map_or_else(String::new, |file| file.display().to_string());
+        let invalid = || Fault::new(Code::ComposeInvalid).with("path", &path);
+        if result.code != 0 {
+            return Err(errors.lines().into_iter().fold(invalid(), Fault::because));
+        }
+        if result.truncated {
+            return Err(invalid().because("the resolved model is larger than 4 MiB"));
+        }
+        Project::parse(&result.stdout).map_err(|problem| invalid().because(problem))
+    }
+
+    /// The images as they stand in the files, with their variables not yet filled in.
+    pub(crate) async fn raw_images(&self, invocation: &Invocation) -> Result<BTreeMap<String, String>> {
+        let result = self.run(invocation, &["config", "--no-interpolate"], QUESTION, &NoOutput).await?;
+        if result.code != 0 || result.truncated {
+            // Some files only resolve with their variables; what is lost is a suggestion.
+            return Ok(BTreeMap::new());
+        }
+        Ok(crate::inspect::images_of(&result.stdout))
+    }
+
+    /// The names of the services, also where a file that they read at run time is missing; empty when they cannot be
+    /// known that way.
+    pub(crate) async fn raw_services(&self, invocation: &Invocation) -> Result<BTreeSet<String>> {
+        let arguments = ["config", "--no-interpolate", "--no-consistency", "--services"];
+        let result = self.run(invocation, &arguments, QUESTION, &NoOutput).await?;
+        if result.code != 0 {
+            return Ok(BTreeSet::new());
+        }
+        Ok(result.stdout.lines().map(|line| line.trim().to_owned()).filter(|line| !line.is_empty()).collect())
+    }
+}
+
+async fn check_version(host: &dyn Host) -> Result<()> {
+    let needed = NEEDED.map(|part| part.to_string()).join(".");
+    let missing = |problem: String| Fault::new(Code::ComposeMissing).with("needed", &needed).with("problem", problem);
+    let command = CommandSpec::new(["docker", "compose", "version", "--short"], QUESTION);
+    let result = host.run(command, &NoOutput).await.map_err(|fault| {
+        if fault.code == Code::CommandMissing { missing("there is no docker command".to_owned()) } else { fault }
+    })?;
+    if result.code != 0 {
+        let said = result.last_line().unwrap_or("docker compose does not answer").to_owned();
+        return Err(missing(said));
+    }
+    let found = result.stdout.trim();
+    match version_of(found) {
+        Some(version) if version >= NEEDED => Ok(()),
+        _ => Err(missing(format!("found {found}"))),
+    }
+}
+
+/// The numbers of `v2.26.1-4`.
+fn version_of(text: &str) -> Option<[u32; 3]> {
+    let digits: String =
+        text.trim().trim_start_matches('v').chars().take_while(|c| c.is_ascii_digit() || *c == '.').collect();
+    let mut parts = digits.split('.').map(str::parse);
+    Some([parts.next()?.ok()?, parts.next()?.ok()?, parts.next().and_then(std::result::Result::ok).unwrap_or(0)])
+}
+
+/// A fault of this code with what a failed command said last; when it could not reach the engine, that fault.
+pub(crate) fn failed(fault: Fault, result: &CommandResult, endpoint: &str) -> Fault {
+    let said = result.tail.join("\n");
+    let fault = if said.contains("permission denied while trying to connect to the Docker daemon") {
+        Fault::new(Code::DockerDenied).with("endpoint", endpoint)
+    } else if said.contains("Cannot connect to the Docker daemon") {
+        Fault::new(Code::DockerUnreachable).with("endpoint", endpoint)
+    } else {
+        fault
+    };
+    let from = result.tail.len().saturating_sub(CAUSES);
+    result.tail.iter().skip(from).filter(|line| !line.trim().is_empty()).fold(fault, Fault::because)
+}
+
+/// A path as the name in a fault.
+pub(crate) fn shown(path: &Path) -> String {
+    path.display().to_string()
+}
+
+/// Keeps the last lines of standard error only.
+#[derive(Default)]
+pub(crate) struct ErrorLines(Mutex<Vec<String>>);
+
+impl ErrorLines {
+    fn lines(&self) -> Vec<String> {
+        let lines = self.0.lock().map(|lines| lines.clone()).unwrap_or_default();
+        let from = lines.len().saturating_sub(CAUSES);
+        lines.into_iter().skip(from).collect()
+    }
+}
+
+impl OutputSink for ErrorLines {
+    fn line(&self, stream: OutputStream, line: &str) {
+        // A variable that is not set is a warning, not why Compose refused.
+        let warning = line.contains("level=warning");
+        if stream == OutputStream::Err
+            && !warning
+            && !line.trim().is_empty()
+            && let Ok(mut lines) = self.0.lock()
+        {
+            lines.push(line.to_owned());
+        }
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn versions_are_compared_by_number() {
+        assert_eq!(version_of("2.26.1-4"), Some([2, 26, 1]));
+        assert_eq!(version_of("v2.24.4\n"), Some([2, 24, 4]));
+        assert!(version_of("2.9.0").unwrap() < NEEDED);
+        assert!(version_of("5.0.0-rc.1").unwrap() > NEEDED);
+        assert_eq!(version_of("Docker"), None);
+    }
+
+    #[test]
+    fn what_stands_before_the_subcommand() {
+        let invocation = Invocation {
+            directory: "/srv/shop".into(),
+            project: Some("shop".into()),
+            files: vec!["/srv/shop/docker-compose.yml".into()],
+            env_files: vec!["/srv/shop/.env.production".into()],
+            variables: BTreeMap::from([("TOKEN".to_owned(), SecretString::from("hidden"))]),
+        };
+        let argv = invocation.and("/srv/shop/docker-compose.eclusa.yml").argv(&["up", "-d"]).join(" ");
+        assert_eq!(
+            argv,
+            "docker compose --ansi never --project-directory /srv/shop -p shop -f /srv/shop/docker-compose.yml \
+             -f /srv/shop/docker-compose.eclusa.yml --env-file /srv/shop/.env.production up -d"
+        );
+        assert!(!argv.contains("hidden"));
+    }
+}

@@ -1,0 +1,149 @@
+//! The runtime as a port: each operation leads to the module that carries it out.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use eclusa_fault::{Code, Fault, Result};
+use eclusa_model::{FilesPlace, RuntimeKind, ServiceName};
+use eclusa_ports::{
+    ApplyContext, CommandResult, ExecSpec, ExecStream, Host, LogLine, OutputSink, Runtime, RuntimeObservation,
+    ServiceStats, Took,
+};
+use eclusa_runbook::{Outputs, Place, RuntimeOperation};
+use jiff::Timestamp;
+use tokio::sync::OnceCell;
+
+use crate::compose::Compose;
+use crate::engine::Engine;
+use crate::stack::ComposeStack;
+
+/// One Compose stack.
+pub struct ComposeRuntime {
+    pub(crate) stack: ComposeStack,
+    pub(crate) host: Arc<dyn Host>,
+    pub(crate) engine: Engine,
+    pub(crate) compose: Compose,
+    pub(crate) project: OnceCell<String>,
+}
+
+impl ComposeRuntime {
+    /// The stack on a host. Nothing is looked at yet.
+    #[must_use]
+    pub fn new(stack: ComposeStack, host: Arc<dyn Host>) -> Self {
+        let engine = Engine::new(Arc::clone(&host));
+        let compose = Compose::new(Arc::clone(&host));
+        Self { stack, host, engine, compose, project: OnceCell::new() }
+    }
+
+    /// What was said about the stack.
+    #[must_use]
+    pub fn stack(&self) -> &ComposeStack {
+        &self.stack
+    }
+
+    /// The engine that runs it, for its lease.
+    #[must_use]
+    pub fn engine(&self) -> &Engine {
+        &self.engine
+    }
+}
+
+#[async_trait]
+impl Runtime for ComposeRuntime {
+    fn kind(&self) -> RuntimeKind {
+        RuntimeKind::Compose
+    }
+
+    async fn observe(&self) -> Result<RuntimeObservation> {
+        self.look().await
+    }
+
+    async fn apply(&self, operation: &RuntimeOperation, context: &ApplyContext, output: &dyn OutputSink) -> Result<Outputs> {
+        match operation {
+            RuntimeOperation::Prepare { release } => self.prepare(release, context, output).await,
+            RuntimeOperation::Switch { to, services, start, healthy_within } => {
+                let wanted = start.then_some(*healthy_within);
+                self.switch(to, services, wanted, context, output).await
+            }
+            RuntimeOperation::Start { services, healthy_within } => {
+                self.start(services, *healthy_within, context, output).await
+            }
+            RuntimeOperation::Stop { services, drain } => self.stop(services, *drain, output).await,
+            RuntimeOperation::LetGo { release } => self.let_go(release).await,
+            RuntimeOperation::EdgeInstall => self.edge_install(context, output).await,
+            RuntimeOperation::EdgeRemove => self.edge_remove(context, output).await,
+        }
+    }
+
+    async fn took_effect(&self, operation: &RuntimeOperation, context: &ApplyContext) -> Result<Took> {
+        let yes = match operation {
+            // Their outputs are lost with the process that had them; doing them again is cheap and gives the same.
+            RuntimeOperation::Prepare { .. } | RuntimeOperation::LetGo { .. } => false,
+            RuntimeOperation::Switch { to, services, start, .. } => self.has_switched(to, services, *start, context).await?,
+            RuntimeOperation::Start { services, .. } => self.has_started(services).await?,
+            RuntimeOperation::Stop { services, .. } => self.has_stopped(services).await?,
+            RuntimeOperation::EdgeInstall => self.has_edge().await?,
+            RuntimeOperation::EdgeRemove => self.has_no_edge().await?,
+        };
+        Ok(if yes { Took::Yes } else { Took::No })
+    }
+
+    async fn exec(&self, spec: ExecSpec, output: &dyn OutputSink) -> Result<CommandResult> {
+        match spec.place.clone() {
+            Place::Service { service } => self.exec_in_service(&service, spec, output).await,
+            Place::Candidate { service, release } => self.exec_in_candidate(&service, &release, spec, output).await,
+            Place::Host => Err(not_on_the_host()),
+        }
+    }
+
+    async fn exec_running(&self, place: &Place, mark: &str) -> Result<bool> {
+        match place {
+            Place::Service { service } => self.marked_in_service(service, mark).await,
+            Place::Candidate { .. } => self.candidate_running(mark).await,
+            Place::Host => Err(not_on_the_host()),
+        }
+    }
+
+    async fn exec_end(&self, place: &Place, mark: &str) -> Result<()> {
+        match place {
+            Place::Service { service } => self.end_in_service(service, mark).await,
+            Place::Candidate { .. } => self.end_candidate(mark).await,
+            Place::Host => Err(not_on_the_host()),
+        }
+    }
+
+    async fn exec_stream(&self, spec: ExecSpec) -> Result<ExecStream> {
+        match spec.place.clone() {
+            Place::Service { service } => self.stream_in_service(&service, spec).await,
+            Place::Candidate { .. } => Err(Fault::new(Code::RuntimeFailed)
+                .with("operation", "a stream")
+                .because("streams are carried by running services, not by candidates")),
+            Place::Host => Err(not_on_the_host()),
+        }
+    }
+
+    async fn logs(&self, services: &[ServiceName], since: Timestamp, most: usize) -> Result<Vec<LogLine>> {
+        self.read_logs(services, since, most).await
+    }
+
+    async fn stats(&self, services: &[ServiceName]) -> Result<Vec<ServiceStats>> {
+        self.read_stats(services).await
+    }
+
+    async fn files_directory(&self, place: &FilesPlace) -> Result<PathBuf> {
+        self.directory_behind(place).await
+    }
+
+    async fn side_door(&self) -> Result<String> {
+        self.side_door_address().await
+    }
+
+    async fn public_address(&self) -> Result<String> {
+        self.published_address().await
+    }
+}
+
+fn not_on_the_host() -> Fault {
+    Fault::new(Code::Internal).with("what", "a command of the host was given to the Compose runtime")
+}

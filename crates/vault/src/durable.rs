@@ -1,0 +1,65 @@
+//! Files that survive a power cut: written beside, synchronised, renamed, and the directory synchronised too.
+
+use std::fs::{DirBuilder, File, OpenOptions, Permissions};
+use std::io::{self, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+static NEXT_TEMPORARY: AtomicU64 = AtomicU64::new(0);
+
+/// Makes a directory (and those above it) that only its owner may enter; one that is there is left as it is.
+pub(crate) fn make_directory(path: &Path) -> io::Result<()> {
+    if path.is_dir() {
+        return Ok(());
+    }
+    DirBuilder::new().recursive(true).mode(0o700).create(path)?;
+    match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => synchronise_directory(parent),
+        _ => Ok(()),
+    }
+}
+
+/// Makes the names in a directory durable.
+pub(crate) fn synchronise_directory(path: &Path) -> io::Result<()> {
+    File::open(path)?.sync_all()
+}
+
+/// Writes a file so that afterwards, and after a crash at any point, it is there entirely or not at all.
+/// `beside` is a directory of the same file system for the unfinished file.
+pub(crate) fn write_file<'a>(
+    path: &Path,
+    beside: &Path,
+    mode: u32,
+    pieces: impl IntoIterator<Item = &'a [u8]>,
+) -> io::Result<()> {
+    let unfinished = unfinished_name(beside);
+    let written = write_pieces(&unfinished, mode, pieces).and_then(|()| std::fs::rename(&unfinished, path));
+    if written.is_err() {
+        let _ = std::fs::remove_file(&unfinished);
+    }
+    written?;
+    match path.parent() {
+        Some(parent) => synchronise_directory(parent),
+        None => Ok(()),
+    }
+}
+
+fn unfinished_name(beside: &Path) -> PathBuf {
+    let number = NEXT_TEMPORARY.fetch_add(1, Ordering::Relaxed);
+    beside.join(format!(".unfinished-{}-{number}", std::process::id()))
+}
+
+fn write_pieces<'a>(path: &Path, mode: u32, pieces: impl IntoIterator<Item = &'a [u8]>) -> io::Result<()> {
+    // A leftover of a process with the same id that was killed.
+    match std::fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
+    for piece in pieces {
+        file.write_all(piece)?;
+    }
+    file.set_permissions(Permissions::from_mode(mode))?;
+    file.sync_all()
+}

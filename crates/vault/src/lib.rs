@@ -1,0 +1,129 @@
+//! L3: restore points on rustic_core: one repository per tenant, a manifest in each point.
+//!
+//! On disk: `ROOT/TENANT/` is a repository in restic's local layout, readable with `restic` and the password in
+//! `KEYS/TENANT.key`; `ROOT/.locks/` holds the locks. In a snapshot: `database.sql` (or as the dump is named),
+//! `files/SET/…`, `configuration/NAME` and `manifest.json`. A snapshot is published only when it is complete; it
+//! has the tags `eclusa`, `mark:MARK` and, in a run, `run:RUN`.
+
+mod backend;
+mod durable;
+mod key;
+mod lock;
+mod point;
+mod repository;
+mod restore;
+mod take;
+mod tally;
+mod trees;
+mod verify;
+mod walk;
+
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use async_trait::async_trait;
+use eclusa_fault::{Code, Fault, Result};
+use eclusa_model::{PointId, StackName, TenantName};
+use eclusa_ports::{FilesManifest, PointManifest, TakeRequest, Vault, VerifyReport};
+
+pub use key::new_key;
+
+use crate::point::PointReader;
+use crate::repository::Places;
+
+/// The stack of a thread that works in a repository: trees are as deep as the directories of a tenant.
+const THREAD_STACK: usize = 16 << 20;
+
+/// The restore points of one stack in a local directory.
+///
+/// All work is done on threads of its own. A `take` whose future is dropped goes on to its end.
+#[derive(Debug, Clone)]
+pub struct LocalVault {
+    places: Places,
+}
+
+impl LocalVault {
+    /// The vault in `root`, with the keys of its repositories in `keys`. Nothing is made before the first point
+    /// is taken.
+    ///
+    /// `scratch` is not used: streams go into the repository as they are read, and unfinished files have to lie
+    /// on the repository's own file system.
+    #[must_use]
+    pub fn new(root: PathBuf, keys: PathBuf, stack: StackName, scratch: PathBuf) -> Self {
+        drop(scratch);
+        Self { places: Places { root, keys, stack } }
+    }
+
+    /// Where the key of a tenant lies, for telling people what they must keep a copy of.
+    #[must_use]
+    pub fn key_path(&self, tenant: &TenantName) -> PathBuf {
+        key::path_of(&self.places.keys, tenant)
+    }
+
+    async fn on_thread<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Places) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        let places = self.places.clone();
+        let unreachable = |cause: String| {
+            Fault::new(Code::VaultUnreachable).with("path", self.places.root.display()).because(cause)
+        };
+        let (answer, answered) = tokio::sync::oneshot::channel();
+        std::thread::Builder::new()
+            .name("vault".to_owned())
+            .stack_size(THREAD_STACK)
+            .spawn(move || {
+                // Whoever asked may be gone.
+                let _ = answer.send(work(&places));
+            })
+            .map_err(|error| unreachable(error.to_string()))?;
+        // The sender is dropped without an answer only when the thread panicked.
+        answered.await.map_err(|_| unreachable("its thread ended unexpectedly".to_owned()))?
+    }
+}
+
+#[async_trait]
+impl Vault for LocalVault {
+    async fn take(&self, request: TakeRequest) -> Result<PointManifest> {
+        self.on_thread(move |places| take::take(places, request)).await
+    }
+
+    async fn verify(&self, tenant: &TenantName, point: &PointId) -> Result<VerifyReport> {
+        let (tenant, point) = (tenant.clone(), point.clone());
+        self.on_thread(move |places| verify::verify(places, &tenant, point.as_str())).await
+    }
+
+    async fn list(&self, tenant: &TenantName) -> Result<(Vec<PointManifest>, Vec<String>)> {
+        let tenant = tenant.clone();
+        self.on_thread(move |places| point::list(places, &tenant)).await
+    }
+
+    async fn find(&self, tenant: &TenantName, point: &str) -> Result<PointManifest> {
+        let (tenant, point) = (tenant.clone(), point.to_owned());
+        self.on_thread(move |places| point::open(places, &tenant, &point).map(|point| point.manifest)).await
+    }
+
+    async fn find_marked(&self, tenant: &TenantName, mark: &str) -> Result<Option<PointManifest>> {
+        let (tenant, mark) = (tenant.clone(), mark.to_owned());
+        self.on_thread(move |places| point::find_marked(places, &tenant, &mark)).await
+    }
+
+    async fn open(&self, tenant: &TenantName, point: &PointId, path: &str) -> Result<Box<dyn Read + Send>> {
+        let (tenant, point, path) = (tenant.clone(), point.clone(), path.to_owned());
+        self.on_thread(move |places| {
+            let point = point::open(places, &tenant, point.as_str())?;
+            Ok(Box::new(PointReader::open(point, &tenant, &path)?) as Box<dyn Read + Send>)
+        })
+        .await
+    }
+
+    async fn restore_files(&self, tenant: &TenantName, point: &PointId, set: &str, to: &Path) -> Result<FilesManifest> {
+        let (tenant, point, set, to) = (tenant.clone(), point.clone(), set.to_owned(), to.to_path_buf());
+        self.on_thread(move |places| restore::restore(places, &tenant, point.as_str(), &set, &to)).await
+    }
+
+    async fn summarise_files(&self, directory: &Path) -> Result<FilesManifest> {
+        let directory = directory.to_path_buf();
+        self.on_thread(move |_| restore::summarise(&directory)).await
+    }
+}

@@ -1,0 +1,147 @@
+//! One tenant's repository: where it lies, opening it with its key, making it, and what rustic_core's errors mean.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use eclusa_fault::{Code, Fault, Result};
+use eclusa_model::{StackName, TenantName};
+use rustic_core::repofile::MasterKey;
+use rustic_core::{
+    ConfigOptions, Credentials, FileType, IndexedFullStatus, KeyOptions, OpenStatus, ReadBackend as _, Repository,
+    RepositoryBackends, RepositoryOptions, RusticError,
+};
+use secrecy::ExposeSecret as _;
+
+use crate::backend::DirectoryBackend;
+use crate::lock::Lock;
+use crate::{durable, key};
+
+/// A repository whose index is in memory: everything can be read.
+pub(crate) type Indexed = Repository<IndexedFullStatus>;
+
+/// Where the repositories and the keys of a stack lie.
+#[derive(Debug, Clone)]
+pub(crate) struct Places {
+    pub(crate) root: PathBuf,
+    pub(crate) keys: PathBuf,
+    pub(crate) stack: StackName,
+}
+
+/// An opened repository. The lock is held as long as this lives.
+pub(crate) struct Opened {
+    pub(crate) repository: Repository<OpenStatus>,
+    pub(crate) backend: Arc<DirectoryBackend>,
+    pub(crate) lock: Lock,
+}
+
+impl Opened {
+    /// The keys with which the repository's data are encrypted.
+    pub(crate) fn master_key(&self) -> MasterKey {
+        self.repository.key()
+    }
+}
+
+impl Places {
+    /// Where a tenant's repository lies. A tenant's name holds no `/` and does not begin with a dot.
+    pub(crate) fn repository(&self, tenant: &TenantName) -> PathBuf {
+        self.root.join(tenant.as_str())
+    }
+
+    /// Where the lock files lie.
+    fn locks(&self) -> PathBuf {
+        self.root.join(".locks")
+    }
+
+    /// The vault cannot be opened.
+    pub(crate) fn unreachable(&self, tenant: &TenantName, cause: impl std::fmt::Display) -> Fault {
+        Fault::new(Code::VaultUnreachable).with("path", self.repository(tenant).display()).because(cause)
+    }
+
+    /// What an error of opening means.
+    fn opening(&self, tenant: &TenantName, error: &RusticError) -> Fault {
+        if error.is_incorrect_password() {
+            return key::fault(&self.keys, tenant).because("it does not open the repository");
+        }
+        self.unreachable(tenant, error.display_log())
+    }
+
+    fn repository_on(&self, tenant: &TenantName, backend: &Arc<DirectoryBackend>) -> Result<Repository<()>> {
+        // Without a cache: one in a home directory would hold what nobody there expects.
+        let options = RepositoryOptions::default().no_cache(true);
+        let backends = RepositoryBackends::new(backend.clone(), None);
+        Repository::new(&options, &backends).map_err(|error| self.opening(tenant, &error))
+    }
+
+    /// Whether the repository was made; its configuration is the last thing that is written then.
+    fn is_made(&self, tenant: &TenantName, backend: &DirectoryBackend) -> Result<bool> {
+        let configurations =
+            backend.list_with_size(FileType::Config).map_err(|error| self.opening(tenant, &error))?;
+        if configurations.is_empty() && backend.holds_data().map_err(|error| self.opening(tenant, &error))? {
+            return Err(self.unreachable(tenant, "the repository holds data, but its file `config` is missing"));
+        }
+        Ok(!configurations.is_empty())
+    }
+
+    /// Opens a tenant's repository for reading; `None` when there is none yet.
+    pub(crate) fn open(&self, tenant: &TenantName) -> Result<Option<Opened>> {
+        let backend = Arc::new(DirectoryBackend::new(self.repository(tenant)));
+        if !self.is_made(tenant, &backend)? {
+            return Ok(None);
+        }
+        let lock =
+            Lock::to_read(&self.locks(), tenant.as_str()).map_err(|error| self.unreachable(tenant, error))?;
+        self.unlock(tenant, backend, lock).map(Some)
+    }
+
+    /// Opens a tenant's repository for adding; one that is not there yet is made. What a killed process left
+    /// unfinished is removed.
+    pub(crate) fn open_to_add(&self, tenant: &TenantName) -> Result<Opened> {
+        let backend = Arc::new(DirectoryBackend::new(self.repository(tenant)));
+        let lock = Lock::to_add(&self.locks(), tenant.as_str()).map_err(|error| self.unreachable(tenant, error))?;
+        backend.remove_unfinished().map_err(|error| self.unreachable(tenant, error))?;
+        if self.is_made(tenant, &backend)? {
+            return self.unlock(tenant, backend, lock);
+        }
+        self.make(tenant, backend, lock)
+    }
+
+    fn unlock(&self, tenant: &TenantName, backend: Arc<DirectoryBackend>, lock: Lock) -> Result<Opened> {
+        let Some(key) = key::read(&self.keys, tenant)? else {
+            return Err(key::fault(&self.keys, tenant).because("there is a repository, but no key"));
+        };
+        let repository = self
+            .repository_on(tenant, &backend)?
+            .open(&Credentials::password(key.expose_secret()))
+            .map_err(|error| self.opening(tenant, &error))?;
+        Ok(Opened { repository, backend, lock })
+    }
+
+    /// Makes a repository. The key is durable before anything is encrypted with it.
+    fn make(&self, tenant: &TenantName, backend: Arc<DirectoryBackend>, lock: Lock) -> Result<Opened> {
+        let key = match key::read(&self.keys, tenant)? {
+            Some(key) => key,
+            None => key::create(&self.keys, tenant)?,
+        };
+        let directory = self.repository(tenant);
+        durable::make_directory(&directory).map_err(|error| self.unreachable(tenant, error))?;
+        // Keys of a making that was interrupted: they open with the same password, but not what is made now.
+        remove_files(&directory.join(FileType::Key.dirname())).map_err(|error| self.unreachable(tenant, error))?;
+        let repository = self
+            .repository_on(tenant, &backend)?
+            .init(
+                &Credentials::password(key.expose_secret()),
+                &KeyOptions::default(),
+                &ConfigOptions::default(),
+            )
+            .map_err(|error| self.opening(tenant, &error))?;
+        Ok(Opened { repository, backend, lock })
+    }
+}
+
+fn remove_files(directory: &Path) -> std::io::Result<()> {
+    match std::fs::read_dir(directory) {
+        Ok(entries) => entries.into_iter().try_for_each(|entry| std::fs::remove_file(entry?.path())),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(error),
+    }
+}

@@ -1,0 +1,386 @@
+//! Taking a restore point.
+//!
+//! 1. Everything is read once into the repository; every reader counts, hashes and notes how it ended.
+//! 2. The manifest is made from what was read; anything that failed or is missing ends the taking here.
+//! 3. The manifest is put into the repository, and the trees are written with it and with the true sizes.
+//! 4. The trees are read back and compared with the manifest.
+//! 5. Only now a snapshot is written, by one rename. Before that nothing that anybody could list is there; what a
+//!    crash leaves is unreferenced data that a later taking of the same data uses again or `restic prune` removes.
+
+use std::collections::BTreeMap;
+use std::ffi::OsStr;
+use std::io::{Cursor, Read};
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+
+use eclusa_fault::{Code, Fault, Result};
+use eclusa_model::{PointId, TenantName};
+use eclusa_ports::{
+    DatabaseSummary, FileEntry, FilesManifest, PointManifest, StreamManifest, StreamOpener, TakeRequest, MANIFEST_FORMAT,
+};
+use eclusa_runbook::PointKind;
+use jiff::tz::TimeZone;
+use jiff::Timestamp;
+use rustic_core::repofile::{Node, NodeType, SnapshotFile};
+use rustic_core::{
+    BackupOptions, ErrorKind, IndexedIds, ParentOptions, ReadSource, ReadSourceEntry, ReadSourceOpen, Repository,
+    RusticError, RusticResult,
+};
+
+use crate::point::{self, MANIFEST, TAG};
+use crate::repository::Places;
+use crate::tally::{Reading, TalliedReader, Tally};
+use crate::trees::{self, Correction};
+use crate::verify;
+use crate::walk::{self, Kind};
+
+/// Where the bytes of an entry come from.
+enum Source {
+    Stream(StreamOpener),
+    Bytes(Vec<u8>),
+    File(PathBuf),
+}
+
+/// An entry that is opened when its turn comes, on a thread of rustic_core.
+struct Opening {
+    path: PathBuf,
+    source: Source,
+    tally: Tally,
+}
+
+impl ReadSourceOpen for Opening {
+    type Reader = TalliedReader;
+
+    fn open(self) -> RusticResult<TalliedReader> {
+        let unread = |problem: &str| RusticError::new(ErrorKind::InputOutput, problem.to_owned());
+        if self.tally.has_failed() {
+            return Err(unread("given up: another stream failed"));
+        }
+        let opened: std::io::Result<Option<Box<dyn Read + Send>>> = match self.source {
+            Source::Stream(open) => open().map(Some),
+            Source::Bytes(bytes) => Ok(Some(Box::new(Cursor::new(bytes)))),
+            Source::File(path) => {
+                walk::open_file(&path).map(|file| file.map(|file| Box::new(file) as Box<dyn Read + Send>))
+            }
+        };
+        match opened {
+            Ok(Some(reader)) => Ok(TalliedReader::new(reader, self.path, self.tally)),
+            Ok(None) => {
+                self.tally.note(self.path, Reading::Vanished);
+                Err(unread("it vanished"))
+            }
+            Err(error) => {
+                self.tally.note(self.path, Reading::Failed(error.to_string()));
+                Err(unread("it could not be opened"))
+            }
+        }
+    }
+}
+
+/// What goes into one archive, by path: that is the order in which rustic_core wants it.
+#[derive(Default)]
+struct Selection {
+    entries: Mutex<BTreeMap<PathBuf, (Node, Option<Opening>)>>,
+}
+
+impl ReadSource for Selection {
+    type Open = Opening;
+    type Iter = std::vec::IntoIter<RusticResult<ReadSourceEntry<Opening>>>;
+
+    fn size(&self) -> RusticResult<Option<u64>> {
+        Ok(None)
+    }
+
+    fn entries(&self) -> Self::Iter {
+        let entries = std::mem::take(&mut *self.entries.lock().unwrap_or_else(PoisonError::into_inner));
+        let entries = entries.into_iter().map(|(path, (node, open))| Ok(ReadSourceEntry { path, node, open }));
+        entries.collect::<Vec<_>>().into_iter()
+    }
+}
+
+/// A file or link of a set, as it was found.
+struct FoundFile {
+    set: String,
+    text: String,
+    path: PathBuf,
+    mode: u32,
+    owner: u32,
+    group: u32,
+}
+
+/// A taking under way.
+struct Taking {
+    tenant: TenantName,
+    kind: PointKind,
+    at: Timestamp,
+    tally: Tally,
+    entries: BTreeMap<PathBuf, (Node, Option<Opening>)>,
+    database: Option<PathBuf>,
+    engine: Option<String>,
+    summary: DatabaseSummary,
+    configuration: Vec<PathBuf>,
+    files: Vec<FoundFile>,
+    sets: BTreeMap<String, FilesManifest>,
+}
+
+fn failed(tenant: &TenantName, problem: impl std::fmt::Display) -> Fault {
+    Fault::new(Code::PointFailed).with("tenant", tenant).with("problem", problem)
+}
+
+/// Takes a restore point; see the module for how.
+pub(crate) fn take(places: &Places, request: TakeRequest) -> Result<PointManifest> {
+    let TakeRequest { tenant, kind, at, run, mark, release, database, directories, configuration } = request;
+    let opened = places.open_to_add(&tenant)?;
+    let mut taking = Taking::new(tenant.clone(), kind, at);
+    taking.add_configuration(configuration)?;
+    if let Some(dump) = database {
+        taking.add_database(&dump.name, dump.open)?;
+        taking.engine = Some(dump.engine);
+        taking.summary = dump.summary;
+    }
+    for directory in directories {
+        taking.add_directory(&directory.name, &directory.path)?;
+    }
+    let sizes: Vec<_> = taking.entries.iter().map(|(path, (node, _))| (path.clone(), node.meta.size)).collect();
+    let snapshot = SnapshotFile {
+        time: at.to_zoned(TimeZone::UTC),
+        hostname: places.stack.to_string(),
+        ..SnapshotFile::default()
+    };
+
+    let key = opened.master_key();
+    let repository = opened
+        .repository
+        .to_indexed_ids()
+        .map_err(|error| failed(&tenant, "the repository's index cannot be read").because(error.display_log()))?;
+    let mut complete = archive(&repository, std::mem::take(&mut taking.entries), snapshot.clone())
+        .map_err(|error| taking.first_failure().unwrap_or_else(|| failed(&tenant, "the repository could not be written")).because(error.display_log()))?;
+
+    let (readings, mut manifest) = taking.into_manifest(places)?;
+    manifest.run = run.clone();
+    manifest.release = release;
+    let text = serde_json::to_vec(&manifest).map_err(|error| failed(&tenant, "its manifest").because(error))?;
+    let archived = archive(&repository, manifest_entry(at, text)?, snapshot)
+        .map_err(|error| failed(&tenant, "the manifest could not be written").because(error.display_log()))?;
+
+    // The index in memory knows nothing of what was just written.
+    let reindexed = |error: Box<RusticError>| failed(&tenant, "the index cannot be read back").because(error.display_log());
+    let repository = repository.drop_index().to_indexed().map_err(reindexed)?;
+    let added = repository.get_tree(&archived.tree).map_err(reindexed)?.nodes;
+    let sizes = sizes.into_iter().filter_map(|(path, known)| match readings.get(&path) {
+        Some(Reading::Whole { bytes, .. }) if *bytes != known => Some((path, *bytes)),
+        _ => None,
+    });
+    let correction = Correction { sizes: sizes.collect(), added };
+    complete.tree = trees::correct(&repository, &opened.backend, &key, complete.tree, &correction)
+        .map_err(|problem| failed(&tenant, "its directories could not be written").because(problem))?;
+
+    let repository = repository.drop_index().to_indexed().map_err(reindexed)?;
+    let (nodes, _) = point::nodes(&repository, complete.tree).map_err(|problem| failed(&tenant, problem))?;
+    let nodes_by_text: BTreeMap<String, &Node> = nodes.iter().map(|(path, node)| (walk::text_of(path), node)).collect();
+    if let Some(problem) = verify::compare(&manifest, &nodes_by_text).into_iter().next() {
+        return Err(failed(&tenant, problem));
+    }
+    for (path, node) in nodes.iter().filter(|(_, node)| node.is_file()) {
+        point::Content::of(&repository, node)
+            .map_err(|error| failed(&tenant, format!("{} was not kept", path.display())).because(error))?;
+    }
+
+    complete.tags.add(TAG.to_owned());
+    complete.tags.add(point::tag_of_mark(&mark));
+    if let Some(run) = run {
+        complete.tags.add(format!("run:{run}"));
+    }
+    complete.paths = Default::default();
+    nodes.keys().filter(|path| path.components().count() == 1).for_each(|path| {
+        complete.paths.add(format!("/{}", walk::text_of(path)));
+    });
+    opened.backend.publish_snapshots();
+    repository
+        .save_snapshots(vec![complete])
+        .map_err(|error| failed(&tenant, "the snapshot could not be written").because(error.display_log()))?;
+    let id = opened.backend.published().ok_or_else(|| failed(&tenant, "no snapshot was written"))?;
+    manifest.id = Some(PointId::new(id.to_hex().as_str()).map_err(|error| failed(&tenant, error))?);
+    drop(opened.lock);
+    Ok(manifest)
+}
+
+fn manifest_entry(at: Timestamp, text: Vec<u8>) -> Result<BTreeMap<PathBuf, (Node, Option<Opening>)>> {
+    let size = u64::try_from(text.len()).unwrap_or(u64::MAX);
+    let node = walk::made_node(OsStr::new(MANIFEST), NodeType::File, at, size);
+    let path = PathBuf::from(MANIFEST);
+    // Whether it was read to its end shows when the finished trees are compared: it has a size.
+    let opening = Opening { path: path.clone(), source: Source::Bytes(text), tally: Tally::default() };
+    Ok(BTreeMap::from([(path, (node, Some(opening)))]))
+}
+
+/// Puts entries into the repository. The snapshot that rustic_core writes for them is withheld by the backend.
+fn archive<S: IndexedIds>(
+    repository: &Repository<S>,
+    entries: BTreeMap<PathBuf, (Node, Option<Opening>)>,
+    snapshot: SnapshotFile,
+) -> RusticResult<SnapshotFile> {
+    let source = Selection { entries: Mutex::new(entries) };
+    // Without a parent: every byte is read, because every byte is hashed.
+    let options =
+        BackupOptions::default().no_scan(true).parent_opts(ParentOptions::default().force(true));
+    repository.archive(&options, &source, snapshot, &[PathBuf::from("/")])
+}
+
+impl Taking {
+    fn new(tenant: TenantName, kind: PointKind, at: Timestamp) -> Self {
+        Self {
+            tenant,
+            kind,
+            at,
+            tally: Tally::default(),
+            entries: BTreeMap::new(),
+            database: None,
+            engine: None,
+            summary: DatabaseSummary::default(),
+            configuration: Vec::new(),
+            files: Vec::new(),
+            sets: BTreeMap::new(),
+        }
+    }
+
+    fn escapes(path: &Path) -> Fault {
+        Fault::new(Code::PathEscapes).with("path", path.display()).with("root", "the restore point")
+    }
+
+    fn add(&mut self, path: PathBuf, node: Node, source: Source) {
+        let opening = Opening { path: path.clone(), source, tally: self.tally.clone() };
+        self.entries.insert(path, (node, Some(opening)));
+    }
+
+    fn add_made_directory(&mut self, name: &str) {
+        let node = walk::made_node(OsStr::new(name), NodeType::Dir, self.at, 0);
+        self.entries.insert(PathBuf::from(name), (node, None));
+    }
+
+    fn add_configuration(&mut self, configuration: BTreeMap<String, Vec<u8>>) -> Result<()> {
+        for (name, content) in configuration {
+            let relative = Path::new(&name);
+            let Some(last) = relative.file_name().filter(|_| walk::is_confined(relative)) else {
+                return Err(Self::escapes(relative));
+            };
+            self.add_made_directory("configuration");
+            let path = Path::new("configuration").join(relative);
+            let size = u64::try_from(content.len()).unwrap_or(u64::MAX);
+            let node = walk::made_node(last, NodeType::File, self.at, size);
+            self.configuration.push(path.clone());
+            self.add(path, node, Source::Bytes(content));
+        }
+        Ok(())
+    }
+
+    fn add_database(&mut self, name: &str, open: StreamOpener) -> Result<()> {
+        let path = PathBuf::from(name);
+        let taken = [MANIFEST, "files", "configuration"].contains(&name);
+        if taken || !walk::is_name(OsStr::new(name)) {
+            return Err(Self::escapes(&path));
+        }
+        let node = walk::made_node(OsStr::new(name), NodeType::File, self.at, 0);
+        self.database = Some(path.clone());
+        self.add(path, node, Source::Stream(open));
+        Ok(())
+    }
+
+    fn add_directory(&mut self, set: &str, directory: &Path) -> Result<()> {
+        if !walk::is_name(OsStr::new(set)) {
+            return Err(Self::escapes(Path::new(set)));
+        }
+        let unreadable = |error: std::io::Error| {
+            failed(&self.tenant, format!("{} cannot be read", directory.display())).because(error)
+        };
+        let found = walk::walk(directory).map_err(unreadable)?;
+        self.add_made_directory("files");
+        let below = Path::new("files").join(set);
+        let mut links = BTreeMap::new();
+        for entry in found {
+            let path = if entry.relative.as_os_str().is_empty() { below.clone() } else { below.join(&entry.relative) };
+            let name = path.file_name().unwrap_or_default();
+            let node = walk::node(name, &entry.kind, &entry.metadata);
+            let text = walk::text_of(&entry.relative);
+            match entry.kind {
+                Kind::Directory => {
+                    self.entries.insert(path, (node, None));
+                }
+                Kind::Link(target) => {
+                    links.insert(text, walk::text_of(&target));
+                    self.entries.insert(path, (node, None));
+                }
+                Kind::File => {
+                    let (owner, group) = (node.meta.uid.unwrap_or_default(), node.meta.gid.unwrap_or_default());
+                    let mode = walk::permissions(&entry.metadata);
+                    self.files.push(FoundFile { set: set.to_owned(), text, path: path.clone(), mode, owner, group });
+                    self.add(path, node, Source::File(directory.join(&entry.relative)));
+                }
+            }
+        }
+        self.sets.insert(set.to_owned(), FilesManifest { files: BTreeMap::new(), links });
+        Ok(())
+    }
+
+    /// The first thing that failed, the database before all else.
+    fn first_failure(&self) -> Option<Fault> {
+        let readings = self.tally.readings();
+        let failure = |path: &PathBuf| match readings.get(path) {
+            Some(Reading::Failed(cause)) => Some(cause.clone()),
+            _ => None,
+        };
+        if let Some(cause) = self.database.as_ref().and_then(failure) {
+            return Some(Fault::new(Code::DumpFailed).with("tenant", &self.tenant).because(cause));
+        }
+        let path = readings.keys().find(|path| failure(path).is_some())?;
+        Some(failed(&self.tenant, format!("{} cannot be read", path.display())).because(failure(path)?))
+    }
+
+    /// The manifest of what was read, or what prevents one.
+    fn into_manifest(self, places: &Places) -> Result<(BTreeMap<PathBuf, Reading>, PointManifest)> {
+        if let Some(fault) = self.first_failure() {
+            return Err(fault);
+        }
+        let readings = self.tally.readings();
+        let unread = |path: &Path| failed(&self.tenant, format!("{} was not read to its end", path.display()));
+        let stream = |path: &PathBuf| match readings.get(path) {
+            Some(Reading::Whole { bytes, sha256 }) => {
+                Ok(StreamManifest { path: path.display().to_string(), bytes: *bytes, sha256: sha256.clone() })
+            }
+            _ => Err(unread(path)),
+        };
+        let mut sets = self.sets;
+        for file in &self.files {
+            match readings.get(&file.path) {
+                Some(Reading::Whole { bytes, sha256 }) => {
+                    let entry = FileEntry {
+                        bytes: *bytes,
+                        sha256: sha256.clone(),
+                        mode: file.mode,
+                        owner: file.owner,
+                        group: file.group,
+                    };
+                    sets.entry(file.set.clone()).or_default().files.insert(file.text.clone(), entry);
+                }
+                Some(Reading::Vanished) => {}
+                _ => return Err(unread(&file.path)),
+            }
+        }
+        let manifest = PointManifest {
+            format: MANIFEST_FORMAT,
+            id: None,
+            stack: places.stack.clone(),
+            tenant: self.tenant.clone(),
+            kind: self.kind,
+            taken_at: self.at,
+            run: None,
+            release: None,
+            engine: self.engine,
+            database: self.database.as_ref().map(stream).transpose()?,
+            summary: self.summary,
+            files: sets,
+            configuration: self.configuration.iter().map(stream).collect::<Result<_>>()?,
+        };
+        Ok((readings, manifest))
+    }
+}

@@ -1,0 +1,158 @@
+//! Writing trees: what rustic_core does not offer and a complete point needs.
+//!
+//! rustic_core keeps the size of a file as it was known before the file was read: zero for a stream, a stale one
+//! for a file that grew. restic restores an entry of size zero as an empty file. So after the reading the trees
+//! that hold such entries are written once more with the true sizes, and the root gets the manifest. The format
+//! of packs and indexes is restic's (its `doc/design.rst`, repository version 2).
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+use aes256ctr_poly1305aes::aead::Aead as _;
+use aes256ctr_poly1305aes::{Aes256CtrPoly1305Aes, Key, Nonce};
+use rand::RngCore as _;
+use rustic_core::repofile::{MasterKey, Node, Tree};
+use rustic_core::{FileType, Id, IndexedTree, Repository, TreeId, WriteBackend as _};
+use serde_json::{json, Value};
+use sha2::{Digest as _, Sha256};
+
+use crate::backend::DirectoryBackend;
+
+/// A pack is closed when it holds this many bytes.
+const PACK_BYTES: usize = 8 << 20;
+
+/// How a compressed tree is marked in the header of a pack.
+const COMPRESSED_TREE: u8 = 3;
+
+/// The level of zstd that restic uses too.
+const COMPRESSION: i32 = 3;
+
+/// What is wrong with the trees of a taking.
+pub(crate) struct Correction {
+    /// The true sizes of the files whose node tells another one.
+    pub(crate) sizes: BTreeMap<PathBuf, u64>,
+    /// What the root holds besides.
+    pub(crate) added: Vec<Node>,
+}
+
+/// Writes the trees of a snapshot once more as they should be.
+pub(crate) fn correct<S: IndexedTree>(
+    repository: &Repository<S>,
+    backend: &DirectoryBackend,
+    key: &MasterKey,
+    tree: TreeId,
+    correction: &Correction,
+) -> Result<TreeId, String> {
+    let touched = correction.sizes.keys().flat_map(|path| path.ancestors().skip(1)).map(Path::to_path_buf).collect();
+    let mut corrector = Corrector { repository, correction, touched, written: Vec::new() };
+    let corrected = corrector.correct(tree, Path::new(""), &correction.added)?;
+    let mut writer = PackWriter::new(key)?;
+    for (id, text) in &corrector.written {
+        writer.add(id, text)?;
+        if writer.content.len() > PACK_BYTES {
+            writer.close(backend)?;
+        }
+    }
+    writer.close(backend)?;
+    writer.write_index(backend)?;
+    Ok(corrected)
+}
+
+struct Corrector<'a, S: IndexedTree> {
+    repository: &'a Repository<S>,
+    correction: &'a Correction,
+    touched: BTreeSet<PathBuf>,
+    written: Vec<(TreeId, Vec<u8>)>,
+}
+
+impl<S: IndexedTree> Corrector<'_, S> {
+    fn correct(&mut self, tree: TreeId, directory: &Path, added: &[Node]) -> Result<TreeId, String> {
+        let mut tree = self.repository.get_tree(&tree).map_err(|error| error.display_log())?;
+        for node in &mut tree.nodes {
+            let path = directory.join(node.name());
+            if let Some(size) = self.correction.sizes.get(&path).filter(|_| node.is_file()) {
+                node.meta.size = *size;
+            } else if let (true, Some(subtree)) = (self.touched.contains(&path), node.subtree) {
+                node.subtree = Some(self.correct(subtree, &path, &[])?);
+            }
+        }
+        tree.nodes.extend(added.iter().cloned());
+        // restic wants the nodes of a tree in the order of their names' bytes.
+        tree.nodes.sort_by(|left, right| left.name().cmp(&right.name()));
+        let (text, id) = Tree::serialize(&tree).map_err(|error| error.to_string())?;
+        self.written.push((id, text));
+        Ok(id)
+    }
+}
+
+struct PackWriter {
+    cipher: Aes256CtrPoly1305Aes,
+    content: Vec<u8>,
+    header: Vec<u8>,
+    blobs: Vec<Value>,
+    packs: Vec<Value>,
+}
+
+impl PackWriter {
+    fn new(key: &MasterKey) -> Result<Self, String> {
+        let joined = [key.encrypt.as_slice(), &key.mac.k, &key.mac.r].concat();
+        if joined.len() != Key::default().len() {
+            return Err("the repository's key has an unknown length".to_owned());
+        }
+        let cipher = Aes256CtrPoly1305Aes::new(Key::from_slice(&joined));
+        Ok(Self { cipher, content: Vec::new(), header: Vec::new(), blobs: Vec::new(), packs: Vec::new() })
+    }
+
+    fn encrypt(&self, text: &[u8]) -> Result<Vec<u8>, String> {
+        let mut nonce = Nonce::default();
+        rand::rng().fill_bytes(&mut nonce);
+        let sealed = self.cipher.encrypt(&nonce, text).map_err(|error| error.to_string())?;
+        Ok([nonce.as_slice(), &sealed].concat())
+    }
+
+    fn add(&mut self, id: &TreeId, text: &[u8]) -> Result<(), String> {
+        let compressed = zstd::encode_all(text, COMPRESSION).map_err(|error| error.to_string())?;
+        let sealed = self.encrypt(&compressed)?;
+        let (offset, length, plain) = (length_of(&self.content)?, length_of(&sealed)?, length_of(text)?);
+        let name = id.to_hex();
+        let name = name.as_str();
+        self.content.extend_from_slice(&sealed);
+        self.header.push(COMPRESSED_TREE);
+        self.header.extend_from_slice(&length.to_le_bytes());
+        self.header.extend_from_slice(&plain.to_le_bytes());
+        self.header.extend_from_slice(&hex::decode(name).map_err(|error| error.to_string())?);
+        self.blobs.push(json!({
+            "id": name, "type": "tree", "offset": offset, "length": length, "uncompressed_length": plain,
+        }));
+        Ok(())
+    }
+
+    fn close(&mut self, backend: &DirectoryBackend) -> Result<(), String> {
+        if self.blobs.is_empty() {
+            return Ok(());
+        }
+        let header = std::mem::take(&mut self.header);
+        let header = self.encrypt(&header)?;
+        let mut pack = std::mem::take(&mut self.content);
+        pack.extend_from_slice(&header);
+        pack.extend_from_slice(&length_of(&header)?.to_le_bytes());
+        let id = write(backend, FileType::Pack, pack)?;
+        self.packs.push(json!({ "id": id.to_hex().as_str(), "blobs": std::mem::take(&mut self.blobs) }));
+        Ok(())
+    }
+
+    fn write_index(self, backend: &DirectoryBackend) -> Result<(), String> {
+        let text = serde_json::to_vec(&json!({ "packs": self.packs })).map_err(|error| error.to_string())?;
+        write(backend, FileType::Index, self.encrypt(&text)?).map(|_| ())
+    }
+}
+
+fn length_of(bytes: &[u8]) -> Result<u32, String> {
+    u32::try_from(bytes.len()).map_err(|_| "a directory with too many entries".to_owned())
+}
+
+fn write(backend: &DirectoryBackend, kind: FileType, content: Vec<u8>) -> Result<Id, String> {
+    let id: Id = hex::encode(Sha256::digest(&content)).parse().map_err(|_| "a hash is no id".to_owned())?;
+    backend.write_bytes(kind, &id, false, content.into()).map_err(|error| error.display_log())?;
+    Ok(id)
+}

@@ -1,0 +1,139 @@
+//! Whether a point holds what its manifest says.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+use eclusa_fault::{Code, Fault, Result};
+use eclusa_model::TenantName;
+use eclusa_ports::{PointManifest, VerifyReport};
+use rustic_core::repofile::{Node, NodeType};
+use rustic_core::{FileType, Id};
+
+use crate::point::{self, Content, Point, MANIFEST};
+use crate::repository::Places;
+use crate::walk;
+
+/// What the manifest says about the content of a file or stream.
+#[derive(Debug, Clone, Copy)]
+struct Expected<'a> {
+    bytes: u64,
+    sha256: &'a str,
+}
+
+/// What the manifest lists, by path in the point.
+fn expected(manifest: &PointManifest) -> BTreeMap<String, Expected<'_>> {
+    let streams = manifest.database.iter().chain(&manifest.configuration);
+    let streams = streams.map(|stream| {
+        (walk::text_of(Path::new(&stream.path)), Expected { bytes: stream.bytes, sha256: &stream.sha256 })
+    });
+    let files = manifest.files.iter().flat_map(|(set, files)| {
+        files.files.iter().map(move |(path, file)| {
+            (format!("files/{}/{path}", walk::text_of(Path::new(set))), Expected { bytes: file.bytes, sha256: &file.sha256 })
+        })
+    });
+    streams.chain(files).collect()
+}
+
+/// What the directories of a point hold otherwise than its manifest says. Contents are not read.
+pub(crate) fn compare(manifest: &PointManifest, nodes: &BTreeMap<String, &Node>) -> Vec<String> {
+    let mut problems = Vec::new();
+    let expected = expected(manifest);
+    for (path, expected) in &expected {
+        match nodes.get(path) {
+            Some(node) if !node.is_file() => problems.push(format!("{path}: not a file")),
+            Some(node) if node.meta.size != expected.bytes => {
+                problems.push(format!("{path}: {} bytes, not {}", node.meta.size, expected.bytes));
+            }
+            Some(_) => {}
+            None => problems.push(format!("{path}: missing")),
+        }
+    }
+    let mut links = BTreeMap::new();
+    for (set, files) in &manifest.files {
+        for (path, target) in &files.links {
+            links.insert(format!("files/{}/{path}", walk::text_of(Path::new(set))), target);
+        }
+    }
+    for (path, target) in &links {
+        let found = nodes.get(path).and_then(|node| target_of(node));
+        if found.as_ref() != Some(*target) {
+            problems.push(format!("{path}: the link leads to {found:?}, not to {target:?}"));
+        }
+    }
+    for (path, node) in nodes {
+        let known = node.is_dir() || path == MANIFEST || expected.contains_key(path) || links.contains_key(path);
+        if !known {
+            problems.push(format!("{path}: not in the manifest"));
+        }
+    }
+    problems
+}
+
+fn target_of(node: &Node) -> Option<String> {
+    matches!(node.node_type, NodeType::Symlink { .. }).then(|| walk::text_of(node.node_type.to_link()))
+}
+
+/// Reads a point back. Damage is in the report; an error is only what prevents reading at all.
+pub(crate) fn verify(places: &Places, tenant: &TenantName, id: &str) -> Result<VerifyReport> {
+    match point::open(places, tenant, id) {
+        Ok(point) => Ok(read_back(&point)),
+        Err(fault) if fault.code == Code::PointDamaged => Ok(failed(&fault)),
+        Err(fault) => Err(fault),
+    }
+}
+
+fn failed(fault: &Fault) -> VerifyReport {
+    VerifyReport { equal: 0, bytes: 0, problems: vec![fault.to_string()] }
+}
+
+fn read_back(point: &Point) -> VerifyReport {
+    let mut report = VerifyReport { equal: 0, bytes: 0, problems: Vec::new() };
+    let (nodes, trees) = match point::nodes(&point.repository, point.tree) {
+        Ok(found) => found,
+        Err(problem) => {
+            report.problems.push(problem);
+            return report;
+        }
+    };
+    let nodes: BTreeMap<String, &Node> = nodes.iter().map(|(path, node)| (walk::text_of(path), node)).collect();
+    report.problems = compare(&point.manifest, &nodes);
+    for (path, expected) in expected(&point.manifest) {
+        let Some(node) = nodes.get(&path).filter(|node| node.is_file()) else { continue };
+        let read = Content::of(&point.repository, node)
+            .and_then(|content| content.read_all(&point.repository, &mut |_| Ok(())));
+        match read {
+            Ok((bytes, sha256)) => {
+                report.bytes = report.bytes.saturating_add(bytes);
+                if bytes == expected.bytes && sha256 == expected.sha256 {
+                    report.equal += 1;
+                } else {
+                    report.problems.push(format!("{path}: other bytes than when it was taken"));
+                }
+            }
+            Err(error) => report.problems.push(format!("{path}: {error}")),
+        }
+    }
+    let mut packs = BTreeSet::new();
+    let trees = trees.iter().map(|tree| point.repository.get_index_entry(tree));
+    let contents = nodes.values().flat_map(|node| node.content.iter().flatten());
+    for entry in trees.chain(contents.map(|blob| point.repository.get_index_entry(blob))) {
+        match entry {
+            Ok(entry) => {
+                packs.insert(*entry.pack);
+            }
+            Err(error) => report.problems.push(error.display_log()),
+        }
+    }
+    report.problems.extend(packs.iter().filter_map(|pack| pack_problem(point, pack)));
+    report
+}
+
+/// What was read above are the blobs; this reads what lies around them too, without which the repository cannot
+/// be repaired when its index is lost.
+fn pack_problem(point: &Point, pack: &Id) -> Option<String> {
+    match point.backend.is_sound(FileType::Pack, pack) {
+        Ok(true) => None,
+        Ok(false) => Some(format!("pack {}: its bytes are not those that its name promises", pack.to_hex().as_str())),
+        Err(error) => Some(format!("pack {}: {error}", pack.to_hex().as_str())),
+    }
+}
