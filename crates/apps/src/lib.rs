@@ -1,1 +1,19 @@
-//! L3: what is known about each application: Django, generic; pure.
+//! L3: what is known about each application. Pure: they name commands and read outputs, and run nothing.
+
+mod django;
+mod generic;
+
+pub use django::{Django, migrations_in, parse_show_migrations};
+pub use generic::Generic;
+
+use eclusa_model::AppKind;
+use eclusa_planner::App;
+
+/// The table of applications: one line each.
+#[must_use]
+pub fn app(kind: AppKind) -> &'static dyn App {
+    match kind {
+        AppKind::Django => &Django,
+        AppKind::Generic => &Generic,
+    }
+}

@@ -105,7 +105,11 @@ impl EnvironmentFile {
     /// The value of a variable; the last line that sets it wins.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&SecretString> {
-        self.variables.iter().rev().find(|variable| variable.name == name).and_then(|variable| variable.value.as_ref())
+        self.variables
+            .iter()
+            .rev()
+            .find(|variable| variable.name == name)
+            .and_then(|variable| variable.value.as_ref())
     }
 
     /// The line and name of each variable whose value holds one of the texts: it was never filled in. What another
@@ -158,7 +162,9 @@ impl EnvironmentFiles {
         let mut all = Self { files: Vec::new(), process };
         for path in paths {
             let text = read(path).map_err(|fault| fault.hint(Message::new("config-env-file-hint")))?;
-            let file = EnvironmentFile::parse_with(&text, path, &|name| all.process.get(name).or_else(|| all.get(name)))?;
+            let file = EnvironmentFile::parse_with(&text, path, &|name| {
+                all.process.get(name).or_else(|| all.get(name))
+            })?;
             all.files.push(file);
         }
         Ok(all)

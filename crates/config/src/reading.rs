@@ -20,7 +20,8 @@ pub(crate) fn read_text(text: &str, path: &Path) -> Result<ConfigurationFile, Fa
     let mut hidden = secret_spans(&tree);
     let file: ConfigurationFile = toml::from_str(text).map_err(|error| {
         let span = error.span().unwrap_or(0..0);
-        let secret = hidden.iter().any(|range| range.start <= span.start && span.end <= range.end && !span.is_empty());
+        let secret =
+            hidden.iter().any(|range| range.start <= span.start && span.end <= range.end && !span.is_empty());
         let mistake = translate(error.message(), text.get(span.clone()).unwrap_or(""), secret);
         source.fault(&mistake, span, &hidden)
     })?;
@@ -60,27 +61,36 @@ fn translate(message: &str, written: &str, secret: bool) -> Mistake {
     if let Some((word, known)) = unknown(message, "unknown variant `") {
         let known_text = listed(&known);
         return match nearest(word, known.iter().copied()) {
-            Some(meant) => {
-                Mistake::new("config-unknown-word-near").with("word", word).with("meant", meant).with("known", known_text)
-            }
+            Some(meant) => Mistake::new("config-unknown-word-near")
+                .with("word", word)
+                .with("meant", meant)
+                .with("known", known_text),
             None => Mistake::new("config-unknown-word").with("word", word).with("known", known_text),
         };
     }
     if let Some(key) = message.strip_prefix("missing field `").and_then(|rest| rest.strip_suffix('`')) {
         return Mistake::new("config-missing-key").with("key", key).with("example", example(key));
     }
-    if let Some((found, expected)) = message.strip_prefix("invalid type: ").and_then(|rest| rest.rsplit_once(", expected ")) {
+    if let Some((found, expected)) =
+        message.strip_prefix("invalid type: ").and_then(|rest| rest.rsplit_once(", expected "))
+    {
         // A secret without quotes, say a number, would stand in the sentence.
         if secret && !found.starts_with("map") {
             return Mistake::new("config-secret-type").with("expected", plain(expected));
         }
-        return Mistake::new("config-type").with("found", found_plain(found, written)).with("expected", plain(expected));
+        return Mistake::new("config-type")
+            .with("found", found_plain(found, written))
+            .with("expected", plain(expected));
     }
-    if let Some((found, expected)) = message.strip_prefix("invalid value: ").and_then(|rest| rest.rsplit_once(", expected ")) {
+    if let Some((found, expected)) =
+        message.strip_prefix("invalid value: ").and_then(|rest| rest.rsplit_once(", expected "))
+    {
         if secret {
             return Mistake::new("config-secret-type").with("expected", plain(expected));
         }
-        return Mistake::new("config-value").with("found", found_plain(found, written)).with("expected", plain(expected));
+        return Mistake::new("config-value")
+            .with("found", found_plain(found, written))
+            .with("expected", plain(expected));
     }
     if message.contains(" names are 1 to ") {
         return Mistake::new("config-name").with("reason", message);
@@ -114,8 +124,12 @@ fn plain(expected: &str) -> String {
         "u16" => String::from("a whole number from 0 to 65535"),
         "u32" | "u64" => String::from("a whole number that is not negative"),
         "f64" => String::from("a number"),
-        other if other.starts_with("struct ") || other.starts_with("internally tagged") => String::from("a table"),
-        other if other.starts_with("enum ") || other.starts_with("string or table") => String::from("a text in quotes"),
+        other if other.starts_with("struct ") || other.starts_with("internally tagged") => {
+            String::from("a table")
+        }
+        other if other.starts_with("enum ") || other.starts_with("string or table") => {
+            String::from("a text in quotes")
+        }
         other => other.to_owned(),
     }
 }

@@ -6,7 +6,7 @@ use eclusa_fault::{Code, Fault, Language, Message, Result};
 use secrecy::SecretString;
 
 use crate::environment::EnvironmentFiles;
-use crate::model::{Stack, ValueKind, is_variable_name};
+use crate::model::{Stack, Value, ValueKind, is_variable_name};
 use crate::source::resolved;
 
 /// Resolves the references of one stack.
@@ -51,7 +51,9 @@ impl Secrets {
             ValueKind::File(path) if !path.is_empty() => {
                 let text = std::fs::read_to_string(resolved(&self.directory, Path::new(path)))
                     .map_err(|error| missing(Message::new("config-reference-file")).because(error))?;
-                let text = text.strip_suffix('\n').map_or(text.as_str(), |text| text.strip_suffix('\r').unwrap_or(text));
+                let text = text
+                    .strip_suffix('\n')
+                    .map_or(text.as_str(), |text| text.strip_suffix('\r').unwrap_or(text));
                 if text.is_empty() {
                     return Err(missing(Message::new("config-reference-empty")));
                 }
@@ -60,6 +62,17 @@ impl Secrets {
             _ => Err(Fault::new(Code::SecretMissing)
                 .with("reference", "…")
                 .with("problem", Message::new("config-reference-none").render(&Language::default()))),
+        }
+    }
+
+    /// A value that may stand in the file itself, or where it refers to.
+    ///
+    /// # Errors
+    /// As for [`Secrets::resolve`].
+    pub fn value(&self, value: &Value) -> Result<SecretString> {
+        match value.kind() {
+            ValueKind::Literal(text) => Ok(SecretString::from(text)),
+            ValueKind::Environment(_) | ValueKind::File(_) => self.resolve(value.as_str()),
         }
     }
 

@@ -104,7 +104,8 @@ pub(crate) fn unreadable(path: &Path, error: &std::io::Error) -> Fault {
 pub(crate) fn read(path: &Path) -> Result<String, Fault> {
     let bytes = std::fs::read(path).map_err(|error| unreadable(path, &error))?;
     String::from_utf8(bytes).map_err(|error| {
-        let line = error.as_bytes().iter().take(error.utf8_error().valid_up_to()).filter(|&&b| b == b'\n').count();
+        let line =
+            error.as_bytes().iter().take(error.utf8_error().valid_up_to()).filter(|&&b| b == b'\n').count();
         let mistake = Mistake::new("config-not-utf8").with("line", line.saturating_add(1));
         Fault::new(Code::ConfigInvalid)
             .with("path", path.display())
@@ -193,12 +194,16 @@ pub(crate) fn span_of(root: &Spanned<DeTable<'_>>, path: &KeyPath, on_key: bool)
     for part in &path.0 {
         match part {
             Part::Key(key) => {
-                let Some((name, found)) = table.and_then(|table| table.get_key_value(key.as_str())) else { break };
+                let Some((name, found)) = table.and_then(|table| table.get_key_value(key.as_str())) else {
+                    break;
+                };
                 best = if on_key { name.span() } else { found.span() };
                 value = Some(found);
             }
             Part::Index(index) => {
-                let Some(found) = value.and_then(|v| v.get_ref().as_array()).and_then(|array| array.get(*index)) else {
+                let Some(found) =
+                    value.and_then(|v| v.get_ref().as_array()).and_then(|array| array.get(*index))
+                else {
                     break;
                 };
                 best = found.span();
@@ -225,7 +230,12 @@ fn collect_table(table: &DeTable<'_>, secret: bool, spans: &mut Vec<Range<usize>
     }
 }
 
-fn collect_value(value: &Spanned<DeValue<'_>>, secret: bool, spans: &mut Vec<Range<usize>>, environment: bool) {
+fn collect_value(
+    value: &Spanned<DeValue<'_>>,
+    secret: bool,
+    spans: &mut Vec<Range<usize>>,
+    environment: bool,
+) {
     match value.get_ref() {
         // `environment = "production"` of a stack is no table, so its value is shown.
         DeValue::Table(table) => collect_table(table, secret || environment, spans),

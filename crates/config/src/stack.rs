@@ -60,14 +60,20 @@ impl Stack {
     pub fn check_service<'a>(&'a self, check: &'a Check) -> Option<&'a ServiceName> {
         match check.place {
             CheckPlace::Host => None,
-            CheckPlace::Service | CheckPlace::Candidate => check.service.as_ref().or(self.services.web.first()),
+            CheckPlace::Service | CheckPlace::Candidate => {
+                check.service.as_ref().or(self.services.web.first())
+            }
         }
     }
 
     /// The services whose logs are read.
     #[must_use]
     pub fn log_services(&self) -> Vec<ServiceName> {
-        if self.logs.services.is_empty() { self.application_services().cloned().collect() } else { self.logs.services.clone() }
+        if self.logs.services.is_empty() {
+            self.application_services().cloned().collect()
+        } else {
+            self.logs.services.clone()
+        }
     }
 
     /// The port the public reaches, where the file says so: the edge's, or the frontend process's.
@@ -76,7 +82,9 @@ impl Stack {
         let of_process = || {
             let services = &self.process.as_ref()?.services;
             let frontend = self.frontend_service().and_then(|name| services.get(name));
-            frontend.and_then(|service| service.public_port).or_else(|| services.values().find_map(|s| s.public_port))
+            frontend
+                .and_then(|service| service.public_port)
+                .or_else(|| services.values().find_map(|s| s.public_port))
         };
         self.edge.public_port.or_else(of_process)
     }
@@ -149,12 +157,16 @@ impl Stack {
         self.tenants.iter().map(|(name, table)| self.tenant(name, table, environment)).collect()
     }
 
-    fn tenant(&self, name: &TenantName, table: &TenantTable, environment: &EnvironmentFiles) -> Result<Tenant> {
+    fn tenant(
+        &self,
+        name: &TenantName,
+        table: &TenantTable,
+        environment: &EnvironmentFiles,
+    ) -> Result<Tenant> {
         // A checked configuration has one for each tenant.
-        let database = table
-            .database
-            .as_ref()
-            .ok_or_else(|| Fault::new(Code::Internal).with("what", format!("tenant {name} without a database")))?;
+        let database = table.database.as_ref().ok_or_else(|| {
+            Fault::new(Code::Internal).with("what", format!("tenant {name} without a database"))
+        })?;
         let mut configuration = Vec::new();
         for path in self.configuration.iter().chain(&table.configuration) {
             let path = self.text_path(path)?;

@@ -21,6 +21,13 @@ fn all(cases: &[(&str, String)]) -> String {
     cases.iter().map(|(name, text)| format!("== {name}\n{}\n", mistake(text))).collect()
 }
 
+/// The name of the test is the name of the golden file.
+fn snapshot(text: &str) {
+    let thread = std::thread::current();
+    let name = thread.name().unwrap().to_owned();
+    insta::with_settings!({ omit_expression => true }, { insta::assert_snapshot!(name, text) });
+}
+
 #[test]
 fn the_bases_are_good() {
     support::parse(COMPOSE).unwrap();
@@ -29,7 +36,7 @@ fn the_bases_are_good() {
 
 #[test]
 fn keys_and_types() {
-    insta::assert_snapshot!(all(&[
+    snapshot(&all(&[
         ("no TOML", but(COMPOSE, "source = \"git\"", "source = git")),
         ("unclosed list", and(COMPOSE, "[stacks.boutique.logs]\nignore = [\"x\"")),
         ("a key twice", and(COMPOSE, "[stacks.boutique.watch]\nfor = \"1h\"\nfor = \"2h\"")),
@@ -37,6 +44,10 @@ fn keys_and_types() {
         ("key of elsewhere", and(COMPOSE, "[stacks.boutique.watch]\ncolour = \"blue\"")),
         ("misspelt table", and(COMPOSE, "[stacks.boutique.prefligth]\ndisk_free_percent = 10")),
         ("misspelt word", but(COMPOSE, "\"django\"", "\"jango\"")),
+        (
+            "misspelt word in a table that sounds secret",
+            and(COMPOSE, "[stacks.boutique.secure]\nproof = \"restord\""),
+        ),
         ("foreign word", but(COMPOSE, "\"postgresql\"", "\"oracle\"")),
         ("missing key", but(COMPOSE, "files = [\"docker-compose.prod.yml\"]\n", "")),
         ("missing table", but(COMPOSE, "[stacks.boutique.release]\nsource = \"git\"\n", "")),
@@ -55,7 +66,7 @@ fn keys_and_types() {
 
 #[test]
 fn services_and_releases() {
-    insta::assert_snapshot!(all(&[
+    snapshot(&all(&[
         ("no runtime table", but(PROCESS, "runtime = \"process\"", "runtime = \"compose\"")),
         ("both runtime tables", and(PROCESS, "[stacks.demo.compose]\nfiles = [\"a.yml\"]")),
         ("two roles", but(COMPOSE, "web = [\"web\"]", "web = [\"web\", \"db\"]")),
@@ -67,42 +78,87 @@ fn services_and_releases() {
         ("no web", but(COMPOSE, "web = [\"web\"]\n", "")),
         ("source of the other runtime", but(PROCESS, "\"directory\"", "\"image\"")),
         ("image without a variable", but(COMPOSE, "\"git\"", "\"image\"")),
-        ("override is the user's", but(COMPOSE, "env_files", "override = \"docker-compose.prod.yml\"\nenv_files")),
-        ("variable's name", but(PROCESS, "port = 8101\n", "port = 8101\nenvironment = { \"A-B\" = \"1\" }\n")),
+        (
+            "override is the user's",
+            but(COMPOSE, "env_files", "override = \"docker-compose.prod.yml\"\nenv_files"),
+        ),
+        (
+            "variable's name",
+            but(PROCESS, "port = 8101\n", "port = 8101\nenvironment = { \"A-B\" = \"1\" }\n"),
+        ),
     ]));
 }
 
 #[test]
 fn data() {
-    insta::assert_snapshot!(all(&[
+    snapshot(&all(&[
         ("no database", but(PROCESS, "database = { engine = \"sqlite\", path = \"data/beta.db\" }\n", "")),
         ("shared database", but(PROCESS, "data/beta.db", "data/alpha.db")),
         ("shared domain", but(PROCESS, "beta.localhost", "ALPHA.localhost")),
-        ("stack's and tenants' data", but(PROCESS, "runtime = \"process\"", "runtime = \"process\"\ndomains = [\"x\"]")),
-        ("sqlite with a user", but(PROCESS, "path = \"data/beta.db\"", "path = \"data/beta.db\", user = \"x\"")),
+        (
+            "stack's and tenants' data",
+            but(PROCESS, "runtime = \"process\"", "runtime = \"process\"\ndomains = [\"x\"]"),
+        ),
+        (
+            "sqlite with a user",
+            but(PROCESS, "path = \"data/beta.db\"", "path = \"data/beta.db\", user = \"x\""),
+        ),
         ("postgresql without a user", but(COMPOSE, "user = \"boutique\"\n", "")),
         ("domain with a scheme", but(COMPOSE, "app =", "domains = [\"https://shop.example.org\"]\napp =")),
         ("files nowhere", and(COMPOSE, "[[stacks.boutique.files]]\nname = \"media\"\npath = \"/app/media\"")),
-        ("files outside", and(COMPOSE, "[[stacks.boutique.files]]\nname = \"m\"\nservice = \"web\"\npath = \"/app/../etc\"")),
+        (
+            "files outside",
+            and(
+                COMPOSE,
+                "[[stacks.boutique.files]]\nname = \"m\"\nservice = \"web\"\npath = \"/app/../etc\"",
+            ),
+        ),
     ]));
 }
 
 #[test]
 fn gates_and_people() {
-    insta::assert_snapshot!(all(&[
+    snapshot(&all(&[
         ("error rate", and(COMPOSE, "[stacks.boutique.watch]\nerror_rate = 5.0")),
         ("error rate is no number", and(COMPOSE, "[stacks.boutique.watch]\nerror_rate = nan")),
         ("slowdown", and(COMPOSE, "[stacks.boutique.watch]\nslowdown = 0.5")),
         ("watch too short", and(COMPOSE, "[stacks.boutique.watch]\nfor = \"5s\"")),
-        ("probe twice", and(COMPOSE, &"[[stacks.boutique.probes]]\nname = \"home\"\npath = \"/\"\n".repeat(2))),
+        (
+            "probe twice",
+            and(COMPOSE, &"[[stacks.boutique.probes]]\nname = \"home\"\npath = \"/\"\n".repeat(2)),
+        ),
         ("probe's path", and(COMPOSE, "[[stacks.boutique.probes]]\nname = \"a\"\npath = \"http://shop/\"")),
-        ("probe's tenant", and(PROCESS, "[[stacks.demo.probes]]\nname = \"a\"\npath = \"/\"\ntenant = \"alhpa\"")),
-        ("hook's phase", and(COMPOSE, "[[stacks.boutique.hooks]]\nname = \"a\"\nat = \"before.chnage\"\ncommand = [\"x\"]")),
-        ("hook's side", and(COMPOSE, "[[stacks.boutique.hooks]]\nname = \"a\"\nat = \"lunch\"\ncommand = [\"x\"]")),
-        ("unknown person", and(COMPOSE, "[stacks.boutique.people.maria]\n[stacks.boutique.duties]\ndecide = [\"mario\"]")),
+        (
+            "probe's tenant",
+            and(PROCESS, "[[stacks.demo.probes]]\nname = \"a\"\npath = \"/\"\ntenant = \"alhpa\""),
+        ),
+        (
+            "hook's phase",
+            and(
+                COMPOSE,
+                "[[stacks.boutique.hooks]]\nname = \"a\"\nat = \"before.chnage\"\ncommand = [\"x\"]",
+            ),
+        ),
+        (
+            "hook's side",
+            and(COMPOSE, "[[stacks.boutique.hooks]]\nname = \"a\"\nat = \"lunch\"\ncommand = [\"x\"]"),
+        ),
+        (
+            "unknown person",
+            and(COMPOSE, "[stacks.boutique.people.maria]\n[stacks.boutique.duties]\ndecide = [\"mario\"]"),
+        ),
         ("nobody", and(COMPOSE, "[stacks.boutique.duties]\nemergency = [\"joao\"]")),
-        ("time zone", and(COMPOSE, "[stacks.boutique.window]\nfrom = \"22:00\"\nto = \"05:00\"\ntime_zone = \"America/Sao_Paul\"")),
-        ("empty window", and(COMPOSE, "[stacks.boutique.window]\nfrom = \"22:00\"\nto = \"22:00\"\ntime_zone = \"UTC\"")),
+        (
+            "time zone",
+            and(
+                COMPOSE,
+                "[stacks.boutique.window]\nfrom = \"22:00\"\nto = \"05:00\"\ntime_zone = \"America/Sao_Paul\"",
+            ),
+        ),
+        (
+            "empty window",
+            and(COMPOSE, "[stacks.boutique.window]\nfrom = \"22:00\"\nto = \"22:00\"\ntime_zone = \"UTC\""),
+        ),
         ("webhook", and(COMPOSE, "[[stacks.boutique.webhooks]]\nurl = \"example.org\"")),
     ]));
 }
@@ -129,7 +185,7 @@ fn a_secret_is_never_shown() {
         shown.push_str(&support::shown(&fault));
         shown.push('\n');
     }
-    insta::assert_snapshot!(shown);
+    snapshot(&shown);
     // A number where a secret belongs is one too.
     let fault = support::parse(&but(COMPOSE, "\"env:POSTGRES_PASSWORD\"", "123456")).unwrap_err();
     assert!(!format!("{fault:?}").contains("123456"), "{fault:?}");

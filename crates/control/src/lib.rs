@@ -1,1 +1,26 @@
-//! L4: the use cases: plan, release, rollback, backup, restore, adopt, status, doctor.
+//! L4: the use cases. Each module is one thing that an operator wants; `assembly` puts the ports together for a
+//! stack, and nothing here prints.
+
+pub mod assembly;
+pub mod candidate;
+pub mod clock;
+mod edge_port;
+pub mod history;
+mod notices;
+mod observe;
+pub mod planning;
+pub mod points;
+pub mod requests;
+pub mod running;
+mod runtimes;
+pub mod saved_plan;
+mod secrets;
+pub mod status;
+pub mod workspace;
+
+pub use assembly::Assembly;
+pub use clock::SystemClock;
+pub use workspace::Workspace;
+
+/// The version of this program.
+pub const VERSION: &str = env!("CARGO_PKG_VERSION");

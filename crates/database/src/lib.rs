@@ -6,6 +6,7 @@
 pub mod names;
 pub mod postgresql;
 pub mod sqlite;
+mod standing;
 
 use std::io::Read;
 use std::path::PathBuf;
@@ -18,7 +19,7 @@ use eclusa_ports::{
     Database, DatabaseCopy, DatabaseFacts, DatabaseSummary, Dump, Runtime, SecretResolver, SwapState,
 };
 
-use crate::postgresql::Postgresql;
+use crate::postgresql::{Access, Postgresql};
 use crate::sqlite::Sqlite;
 
 /// The databases of one stack, each handled as its engine needs it.
@@ -31,21 +32,29 @@ pub struct Databases {
 impl Databases {
     /// The databases of the stack that this runtime runs. `scratch` is a directory for temporary copies of
     /// SQLite files; a dump needs as much room there as the database is big. It is made when it is not there.
-    pub fn new(runtime: Arc<dyn Runtime>, secrets: Arc<dyn SecretResolver>, scratch: impl Into<PathBuf>) -> Self {
+    pub fn new(
+        runtime: Arc<dyn Runtime>,
+        secrets: Arc<dyn SecretResolver>,
+        scratch: impl Into<PathBuf>,
+    ) -> Self {
         Self { runtime, secrets, scratch: scratch.into() }
     }
 
-    fn engine<'a>(&'a self, tenant: &'a Tenant) -> Engine<'a> {
+    fn engine(&self, tenant: &Tenant) -> Engine {
         match &tenant.database {
-            DatabasePlace::Postgresql { service, name, user, password } => Engine::Postgresql(Postgresql {
-                runtime: &self.runtime,
-                secrets: &*self.secrets,
-                tenant: tenant.name.as_str(),
-                service,
-                name,
-                user,
-                password: password.as_deref(),
-            }),
+            DatabasePlace::Postgresql { service, name, user, password } => {
+                Engine::Postgresql(Postgresql::new(
+                    Access {
+                        runtime: Arc::clone(&self.runtime),
+                        secrets: Arc::clone(&self.secrets),
+                        tenant: tenant.name.to_string(),
+                        service: service.clone(),
+                        user: user.clone(),
+                        password: password.clone(),
+                    },
+                    name.clone(),
+                ))
+            }
             DatabasePlace::Sqlite { path } => {
                 Engine::Sqlite(Sqlite::new(tenant.name.as_str(), path.into(), self.scratch.clone()))
             }
@@ -53,8 +62,8 @@ impl Databases {
     }
 }
 
-enum Engine<'a> {
-    Postgresql(Postgresql<'a>),
+enum Engine {
+    Postgresql(Postgresql),
     Sqlite(Sqlite),
 }
 
@@ -78,7 +87,12 @@ impl Database for Databases {
         dispatch!(self, tenant, engine => engine.dump())
     }
 
-    async fn restore_beside(&self, tenant: &Tenant, suffix: &str, stream: Box<dyn Read + Send>) -> Result<()> {
+    async fn restore_beside(
+        &self,
+        tenant: &Tenant,
+        suffix: &str,
+        stream: Box<dyn Read + Send>,
+    ) -> Result<()> {
         names::check(suffix)?;
         dispatch!(self, tenant, engine => engine.restore_beside(suffix, stream))
     }
@@ -106,7 +120,9 @@ impl Database for Databases {
     async fn drop_copy(&self, tenant: &Tenant, copy: &DatabaseCopy) -> Result<()> {
         check_copy(copy)?;
         if *copy == DatabaseCopy::Live {
-            return Err(fault(Code::SwapFailed, tenant.name.as_str()).because("the live database is never dropped"));
+            return Err(
+                fault(Code::SwapFailed, tenant.name.as_str()).because("the live database is never dropped")
+            );
         }
         dispatch!(self, tenant, engine => engine.drop_copy(copy))
     }

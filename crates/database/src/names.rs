@@ -86,7 +86,9 @@ mod tests {
     #[test]
     fn copies_of_long_names_fit_and_stay_apart() {
         let mut seen = std::collections::BTreeSet::new();
-        for name in ["ü".repeat(31), format!("{}x", "ü".repeat(30)), "a".repeat(63), format!("{}b", "a".repeat(62))] {
+        for name in
+            ["ü".repeat(31), format!("{}x", "ü".repeat(30)), "a".repeat(63), format!("{}b", "a".repeat(62))]
+        {
             for suffix in ["one".to_owned(), "x".repeat(LONGEST), "two".to_owned()] {
                 for part in [Part::New, Part::Old, Part::Unfinished] {
                     let copy = part_name(&name, &suffix, part);

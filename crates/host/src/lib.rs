@@ -3,12 +3,15 @@
 mod files;
 mod group;
 mod run;
+mod swap;
 
 use std::path::Path;
 
 use async_trait::async_trait;
 use eclusa_fault::{Code, Fault, Result};
 use eclusa_ports::{CommandResult, CommandSpec, DiskRoom, Host, OutputSink};
+
+pub use swap::LocalFilesSwap;
 
 /// The machine that this process runs on.
 ///

@@ -30,7 +30,8 @@ async fn until(what: &str, condition: impl Fn() -> bool) {
 #[tokio::test]
 async fn both_outputs_reach_the_sink_and_the_tail_but_only_one_is_standard_output() {
     let sink = OutputLines::default();
-    let result = LocalHost.run(shell(r"printf '\033[1mbold\033[0m\r50 %%\rlast'; printf 'err\n' >&2; exit 3", 10), &sink);
+    let result = LocalHost
+        .run(shell(r"printf '\033[1mbold\033[0m\r50 %%\rlast'; printf 'err\n' >&2; exit 3", 10), &sink);
     let result = result.await.unwrap();
     assert_eq!(result.code, 3);
     let mut lines = sink.lines();
@@ -49,7 +50,8 @@ async fn a_signal_is_told_as_a_shell_tells_it() {
 
 #[tokio::test]
 async fn standard_input_and_secrets_reach_the_command_and_no_argument_list() {
-    let mut spec = shell(r#"cat; printf %s "$WORD" | sha256sum | cut -c1-8; tr '\0' ' ' < /proc/$$/cmdline"#, 10);
+    let mut spec =
+        shell(r#"cat; printf %s "$WORD" | sha256sum | cut -c1-8; tr '\0' ' ' < /proc/$$/cmdline"#, 10);
     spec.environment.insert("WORD".into(), String::from("hunter2").into());
     spec.stdin = Some(b"from outside\n".to_vec());
     let result = LocalHost.run(spec, &NoOutput).await.unwrap();
@@ -90,7 +92,8 @@ async fn a_command_past_its_limit_ends_with_its_children() {
 #[tokio::test]
 async fn a_command_that_ignores_sigterm_is_killed() {
     let start = Instant::now();
-    let fault = LocalHost.run(shell("trap '' TERM; while :; do sleep 0.1; done", 1), &NoOutput).await.unwrap_err();
+    let fault =
+        LocalHost.run(shell("trap '' TERM; while :; do sleep 0.1; done", 1), &NoOutput).await.unwrap_err();
     assert_eq!(fault.code, Code::CommandTimeout);
     assert!(start.elapsed() >= Duration::from_secs(6) && start.elapsed() < Duration::from_secs(15));
 }
@@ -127,7 +130,10 @@ async fn dropping_the_run_kills_the_whole_group() {
 
 #[tokio::test]
 async fn what_cannot_be_started_is_named() {
-    let fault = LocalHost.run(CommandSpec::new(["no-such-program"], Duration::from_secs(1)), &NoOutput).await.unwrap_err();
+    let fault = LocalHost
+        .run(CommandSpec::new(["no-such-program"], Duration::from_secs(1)), &NoOutput)
+        .await
+        .unwrap_err();
     assert_eq!((fault.code, fault.args["program"].as_str()), (Code::CommandMissing, "no-such-program"));
     let mut spec = shell("exit 0", 1);
     spec.directory = Some("/no/such/directory".into());

@@ -24,7 +24,14 @@ pub fn entry_hash(run: &str, sequence: u64, at: &str, previous: &str, event: &st
 }
 
 /// The digest of a run's head.
-pub(crate) fn run_digest(run: &str, stack: &str, began: &str, newest: &str, events: i64, head: &str) -> String {
+pub(crate) fn run_digest(
+    run: &str,
+    stack: &str,
+    began: &str,
+    newest: &str,
+    events: i64,
+    head: &str,
+) -> String {
     digest_of_fields(&["run", run, stack, began, newest, &events.to_string(), head])
 }
 

@@ -24,7 +24,8 @@ pub(crate) fn of_steps(
         let mut intended: BTreeMap<String, Timestamp> = BTreeMap::new();
         let mut rows = statement.query([run.run.as_str()])?;
         while let Some(row) = rows.next()? {
-            let (at, kind, step): (String, Option<String>, Option<String>) = (row.get(0)?, row.get(1)?, row.get(2)?);
+            let (at, kind, step): (String, Option<String>, Option<String>) =
+                (row.get(0)?, row.get(1)?, row.get(2)?);
             let at: Timestamp =
                 at.parse().map_err(|error| Trouble::Damaged(format!("run {}: {error}", run.run)))?;
             match (kind.as_deref(), step) {

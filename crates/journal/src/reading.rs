@@ -80,8 +80,8 @@ pub(crate) fn head(connection: &Connection, run: &str) -> Result<Option<Head>, T
 
 /// The events of a run.
 pub(crate) fn entries(connection: &Connection, run: &RunId) -> Result<Vec<Entry>, Trouble> {
-    let head = head(connection, run.as_str())?
-        .ok_or_else(|| Fault::new(Code::RunUnknown).with("run", run))?;
+    let head =
+        head(connection, run.as_str())?.ok_or_else(|| Fault::new(Code::RunUnknown).with("run", run))?;
     let mut statement = connection.prepare_cached(
         "SELECT sequence, at, previous, hash, event FROM entries WHERE run = ?1 ORDER BY sequence",
     )?;
@@ -103,9 +103,11 @@ pub(crate) fn entries(connection: &Connection, run: &RunId) -> Result<Vec<Entry>
         ));
     }
     match found.first().map(|entry| &entry.event) {
-        Some(Event::Started { plan, .. }) if plan.stack.as_str() != head.stack => {
-            Err(Trouble::entry(run.as_str(), 1, format!("it is of stack {}, the run of {}", plan.stack, head.stack)))
-        }
+        Some(Event::Started { plan, .. }) if plan.stack.as_str() != head.stack => Err(Trouble::entry(
+            run.as_str(),
+            1,
+            format!("it is of stack {}, the run of {}", plan.stack, head.stack),
+        )),
         _ => Ok(found),
     }
 }
@@ -261,7 +263,8 @@ pub(crate) fn verify(connection: &Connection) -> Result<u64, Trouble> {
     if said != "ok" {
         return Err(Trouble::Damaged(said));
     }
-    let strays: i64 = connection.query_row("SELECT count(*) FROM pragma_foreign_key_check", [], |row| row.get(0))?;
+    let strays: i64 =
+        connection.query_row("SELECT count(*) FROM pragma_foreign_key_check", [], |row| row.get(0))?;
     if strays != 0 {
         return Err(Trouble::Damaged(format!("{strays} rows belong to no run")));
     }

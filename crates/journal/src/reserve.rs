@@ -42,7 +42,8 @@ impl Reserve {
             return;
         }
         // Another process may be making it right now; then it is theirs.
-        let Ok(mut file) = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&self.path) else {
+        let Ok(mut file) = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&self.path)
+        else {
             return;
         };
         if fill(&mut file).is_err() {

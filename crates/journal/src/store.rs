@@ -90,7 +90,9 @@ impl SqliteJournal {
             refuse_newer(&connection, path)?;
             let mode: String = connection.query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0))?;
             if mode != "wal" {
-                return Err(unwritable(path).because("its file system does not allow a write-ahead log").into());
+                return Err(unwritable(path)
+                    .because("its file system does not allow a write-ahead log")
+                    .into());
             }
             // FULL: a commit returns when the log is on the disk, not when it is in the page cache.
             connection.execute_batch("PRAGMA synchronous = FULL")?;
@@ -99,7 +101,8 @@ impl SqliteJournal {
         };
         let connection = prepare().map_err(|trouble| trouble.into_fault(path))?;
         // By path, never by an open file: closing one would drop SQLite's locks on it in this process.
-        let permissions = std::fs::metadata(path).map_err(|error| unwritable(path).because(error))?.permissions();
+        let permissions =
+            std::fs::metadata(path).map_err(|error| unwritable(path).because(error))?.permissions();
         if permissions.mode() & 0o077 != 0 {
             std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600))
                 .map_err(|error| unwritable(path).because(error))?;
@@ -113,16 +116,16 @@ impl SqliteJournal {
         match std::fs::metadata(&self.path) {
             Ok(found) if !found.is_file() => Err(damaged(&self.path, "it is no file")),
             // SQLite's smallest page has 512 bytes.
-            Ok(found) if found.len() < 512 => Err(damaged(&self.path, format!("it has only {} bytes", found.len()))),
-            Ok(_) => Ok(true),
-            Err(error) if error.kind() == ErrorKind::NotFound => {
-                match std::fs::metadata(self.log_path()) {
-                    Ok(log) if log.len() > 0 => {
-                        Err(damaged(&self.path, "it is missing, but its write-ahead log is there"))
-                    }
-                    _ => Ok(false),
-                }
+            Ok(found) if found.len() < 512 => {
+                Err(damaged(&self.path, format!("it has only {} bytes", found.len())))
             }
+            Ok(_) => Ok(true),
+            Err(error) if error.kind() == ErrorKind::NotFound => match std::fs::metadata(self.log_path()) {
+                Ok(log) if log.len() > 0 => {
+                    Err(damaged(&self.path, "it is missing, but its write-ahead log is there"))
+                }
+                _ => Ok(false),
+            },
             Err(error) => Err(unwritable(&self.path).because(error)),
         }
     }
@@ -200,7 +203,9 @@ impl SqliteJournal {
         let mut uri = String::from("file:");
         for byte in self.path.as_os_str().as_bytes() {
             match byte {
-                b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'/' | b'.' | b'-' | b'_' => uri.push(char::from(*byte)),
+                b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'/' | b'.' | b'-' | b'_' => {
+                    uri.push(char::from(*byte))
+                }
                 // Writing to a String cannot fail.
                 _ => drop(write!(uri, "%{byte:02x}")),
             }
@@ -208,7 +213,8 @@ impl SqliteJournal {
         if !live {
             uri.push_str("?immutable=1");
         }
-        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let flags =
+            OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let connection = Connection::open_with_flags(uri, flags)?;
         configure(&connection)?;
         schema::check(&connection)?;
@@ -276,7 +282,14 @@ fn refuse_newer(connection: &Connection, path: &Path) -> std::result::Result<(),
 }
 
 impl JournalStore for SqliteJournal {
-    fn append(&self, run: &RunId, stack: &StackName, sequence: u64, at: Timestamp, event: &Event) -> Result<Entry> {
+    fn append(
+        &self,
+        run: &RunId,
+        stack: &StackName,
+        sequence: u64,
+        at: Timestamp,
+        event: &Event,
+    ) -> Result<Entry> {
         let addition = Addition { run, stack, sequence, at, event };
         self.write(|connection| writing::append(connection, &addition))
     }

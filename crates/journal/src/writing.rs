@@ -17,8 +17,9 @@ pub(crate) fn stored_time(at: Timestamp) -> String {
 }
 
 fn number(value: u64) -> Result<i64, Trouble> {
-    i64::try_from(value)
-        .map_err(|_| Fault::new(Code::Internal).with("what", format!("the number {value} is too large")).into())
+    i64::try_from(value).map_err(|_| {
+        Fault::new(Code::Internal).with("what", format!("the number {value} is too large")).into()
+    })
 }
 
 fn json<T: serde::Serialize>(value: &T) -> Result<String, Trouble> {
@@ -58,7 +59,10 @@ pub(crate) fn append(connection: &Connection, addition: &Addition<'_>) -> Result
     }
     let last = head.length()?;
     if last.checked_add(1) != Some(sequence) {
-        return Err(run_state(run, format!("has {last} events, so {sequence} is not the next: another process wrote it")));
+        return Err(run_state(
+            run,
+            format!("has {last} events, so {sequence} is not the next: another process wrote it"),
+        ));
     }
     check_end(connection, &head)?;
     let text = json(event)?;
@@ -105,7 +109,12 @@ fn check_end(connection: &Connection, head: &Head) -> Result<(), Trouble> {
 }
 
 /// Puts a request into a run's inbox.
-pub(crate) fn request(connection: &Connection, run: &RunId, at: Timestamp, kind: &RequestKind) -> Result<(), Trouble> {
+pub(crate) fn request(
+    connection: &Connection,
+    run: &RunId,
+    at: Timestamp,
+    kind: &RequestKind,
+) -> Result<(), Trouble> {
     if reading::head(connection, run.as_str())?.is_none() {
         return Err(Fault::new(Code::RunUnknown).with("run", run).into());
     }
@@ -136,15 +145,10 @@ pub(crate) fn taken(connection: &Connection, request: i64) -> Result<(), Trouble
 
 /// Records a proof. Idempotent.
 pub(crate) fn proof(connection: &Connection, stack: &StackName, proof: &Proof) -> Result<(), Trouble> {
-    let (at, milliseconds, compared) = (stored_time(proof.at), number(proof.milliseconds)?, number(proof.rows)?);
-    let digest = chain::proof_digest(
-        stack.as_str(),
-        proof.tenant.as_str(),
-        &at,
-        &proof.point,
-        milliseconds,
-        compared,
-    );
+    let (at, milliseconds, compared) =
+        (stored_time(proof.at), number(proof.milliseconds)?, number(proof.rows)?);
+    let digest =
+        chain::proof_digest(stack.as_str(), proof.tenant.as_str(), &at, &proof.point, milliseconds, compared);
     connection.execute(
         "INSERT INTO proofs (stack, tenant, at, point, milliseconds, compared, digest)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT DO NOTHING",

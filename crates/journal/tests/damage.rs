@@ -101,6 +101,36 @@ fn every_byte_of_an_entry_is_guarded() {
 }
 
 #[test]
+fn a_damaged_log_loses_at_most_its_end() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = path_in(directory.path());
+    let journal = writable(&path);
+    let written = fill(&journal, "r-1", 25);
+    let (main, log) =
+        (std::fs::read(&path).unwrap(), std::fs::read(path.with_extension("sqlite-wal")).unwrap());
+    drop(journal);
+    assert!(log.len() > 25 * 4096, "the log holds nothing");
+    let mut shorter = 0;
+    for (number, offset) in (0..log.len()).step_by(997).enumerate() {
+        let copy = directory.path().join(format!("copy-{number}.sqlite"));
+        let mut damaged = log.clone();
+        damaged[offset] ^= 0x10;
+        std::fs::write(&copy, &main).unwrap();
+        std::fs::write(copy.with_extension("sqlite-wal"), &damaged).unwrap();
+        let journal = writable(&copy);
+        journal.verify().unwrap();
+        match journal.read(&run("r-1")) {
+            Ok(found) => {
+                assert_eq!(found, written[..found.len()], "byte {offset}");
+                shorter += usize::from(found.len() < written.len());
+            }
+            Err(fault) => assert_eq!(fault.code, Code::RunUnknown, "byte {offset}: {fault}"),
+        }
+    }
+    assert!(shorter > 10, "the log was not read");
+}
+
+#[test]
 fn what_is_no_journal_is_refused_and_left_as_it_is() {
     let directory = tempfile::tempdir().unwrap();
     let good = path_in(directory.path());
@@ -166,8 +196,14 @@ fn tamper(path: &Path, statements: &str) {
 #[test]
 fn rows_changed_removed_or_added_are_noticed_by_name() {
     let cases = [
-        ("UPDATE entries SET event = '{\"event\":\"ended\",\"outcome\":\"done\"}' WHERE run = 'r-1' AND sequence = 7", "run r-1, entry 7"),
-        ("UPDATE entries SET at = '2020-01-01T00:00:00Z' WHERE run = 'r-1' AND sequence = 7", "run r-1, entry 7"),
+        (
+            "UPDATE entries SET event = '{\"event\":\"ended\",\"outcome\":\"done\"}' WHERE run = 'r-1' AND sequence = 7",
+            "run r-1, entry 7",
+        ),
+        (
+            "UPDATE entries SET at = '2020-01-01T00:00:00Z' WHERE run = 'r-1' AND sequence = 7",
+            "run r-1, entry 7",
+        ),
         ("DELETE FROM entries WHERE run = 'r-1' AND sequence = 7", "run r-1, entry 7"),
         ("DELETE FROM entries WHERE run = 'r-1' AND sequence = 60", "run r-1, entry 60"),
         ("DELETE FROM entries WHERE run = 'r-1'", "run r-1, entry 1"),
@@ -187,7 +223,9 @@ fn rows_changed_removed_or_added_are_noticed_by_name() {
         } else {
             tamper(&path, statement);
         }
-        let fault = SqliteJournal::open(&path, OpenMode::ReadOnly).and_then(|journal| journal.verify()).expect_err(statement);
+        let fault = SqliteJournal::open(&path, OpenMode::ReadOnly)
+            .and_then(|journal| journal.verify())
+            .expect_err(statement);
         assert_eq!(fault.code, Code::JournalDamaged, "{statement}");
         assert!(fault.args["problem"].contains(place), "{statement}: {fault}");
     }

@@ -45,7 +45,10 @@ fn only_the_next_number_is_taken() {
         let fault = journal.append(&run("r-1"), &stack(), wrong, at(0), &noted("x")).unwrap_err();
         assert_eq!(fault.code, Code::RunState, "{wrong} was taken");
     }
-    assert_eq!(journal.append(&run("r-2"), &stack(), 2, at(0), &noted("x")).unwrap_err().code, Code::RunState);
+    assert_eq!(
+        journal.append(&run("r-2"), &stack(), 2, at(0), &noted("x")).unwrap_err().code,
+        Code::RunState
+    );
     let other = StackName::new("other").unwrap();
     assert_eq!(journal.append(&run("r-1"), &other, 3, at(0), &noted("x")).unwrap_err().code, Code::RunState);
     assert_eq!(journal.read(&run("r-1")).unwrap().len(), 2);
@@ -87,10 +90,16 @@ fn requests_wait_until_they_are_taken() {
     journal.request(&run("r-1"), at(2), &abort).unwrap();
     journal.request(&run("r-2"), at(3), &abort).unwrap();
     let found = journal.requests(&run("r-1")).unwrap();
-    assert_eq!(found.iter().map(|one| (&one.kind, one.at)).collect::<Vec<_>>(), [(&answer, at(1)), (&abort, at(2))]);
+    assert_eq!(
+        found.iter().map(|one| (&one.kind, one.at)).collect::<Vec<_>>(),
+        [(&answer, at(1)), (&abort, at(2))]
+    );
     journal.taken(found[0].number).unwrap();
     journal.taken(found[0].number).unwrap();
-    assert_eq!(journal.requests(&run("r-1")).unwrap().iter().map(|one| &one.kind).collect::<Vec<_>>(), [&abort]);
+    assert_eq!(
+        journal.requests(&run("r-1")).unwrap().iter().map(|one| &one.kind).collect::<Vec<_>>(),
+        [&abort]
+    );
     assert_eq!(journal.requests(&run("r-2")).unwrap().len(), 1);
     assert!(journal.taken(99).is_err());
 }
@@ -205,7 +214,10 @@ fn what_is_written_stays() {
     ] {
         let result = sqlite.execute(statement, []);
         // A statement without rows to touch cannot fail; the others must.
-        assert!(result.is_err() || result == Ok(0) && statement.contains("requests"), "{statement} was allowed");
+        assert!(
+            result.is_err() || result == Ok(0) && statement.contains("requests"),
+            "{statement} was allowed"
+        );
     }
     drop(sqlite);
     assert_eq!(writable(&path).read(&run("r-1")).unwrap(), written);

@@ -152,7 +152,7 @@ fn what_was_acknowledged_survives_a_kill() {
 }
 
 /// A file system of its own in memory, so that it can be filled.
-struct SmallDisk(PathBuf, tempfile::TempDir);
+struct SmallDisk(PathBuf, #[allow(dead_code, reason = "kept until the disk is unmounted")] tempfile::TempDir);
 
 impl SmallDisk {
     fn new(megabytes: u32) -> Self {

@@ -80,6 +80,8 @@ pub struct TenantObservation {
     pub files_bytes: Option<u64>,
     /// The migrations that are applied, as the application names them; `None` when it cannot be known now.
     pub migrations: Option<Vec<String>>,
+    /// What the candidate would still have to migrate, where the application can say so itself beforehand.
+    pub pending: Option<Vec<String>>,
     /// Why something above is not known.
     pub trouble: Option<String>,
 }
@@ -174,8 +176,8 @@ struct Deciding<'a> {
     runtime: RuntimeKind,
     release: &'a Option<Release>,
     services: Vec<(&'a ServiceName, ServiceRole, ServiceState, &'a Option<String>)>,
-    tenants: Vec<(&'a Tenant, &'a Option<String>, &'a Option<Vec<String>>)>,
-    candidate: &'a Option<CandidateObservation>,
+    tenants: Vec<(&'a Tenant, &'a Option<String>, &'a Option<Vec<String>>, &'a Option<Vec<String>>)>,
+    candidate: Option<(&'a Release, &'a Option<Vec<String>>, bool)>,
     gates: Option<&'a BTreeMap<TenantName, String>>,
     files: &'a BTreeMap<String, Fingerprint>,
 }
@@ -193,8 +195,9 @@ impl Observation {
             runtime: self.runtime,
             release: &self.release,
             services: self.services.iter().map(|s| (&s.name, s.role, s.state, &s.image_id)).collect(),
-            tenants: self.tenants.iter().map(|t| (&t.tenant, &t.database_version, &t.migrations)).collect(),
-            candidate: &self.candidate,
+            tenants: self.tenants.iter().map(|t| (&t.tenant, &t.database_version, &t.migrations, &t.pending)).collect(),
+            // Whether an image of it is here already changes nothing about what has to be done.
+            candidate: self.candidate.as_ref().map(|c| (&c.release, &c.migrations, c.dependencies_change)),
             gates: self.edge.as_ref().map(|e| &e.gates),
             files: &self.files,
         };

@@ -24,6 +24,9 @@ fn label(name: &str) -> &str {
 /// # Errors
 /// `ReleaseOlder` when the data has been migrated past the candidate.
 pub(crate) fn of(tenant: &TenantObservation, candidate: &CandidateObservation) -> Result<Pending> {
+    if let Some(pending) = &tenant.pending {
+        return Ok(known(pending.clone()));
+    }
     let (Some(applied), Some(held)) = (&tenant.migrations, &candidate.migrations) else {
         return Ok(Pending { names: None, how: Reversibility::Restore, why: Message::new("why-migrations-unknown") });
     };
@@ -38,12 +41,20 @@ pub(crate) fn of(tenant: &TenantObservation, candidate: &CandidateObservation) -
             .with("migrations", newer.join(", ")));
     }
     let pending: Vec<String> = held.difference(&applied).map(|name| (*name).to_owned()).collect();
-    if !pending.is_empty() {
-        let why = Message::new("why-schema-changes").with("count", pending.len()).with("migrations", pending.join(", "));
-        return Ok(Pending { names: Some(pending), how: Reversibility::Restore, why });
-    }
-    if candidate.dependencies_change {
+    if pending.is_empty() && candidate.dependencies_change {
         return Ok(Pending { names: None, how: Reversibility::Restore, why: Message::new("why-dependencies-change") });
     }
-    Ok(Pending { names: Some(pending), how: Reversibility::CodeOnly, why: Message::new("why-no-schema-change") })
+    if candidate.dependencies_change {
+        // More may be pending than the project's own code tells; the application says which before anything is changed.
+        return Ok(Pending { names: None, ..known(pending) });
+    }
+    Ok(known(pending))
+}
+
+fn known(pending: Vec<String>) -> Pending {
+    if pending.is_empty() {
+        return Pending { names: Some(pending), how: Reversibility::CodeOnly, why: Message::new("why-no-schema-change") };
+    }
+    let why = Message::new("why-schema-changes").with("count", pending.len()).with("migrations", pending.join(", "));
+    Pending { names: Some(pending), how: Reversibility::Restore, why }
 }

@@ -8,16 +8,19 @@ use eclusa_fault::Result;
 
 use crate::SwapState;
 
+/// The beginning of the names of Eclusa's own directories inside a directory of files.
+pub const OWN_FILES_PREFIX: &str = ".eclusa-";
+
 /// Where a set of files is restored to, inside its live directory.
 #[must_use]
 pub fn beside_directory(live: &Path, suffix: &str) -> PathBuf {
-    live.join(format!(".eclusa-{suffix}-new"))
+    live.join(format!("{OWN_FILES_PREFIX}{suffix}-new"))
 }
 
 /// Where a swap keeps the old files, inside the live directory.
 #[must_use]
 pub fn kept_directory(live: &Path, suffix: &str) -> PathBuf {
-    live.join(format!(".eclusa-{suffix}-old"))
+    live.join(format!("{OWN_FILES_PREFIX}{suffix}-old"))
 }
 
 /// Swaps of directory contents. Every call finishes what a crash interrupted.

@@ -20,7 +20,7 @@ mod vault;
 pub use clock::Clock;
 pub use database::{Database, DatabaseCopy, DatabaseFacts, DatabaseSummary, Dump, StreamOpener, SwapState, TableSummary};
 pub use edge::{Edge, GateState, GateStatus};
-pub use files::{FilesSwap, beside_directory, kept_directory};
+pub use files::{FilesSwap, OWN_FILES_PREFIX, beside_directory, kept_directory};
 pub use host::{CommandResult, CommandSpec, DiskRoom, Host};
 pub use journal::{JournalStore, Proof, Request, RequestKind, RunSummary};
 pub use lease::{Lease, LeaseHolder};

@@ -35,7 +35,8 @@ impl LineSplitter {
         while let Some(end) = rest.iter().position(|byte| matches!(byte, b'\n' | b'\r')) {
             let (before, after) = rest.split_at(end);
             self.keep(before);
-            let (separator, after) = after.split_first().map_or((b'\n', after), |(byte, after)| (*byte, after));
+            let (separator, after) =
+                after.split_first().map_or((b'\n', after), |(byte, after)| (*byte, after));
             rest = after;
             let pending = !self.raw.is_empty();
             if separator == b'\r' {
@@ -81,7 +82,8 @@ impl LineSplitter {
 #[must_use]
 pub fn clean_line(raw: &[u8]) -> String {
     // The stripper drops tabs together with other control characters; tracebacks and tables need them.
-    let stripped = raw.split(|byte| *byte == b'\t').map(strip_ansi_escapes::strip).collect::<Vec<_>>().join(&b'\t');
+    let stripped =
+        raw.split(|byte| *byte == b'\t').map(strip_ansi_escapes::strip).collect::<Vec<_>>().join(&b'\t');
     let mut text: String = String::from_utf8_lossy(&stripped)
         .chars()
         .filter(|character| *character == '\t' || !character.is_control())

@@ -31,7 +31,8 @@ pub(crate) fn problem(probe: &HttpProbe, answer: &Answer, took: Duration) -> Opt
 
 fn headers(probe: &HttpProbe, answer: &Answer) -> Option<String> {
     probe.headers.iter().find_map(|(name, text)| {
-        let mut found = answer.headers.iter().filter(|(known, _)| known.eq_ignore_ascii_case(name)).peekable();
+        let mut found =
+            answer.headers.iter().filter(|(known, _)| known.eq_ignore_ascii_case(name)).peekable();
         if found.peek().is_none() {
             return Some(format!("there is no header {name}"));
         }
@@ -46,7 +47,9 @@ fn contains(probe: &HttpProbe, answer: &Answer) -> Option<String> {
     match (found, answer.complete) {
         (true, _) => None,
         (false, true) => Some(format!("the body does not contain {}", quoted(text))),
-        (false, false) => Some(format!("the first {} bytes do not contain {}", answer.body.len(), quoted(text))),
+        (false, false) => {
+            Some(format!("the first {} bytes do not contain {}", answer.body.len(), quoted(text)))
+        }
     }
 }
 
@@ -55,7 +58,10 @@ fn json(probe: &HttpProbe, answer: &Answer) -> Option<String> {
         return None;
     }
     if !answer.complete {
-        return Some(format!("the body is longer than {} bytes, too long to be read as JSON", answer.body.len()));
+        return Some(format!(
+            "the body is longer than {} bytes, too long to be read as JSON",
+            answer.body.len()
+        ));
     }
     let Ok(document) = serde_json::from_slice::<Value>(&answer.body) else {
         return Some("the body is no JSON".to_owned());

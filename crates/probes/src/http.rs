@@ -74,7 +74,9 @@ impl HttpProbes {
                     }
                 }
                 Ok(None) => break,
-                Err(error) => return Err((status, format!("the answer broke off: {}", client::reason(error)))),
+                Err(error) => {
+                    return Err((status, format!("the answer broke off: {}", client::reason(error))));
+                }
             }
         }
         Ok(Answer { status, headers: texts(response.headers()), body, complete })
@@ -84,7 +86,9 @@ impl HttpProbes {
 fn texts(headers: &HeaderMap) -> Vec<(String, String)> {
     headers
         .iter()
-        .map(|(name, value)| (name.as_str().to_owned(), String::from_utf8_lossy(value.as_bytes()).into_owned()))
+        .map(|(name, value)| {
+            (name.as_str().to_owned(), String::from_utf8_lossy(value.as_bytes()).into_owned())
+        })
         .collect()
 }
 

@@ -40,7 +40,11 @@ mod tests {
     }
 
     fn line(service: &str, text: &str) -> LogLine {
-        LogLine { at: Timestamp::UNIX_EPOCH, service: ServiceName::new(service).unwrap(), text: text.to_owned() }
+        LogLine {
+            at: Timestamp::UNIX_EPOCH,
+            service: ServiceName::new(service).unwrap(),
+            text: text.to_owned(),
+        }
     }
 
     #[test]

@@ -11,7 +11,8 @@ pub const SIGNATURE_HEADER: &str = "x-eclusa-signature";
 
 fn mac(secret: &SecretString, seconds: i64, body: &[u8]) -> Hmac<Sha256> {
     // HMAC takes keys of any length, so this cannot fail.
-    let mut mac = Hmac::<Sha256>::new_from_slice(secret.expose_secret().as_bytes()).unwrap_or_else(|_| unreachable!());
+    let mut mac =
+        Hmac::<Sha256>::new_from_slice(secret.expose_secret().as_bytes()).unwrap_or_else(|_| unreachable!());
     mac.update(seconds.to_string().as_bytes());
     mac.update(b".");
     mac.update(body);
@@ -27,13 +28,19 @@ pub fn sign(secret: &SecretString, at: Timestamp, body: &[u8]) -> String {
 
 /// Whether a header is the signature of a body, made not more than `tolerance` seconds from now. In constant time.
 #[must_use]
-pub fn verify_signature(secret: &SecretString, header: &str, body: &[u8], now: Timestamp, tolerance: u64) -> bool {
-    let field = |name: &str| {
-        header.split(',').find_map(|part| part.trim().strip_prefix(name)?.strip_prefix('='))
-    };
+pub fn verify_signature(
+    secret: &SecretString,
+    header: &str,
+    body: &[u8],
+    now: Timestamp,
+    tolerance: u64,
+) -> bool {
+    let field =
+        |name: &str| header.split(',').find_map(|part| part.trim().strip_prefix(name)?.strip_prefix('='));
     let Some(seconds) = field("t").and_then(|text| text.parse::<i64>().ok()) else { return false };
     let Some(signature) = field("v1").and_then(|text| hex::decode(text).ok()) else { return false };
-    now.as_second().abs_diff(seconds) <= tolerance && mac(secret, seconds, body).verify_slice(&signature).is_ok()
+    now.as_second().abs_diff(seconds) <= tolerance
+        && mac(secret, seconds, body).verify_slice(&signature).is_ok()
 }
 
 #[cfg(test)]
@@ -45,7 +52,10 @@ mod tests {
     fn the_signature_is_the_published_one() {
         // printf '1700000000.{"a":1}' | openssl dgst -sha256 -hmac secret
         let at = Timestamp::from_second(1_700_000_000).unwrap();
-        assert_eq!(sign(&"secret".into(), at, b"{\"a\":1}"), include_str!("../tests/known-signature.txt").trim());
+        assert_eq!(
+            sign(&"secret".into(), at, b"{\"a\":1}"),
+            include_str!("../tests/known-signature.txt").trim()
+        );
     }
 
     #[test]

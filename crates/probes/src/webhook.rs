@@ -113,7 +113,7 @@ impl Webhook {
             Ok(response) if response.status().is_success() => Ok(()),
             Ok(response) => {
                 let status = response.status();
-                let again = !status.is_client_error()
+                let again = status.is_server_error()
                     || matches!(status, StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_MANY_REQUESTS);
                 Err(Refusal { why: format!("it answered {status}"), again })
             }

@@ -1,6 +1,6 @@
 //! The `docker compose` command: argument vectors, its version, and its failures as faults.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -53,7 +53,8 @@ impl Invocation {
 
     /// The whole argument vector.
     pub(crate) fn argv(&self, arguments: &[&str]) -> Vec<String> {
-        let mut argv: Vec<String> = ["docker", "compose", "--ansi", "never", "--project-directory"].map(Into::into).into();
+        let mut argv: Vec<String> =
+            ["docker", "compose", "--ansi", "never", "--project-directory"].map(Into::into).into();
         argv.push(self.directory.display().to_string());
         if let Some(project) = &self.project {
             argv.extend(["-p".to_owned(), project.clone()]);
@@ -129,34 +130,31 @@ impl Compose {
         Project::parse(&result.stdout).map_err(|problem| invalid().because(problem))
     }
 
-    /// The images as they stand in the files, with their variables not yet filled in.
-    pub(crate) async fn raw_images(&self, invocation: &Invocation) -> Result<BTreeMap<String, String>> {
+    /// The services and their images as they stand in the files, with their variables not yet filled in. This also
+    /// answers where a file that a service reads at run time is missing. Empty when the files cannot be read so.
+    pub(crate) async fn raw_images(
+        &self,
+        invocation: &Invocation,
+    ) -> Result<BTreeMap<String, Option<String>>> {
         let result = self.run(invocation, &["config", "--no-interpolate"], QUESTION, &NoOutput).await?;
         if result.code != 0 || result.truncated {
-            // Some files only resolve with their variables; what is lost is a suggestion.
             return Ok(BTreeMap::new());
         }
         Ok(crate::inspect::images_of(&result.stdout))
-    }
-
-    /// The names of the services, also where a file that they read at run time is missing; empty when they cannot be
-    /// known that way.
-    pub(crate) async fn raw_services(&self, invocation: &Invocation) -> Result<BTreeSet<String>> {
-        let arguments = ["config", "--no-interpolate", "--no-consistency", "--services"];
-        let result = self.run(invocation, &arguments, QUESTION, &NoOutput).await?;
-        if result.code != 0 {
-            return Ok(BTreeSet::new());
-        }
-        Ok(result.stdout.lines().map(|line| line.trim().to_owned()).filter(|line| !line.is_empty()).collect())
     }
 }
 
 async fn check_version(host: &dyn Host) -> Result<()> {
     let needed = NEEDED.map(|part| part.to_string()).join(".");
-    let missing = |problem: String| Fault::new(Code::ComposeMissing).with("needed", &needed).with("problem", problem);
+    let missing =
+        |problem: String| Fault::new(Code::ComposeMissing).with("needed", &needed).with("problem", problem);
     let command = CommandSpec::new(["docker", "compose", "version", "--short"], QUESTION);
     let result = host.run(command, &NoOutput).await.map_err(|fault| {
-        if fault.code == Code::CommandMissing { missing("there is no docker command".to_owned()) } else { fault }
+        if fault.code == Code::CommandMissing {
+            missing("there is no docker command".to_owned())
+        } else {
+            fault
+        }
     })?;
     if result.code != 0 {
         let said = result.last_line().unwrap_or("docker compose does not answer").to_owned();
@@ -174,7 +172,11 @@ fn version_of(text: &str) -> Option<[u32; 3]> {
     let digits: String =
         text.trim().trim_start_matches('v').chars().take_while(|c| c.is_ascii_digit() || *c == '.').collect();
     let mut parts = digits.split('.').map(str::parse);
-    Some([parts.next()?.ok()?, parts.next()?.ok()?, parts.next().and_then(std::result::Result::ok).unwrap_or(0)])
+    Some([
+        parts.next()?.ok()?,
+        parts.next()?.ok()?,
+        parts.next().and_then(std::result::Result::ok).unwrap_or(0),
+    ])
 }
 
 /// A fault of this code with what a failed command said last; when it could not reach the engine, that fault.

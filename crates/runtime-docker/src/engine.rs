@@ -30,6 +30,13 @@ impl Engine {
         Self { host, shared: Arc::new(Shared::default()) }
     }
 
+    /// The engine at an address (`unix:///run/docker.sock`, `tcp://10.0.0.7:2375`).
+    #[must_use]
+    pub fn at(host: Arc<dyn Host>, endpoint: impl Into<String>) -> Self {
+        let shared = Shared { endpoint: OnceCell::new_with(Some(endpoint.into())), docker: OnceCell::new() };
+        Self { host, shared: Arc::new(shared) }
+    }
+
     /// The engine's address: `DOCKER_HOST`, or that of the `docker` command's current context, so that both doors
     /// lead to the same engine.
     pub async fn endpoint(&self) -> &str {
@@ -46,7 +53,9 @@ impl Engine {
         let argv = ["docker", "context", "inspect", "--format", "{{.Endpoints.docker.Host}}"];
         let asked = self.host.run(CommandSpec::new(argv, Duration::from_secs(20)), &NoOutput).await;
         match asked {
-            Ok(result) if result.code == 0 && result.stdout.contains("://") => result.stdout.trim().to_owned(),
+            Ok(result) if result.code == 0 && result.stdout.contains("://") => {
+                result.stdout.trim().to_owned()
+            }
             _ => DEFAULT.to_owned(),
         }
     }
@@ -60,7 +69,8 @@ impl Engine {
         self.shared
             .docker
             .get_or_try_init(|| async {
-                let docker = Docker::connect_with_host(endpoint).map_err(|error| unreachable_engine(endpoint, &error))?;
+                let docker = Docker::connect_with_host(endpoint)
+                    .map_err(|error| unreachable_engine(endpoint, &error))?;
                 docker.negotiate_version().await.map_err(|error| unreachable_engine(endpoint, &error))
             })
             .await

@@ -147,7 +147,9 @@ pub(crate) fn with_pins(release: &Release, outputs: &Outputs) -> Result<Release>
         release.images = pins(outputs)?;
     }
     if release.images.is_empty() {
-        return Err(Fault::new(Code::ImageMissing).with("image", &release.name).because("the release was not prepared"));
+        return Err(Fault::new(Code::ImageMissing)
+            .with("image", &release.name)
+            .because("the release was not prepared"));
     }
     Ok(release)
 }

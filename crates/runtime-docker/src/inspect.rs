@@ -90,7 +90,8 @@ impl PortModel {
     /// The port in Compose's short form.
     #[must_use]
     pub fn short(&self) -> String {
-        let host = if self.host_ip.contains(':') { format!("[{}]", self.host_ip) } else { self.host_ip.clone() };
+        let host =
+            if self.host_ip.contains(':') { format!("[{}]", self.host_ip) } else { self.host_ip.clone() };
         let front = match (host.is_empty(), self.published.is_empty()) {
             (true, true) => String::new(),
             (true, false) => format!("{}:", self.published),
@@ -119,7 +120,7 @@ pub struct MountModel {
 /// `ComposeMissing`, `ComposeInvalid` with what Compose said.
 pub async fn inspect_project(
     files: &[PathBuf],
-    env_file: Option<&Path>,
+    env_files: &[PathBuf],
     project_directory: &Path,
     host: Arc<dyn Host>,
 ) -> Result<ProjectModel> {
@@ -128,12 +129,12 @@ pub async fn inspect_project(
         directory: project_directory.to_owned(),
         project: None,
         files: files.to_vec(),
-        env_files: env_file.map(Path::to_owned).into_iter().collect(),
+        env_files: env_files.to_vec(),
         variables: BTreeMap::new(),
     };
     let mut project = compose.model(&invocation).await?;
     for (service, image) in compose.raw_images(&invocation).await? {
-        if let Some(found) = project.services.get_mut(&service) {
+        if let (Some(found), Some(image)) = (project.services.get_mut(&service), image) {
             found.image_variables = variables_in(&image);
         }
     }
@@ -148,12 +149,14 @@ impl ProjectModel {
         // The reader's own message would quote the text, which holds secrets.
         let read: ReadProject = serde_saphyr::from_str(text)
             .map_err(|_| "the output of docker compose config is not in the expected form".to_owned())?;
-        let services = read.services.into_iter().map(|(name, service)| (name, service.into_model())).collect();
+        let services =
+            read.services.into_iter().map(|(name, service)| (name, service.into_model())).collect();
         let volumes = read
             .volumes
             .into_iter()
             .map(|(key, volume)| {
-                let name = volume.and_then(|volume| volume.name).unwrap_or_else(|| format!("{}_{key}", read.name));
+                let name =
+                    volume.and_then(|volume| volume.name).unwrap_or_else(|| format!("{}_{key}", read.name));
                 (key, name)
             })
             .collect();
@@ -254,7 +257,8 @@ struct ReadHealthcheck {
 
 impl ReadService {
     fn into_model(self) -> ServiceModel {
-        let words = |words: Option<Vec<String>>| words.map(|words| words.iter().map(|word| plain(word)).collect());
+        let words =
+            |words: Option<Vec<String>>| words.map(|words| words.iter().map(|word| plain(word)).collect());
         let healthcheck = self.healthcheck.filter(|check| !check.disable).and_then(|check| words(check.test));
         ServiceModel {
             image: self.image.as_deref().map(plain),
@@ -334,9 +338,9 @@ struct ReadImage {
 }
 
 /// The images of a model whose other parts may be in any form.
-pub(crate) fn images_of(text: &str) -> BTreeMap<String, String> {
+pub(crate) fn images_of(text: &str) -> BTreeMap<String, Option<String>> {
     let read: ReadImages = serde_saphyr::from_str(text).unwrap_or(ReadImages { services: BTreeMap::new() });
-    read.services.into_iter().filter_map(|(name, service)| Some((name, service.image?))).collect()
+    read.services.into_iter().map(|(name, service)| (name, service.image)).collect()
 }
 
 /// The variables of `name:${TAG:-v1}`, those inside defaults too.

@@ -7,7 +7,9 @@ use std::time::Duration;
 use bollard::models::{ContainerInspectResponse, ContainerStateStatusEnum, HealthStatusEnum};
 use bollard::query_parameters::ListContainersOptionsBuilder;
 use eclusa_fault::{Code, Fault, Result};
-use eclusa_model::{Health, ImagePin, Release, ReleaseSource, ServiceName, ServiceObservation, ServiceRole, ServiceState};
+use eclusa_model::{
+    Health, ImagePin, Release, ReleaseSource, ServiceName, ServiceObservation, ServiceRole, ServiceState,
+};
 use eclusa_ports::{CommandSpec, NoOutput, RuntimeObservation};
 use futures_util::future::try_join_all;
 use jiff::Timestamp;
@@ -30,7 +32,8 @@ pub(crate) type Containers = BTreeMap<String, Vec<ContainerInspectResponse>>;
 /// the user's own files alone. Also those that run another image than the pinned one.
 #[must_use]
 pub fn unpinned_services(observation: &RuntimeObservation) -> Vec<ServiceName> {
-    let Some(release) = observation.release.as_ref().filter(|release| release.source != ReleaseSource::Found) else {
+    let Some(release) = observation.release.as_ref().filter(|release| release.source != ReleaseSource::Found)
+    else {
         return Vec::new();
     };
     let unpinned = |service: &&ServiceObservation| {
@@ -73,7 +76,8 @@ impl ComposeRuntime {
 
     /// The project's name. It does not change while this process lives.
     pub(crate) async fn project(&self) -> Result<&str> {
-        let name = self.project.get_or_try_init(|| async { Ok::<_, Fault>(self.base_model().await?.name) }).await?;
+        let name =
+            self.project.get_or_try_init(|| async { Ok::<_, Fault>(self.base_model().await?.name) }).await?;
         Ok(name)
     }
 
@@ -111,7 +115,10 @@ impl ComposeRuntime {
     }
 
     pub(crate) async fn exists(&self, path: &Path) -> Result<bool> {
-        let command = CommandSpec::new(["test".to_owned(), "-e".to_owned(), path.display().to_string()], Duration::from_secs(20));
+        let command = CommandSpec::new(
+            ["test".to_owned(), "-e".to_owned(), path.display().to_string()],
+            Duration::from_secs(20),
+        );
         Ok(self.host.run(command, &NoOutput).await?.code == 0)
     }
 
@@ -125,7 +132,8 @@ impl ComposeRuntime {
         let listed = docker.list_containers(Some(options)).await.map_err(fault)?;
         let wanted = listed.into_iter().filter_map(|container| {
             let labels = container.labels.unwrap_or_default();
-            let number: u32 = labels.get("com.docker.compose.container-number").and_then(|n| n.parse().ok()).unwrap_or(0);
+            let number: u32 =
+                labels.get("com.docker.compose.container-number").and_then(|n| n.parse().ok()).unwrap_or(0);
             let one_off = labels.get("com.docker.compose.oneoff").is_some_and(|value| value == "True");
             let service = labels.get("com.docker.compose.service")?.clone();
             (!one_off).then_some((service, number, container.id?))
@@ -162,7 +170,9 @@ impl ComposeRuntime {
         let Some(reference) = reference else { return Ok(None) };
         let mut images = BTreeMap::new();
         for service in &services {
-            let Some(container) = containers.get(service.as_str()).and_then(|found| found.first()) else { continue };
+            let Some(container) = containers.get(service.as_str()).and_then(|found| found.first()) else {
+                continue;
+            };
             let Some(id) = container.image.clone() else { continue };
             let reference = image_reference(container).unwrap_or_default();
             let pin = if reference.contains("@sha256:") {
@@ -294,7 +304,8 @@ pub(crate) fn state_of(container: &ContainerInspectResponse) -> ServiceState {
 
 /// What a container's health check says.
 pub(crate) fn health_of(container: &ContainerInspectResponse) -> Health {
-    let health = container.state.as_ref().and_then(|state| state.health.as_ref()).and_then(|health| health.status);
+    let health =
+        container.state.as_ref().and_then(|state| state.health.as_ref()).and_then(|health| health.status);
     match health {
         Some(HealthStatusEnum::HEALTHY) => Health::Healthy,
         Some(HealthStatusEnum::UNHEALTHY) => Health::Unhealthy,
@@ -318,7 +329,11 @@ pub(crate) fn restarts(container: &ContainerInspectResponse) -> u32 {
 /// A word as a person may paste it.
 fn for_a_shell(word: &str) -> String {
     let safe = |c: char| c.is_ascii_alphanumeric() || "-_./:=,@+".contains(c);
-    if !word.is_empty() && word.chars().all(safe) { word.to_owned() } else { format!("'{}'", word.replace('\'', r"'\''")) }
+    if !word.is_empty() && word.chars().all(safe) {
+        word.to_owned()
+    } else {
+        format!("'{}'", word.replace('\'', r"'\''"))
+    }
 }
 
 #[cfg(test)]

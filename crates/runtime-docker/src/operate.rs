@@ -10,10 +10,11 @@ use eclusa_runbook::Outputs;
 
 use crate::compose::{Invocation, failed};
 use crate::images::with_pins;
+use crate::inspect::Project;
 use crate::observe::{Containers, health_of, state_of};
 use crate::overlay::Pinned;
 use crate::runtime::ComposeRuntime;
-use crate::wait::Before;
+use crate::wait::Watch;
 
 /// What Compose itself may need beyond the time that a service is given to stop.
 const MARGIN: Duration = Duration::from_secs(60);
@@ -36,7 +37,8 @@ impl ComposeRuntime {
         let changed: Vec<ServiceName> = release.images.keys().cloned().collect();
         self.keep_running(&changed, &containers).await?;
         let edge = self.pinned().await?.and_then(|pinned| pinned.edge);
-        let pinned = Pinned { release: Some(release.clone()), edge, ..Pinned::nothing(self.stack.name.clone()) };
+        let pinned =
+            Pinned { release: Some(release.clone()), edge, ..Pinned::nothing(self.stack.name.clone()) };
         self.write_pinned(&pinned).await?;
         let invocation = self.current().await?;
         match healthy_within {
@@ -65,7 +67,12 @@ impl ComposeRuntime {
         Ok(Outputs::new())
     }
 
-    pub(crate) async fn stop(&self, services: &[ServiceName], drain: u64, output: &dyn OutputSink) -> Result<Outputs> {
+    pub(crate) async fn stop(
+        &self,
+        services: &[ServiceName],
+        drain: u64,
+        output: &dyn OutputSink,
+    ) -> Result<Outputs> {
         if services.is_empty() {
             return Ok(Outputs::new());
         }
@@ -80,8 +87,13 @@ impl ComposeRuntime {
 
     /// Removes the tags that keep a release's images, unless they run or are pinned.
     pub(crate) async fn let_go(&self, release: &Release) -> Result<Outputs> {
-        let mut kept: BTreeSet<String> =
-            self.containers().await?.into_values().flatten().filter_map(|container| container.image).collect();
+        let mut kept: BTreeSet<String> = self
+            .containers()
+            .await?
+            .into_values()
+            .flatten()
+            .filter_map(|container| container.image)
+            .collect();
         if let Some(pinned) = self.pinned().await?.and_then(|pinned| pinned.release) {
             kept.extend(pinned.images.into_values().map(|pin| pin.id));
         }
@@ -90,6 +102,8 @@ impl ComposeRuntime {
                 continue;
             }
             self.untag(&pin.reference).await?;
+            // What was pinned by digest was kept by a tag of ours all the same.
+            self.untag(&self.keep_reference(service, &pin.id).await?).await?;
             if let ReleaseSource::Git { commit } = &release.source {
                 let built = self.build_reference(service.as_str(), commit).await?;
                 self.untag(&built).await?;
@@ -111,11 +125,16 @@ impl ComposeRuntime {
         if services.is_empty() {
             return Ok(());
         }
-        let before = Before::of(containers);
-        let arguments = with_services(&["up", "-d", "--no-deps", "--no-build", "--quiet-pull"], services);
-        let result = self.compose.run(invocation, &arguments, timeout, output).await?;
-        self.controlled(&result, services, "started").await?;
-        self.until_healthy(services, &before, healthy_within).await
+        let mut watch = Watch::new(containers, healthy_within);
+        // Compose would itself wait for what a service depends on, without seeing that it restarts over and over.
+        for wave in waves(&self.base_model().await?, services) {
+            let arguments = with_services(&["up", "-d", "--no-deps", "--no-build", "--quiet-pull"], &wave);
+            let result = self.compose.run(invocation, &arguments, timeout, output).await?;
+            self.controlled(&result, &wave, "started").await?;
+            self.until_healthy(&wave, &mut watch).await?;
+        }
+        // What was healthy in an early wave may have fallen in a later one.
+        self.until_healthy(services, &mut watch).await
     }
 
     /// Stops and removes services, so that nothing runs.
@@ -134,7 +153,12 @@ impl ComposeRuntime {
         self.controlled(&result, services, "removed").await
     }
 
-    async fn controlled(&self, result: &CommandResult, services: &[ServiceName], operation: &str) -> Result<()> {
+    async fn controlled(
+        &self,
+        result: &CommandResult,
+        services: &[ServiceName],
+        operation: &str,
+    ) -> Result<()> {
         if result.code == 0 {
             return Ok(());
         }
@@ -197,11 +221,34 @@ impl ComposeRuntime {
         let containers = self.containers().await?;
         let runs = |service: &ServiceName| {
             containers.get(service.as_str()).is_some_and(|found| {
-                found.iter().any(|found| matches!(state_of(found), ServiceState::Running | ServiceState::Restarting))
+                found
+                    .iter()
+                    .any(|found| matches!(state_of(found), ServiceState::Running | ServiceState::Restarting))
             })
         };
         Ok(!services.iter().any(runs))
     }
+}
+
+/// Services in the order in which they depend on each other: each wave on those before it.
+fn waves(model: &Project, services: &[ServiceName]) -> Vec<Vec<ServiceName>> {
+    let needs = |service: &ServiceName, left: &[ServiceName]| {
+        let needed = model.services.get(service.as_str()).map_or(&[][..], |defined| &defined.depends_on);
+        left.iter().any(|other| other != service && needed.iter().any(|name| name == other.as_str()))
+    };
+    let mut left = services.to_vec();
+    let mut waves = Vec::new();
+    while !left.is_empty() {
+        let (mut wave, mut later): (Vec<_>, Vec<_>) =
+            left.iter().cloned().partition(|service| !needs(service, &left));
+        if wave.is_empty() {
+            // A circle, which Compose does not let through.
+            wave = std::mem::take(&mut later);
+        }
+        waves.push(wave);
+        left = later;
+    }
+    waves
 }
 
 fn with_services<'a>(arguments: &[&'a str], services: &'a [ServiceName]) -> Vec<&'a str> {
@@ -211,4 +258,27 @@ fn with_services<'a>(arguments: &[&'a str], services: &'a [ServiceName]) -> Vec<
 fn control(services: &[ServiceName], operation: &str) -> Fault {
     let names: Vec<&str> = services.iter().map(ServiceName::as_str).collect();
     Fault::new(Code::ServiceControl).with("service", names.join(" ")).with("operation", operation)
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_depended_on_comes_first() {
+        let model = Project::parse(
+            "name: shop\nservices:\n  beat: {image: a}\n  db: {image: p}\n  frontend: {image: n, depends_on: {web: {}}}\n  \
+             web: {image: a, depends_on: {db: {}}}\n  worker: {image: a, depends_on: {db: {}}}\n",
+        )
+        .unwrap();
+        let names =
+            |names: &[&str]| names.iter().map(|name| ServiceName::new(*name).unwrap()).collect::<Vec<_>>();
+        assert_eq!(
+            waves(&model, &names(&["frontend", "worker", "web", "beat", "eclusa-edge"])),
+            [names(&["worker", "web", "beat", "eclusa-edge"]), names(&["frontend"])],
+            "the database is not among them, so nobody waits for it"
+        );
+        assert_eq!(waves(&model, &[]), Vec::<Vec<ServiceName>>::new());
+    }
 }

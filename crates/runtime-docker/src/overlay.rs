@@ -11,6 +11,9 @@ use serde_json::Value;
 
 use crate::{EDGE_SERVICE, RELEASE_LABEL, STACK_LABEL};
 
+/// The label by which an edge of another configuration is told.
+const EDGE_LABEL: &str = "eclusa.edge.configuration";
+
 /// The format of the `x-eclusa` key.
 pub const OVERLAY_FORMAT: u32 = 1;
 
@@ -43,6 +46,8 @@ pub struct EdgePin {
     pub networks: Vec<String>,
     /// The directory of the host that is mounted at `/run/eclusa`.
     pub control_directory: String,
+    /// The first digits of the hash of its configuration, so that another configuration makes another container.
+    pub configuration: String,
 }
 
 impl Pinned {
@@ -71,9 +76,13 @@ impl Pinned {
         let invalid = |problem: String| Fault::new(Code::ComposeInvalid).with("path", path).because(problem);
         let mut file: File = serde_saphyr::from_str(text).map_err(|error| invalid(error.to_string()))?;
         each_text(&mut file.pinned, &|text| text.replace("$$", "$"));
-        let pinned: Self = serde_json::from_value(file.pinned).map_err(|error| invalid(format!("x-eclusa: {error}")))?;
+        let pinned: Self =
+            serde_json::from_value(file.pinned).map_err(|error| invalid(format!("x-eclusa: {error}")))?;
         if pinned.format != OVERLAY_FORMAT {
-            return Err(invalid(format!("x-eclusa has format {}, this version knows {OVERLAY_FORMAT}", pinned.format)));
+            return Err(invalid(format!(
+                "x-eclusa has format {}, this version knows {OVERLAY_FORMAT}",
+                pinned.format
+            )));
         }
         Ok(pinned)
     }
@@ -133,6 +142,7 @@ impl Pinned {
             body.push("    target: /run/eclusa".to_owned());
             body.push("labels:".to_owned());
             body.push(format!("  {STACK_LABEL}: {}", quoted(self.stack.as_str())));
+            body.push(format!("  {EDGE_LABEL}: {}", quoted(&edge.configuration)));
         }
         bodies
     }
@@ -195,7 +205,11 @@ mod tests {
             (ServiceName::new("frontend").unwrap(), pin("nginx@sha256:bb", false)),
         ]);
         Pinned {
-            release: Some(Release { name: name.into(), source: ReleaseSource::Git { commit: "c0ffee".into() }, images }),
+            release: Some(Release {
+                name: name.into(),
+                source: ReleaseSource::Git { commit: "c0ffee".into() },
+                images,
+            }),
             ..Pinned::nothing(StackName::new("shop").unwrap())
         }
     }
@@ -208,6 +222,7 @@ mod tests {
             edge_ports: vec!["8080:8000/tcp".into()],
             networks: vec!["default".into()],
             control_directory: "/var/lib/eclusa/shop/edge".into(),
+            configuration: "2233".into(),
         }
     }
 
@@ -217,7 +232,7 @@ mod tests {
 # To run the stack by hand as it is pinned here:
 #   docker compose -f a.yml up -d
 # To run it without Eclusa: delete this file and type the same without it.
-x-eclusa: {"format":1,"stack":"shop","release":{"name":"v2","source":{"from":"git","commit":"c0ffee"},"images":{"frontend":{"reference":"nginx@sha256:bb","id":"sha256:aa","built":false},"web":{"reference":"eclusa/shop-web:sha-aa","id":"sha256:aa","built":true}}},"edge":{"image":"eclusa/edge:0011","frontend":"frontend","frontend_ports":["127.0.0.1:18080:80/tcp"],"edge_ports":["8080:8000/tcp"],"networks":["default"],"control_directory":"/var/lib/eclusa/shop/edge"}}
+x-eclusa: {"format":1,"stack":"shop","release":{"name":"v2","source":{"from":"git","commit":"c0ffee"},"images":{"frontend":{"reference":"nginx@sha256:bb","id":"sha256:aa","built":false},"web":{"reference":"eclusa/shop-web:sha-aa","id":"sha256:aa","built":true}}},"edge":{"image":"eclusa/edge:0011","frontend":"frontend","frontend_ports":["127.0.0.1:18080:80/tcp"],"edge_ports":["8080:8000/tcp"],"networks":["default"],"control_directory":"/var/lib/eclusa/shop/edge","configuration":"2233"}}
 services:
   "eclusa-edge":
     image: "eclusa/edge:0011"
@@ -232,6 +247,7 @@ services:
         target: /run/eclusa
     labels:
       eclusa.stack: "shop"
+      eclusa.edge.configuration: "2233"
   "frontend":
     image: "nginx@sha256:bb"
     build: !reset null
@@ -258,7 +274,14 @@ services:
 
     #[test]
     fn no_name_breaks_out_of_its_place() {
-        for name in ["a: b\n  c: d", "\"quoted\" 'both' \\", "${HOME} $$ $(x)", "# no comment", "!reset null", "é\u{7}\u{2028}"] {
+        for name in [
+            "a: b\n  c: d",
+            "\"quoted\" 'both' \\",
+            "${HOME} $$ $(x)",
+            "# no comment",
+            "!reset null",
+            "é\u{7}\u{2028}",
+        ] {
             let pinned = pinned(name);
             let text = pinned.render("docker compose\nup").unwrap();
             assert_eq!(Pinned::read("x.yml", &text).unwrap(), pinned, "{text}");
@@ -268,7 +291,10 @@ services:
     #[test]
     fn a_file_that_someone_changed_is_refused() {
         let text = pinned("v2").render("").unwrap();
-        assert_eq!(Pinned::read("x.yml", &text.replace("\"format\":1", "\"format\":9")).unwrap_err().code, Code::ComposeInvalid);
+        assert_eq!(
+            Pinned::read("x.yml", &text.replace("\"format\":1", "\"format\":9")).unwrap_err().code,
+            Code::ComposeInvalid
+        );
         assert_eq!(Pinned::read("x.yml", "services: {}").unwrap_err().code, Code::ComposeInvalid);
     }
 }

@@ -26,19 +26,29 @@ const SMALL: Duration = Duration::from_secs(300);
 const LONGEST_LOG: usize = 8 * 1024 * 1024;
 
 impl ComposeRuntime {
-    pub(crate) async fn prepare(&self, release: &Release, context: &ApplyContext, output: &dyn OutputSink) -> Result<Outputs> {
+    pub(crate) async fn prepare(
+        &self,
+        release: &Release,
+        context: &ApplyContext,
+        output: &dyn OutputSink,
+    ) -> Result<Outputs> {
         // A build may move the tag by which the running image is known.
         let model = self.base_model().await?;
         let services = self.released_services(&model).await?;
         self.keep_running(&services, &self.containers().await?).await?;
         match &release.source {
             ReleaseSource::Git { commit } => self.build(release, commit, context, output).await,
-            ReleaseSource::Image { variable } => self.pull(release, variable, &services, context, output).await,
+            ReleaseSource::Image { variable } => {
+                self.pull(release, variable, &services, context, output).await
+            }
             ReleaseSource::Found => {
                 for pin in release.images.values() {
                     self.ensure_pin(pin).await?;
                 }
-                let pins = release.images.iter().map(|(service, pin)| (service.clone(), pin.id.clone(), pin.reference.clone()));
+                let pins = release
+                    .images
+                    .iter()
+                    .map(|(service, pin)| (service.clone(), pin.id.clone(), pin.reference.clone()));
                 Ok(outputs(pins))
             }
             ReleaseSource::Directory { .. } => Err(Fault::new(Code::ReleaseUnknown)
@@ -48,7 +58,13 @@ impl ComposeRuntime {
         }
     }
 
-    async fn build(&self, release: &Release, commit: &str, context: &ApplyContext, output: &dyn OutputSink) -> Result<Outputs> {
+    async fn build(
+        &self,
+        release: &Release,
+        commit: &str,
+        context: &ApplyContext,
+        output: &dyn OutputSink,
+    ) -> Result<Outputs> {
         let StackSource::Git { repository, build_variables } = &self.stack.source else {
             return Err(Fault::new(Code::ReleaseUnknown)
                 .with("release", &release.name)
@@ -132,10 +148,16 @@ impl ComposeRuntime {
     }
 
     /// The model of a checkout. The names of its services are not known before it is resolved, and it does not
-    /// resolve while its env files are missing: the services of today are tried first, then those that it names.
-    async fn resolve_without_env_files(&self, invocation: &Invocation, path: &Path, names: BTreeSet<String>) -> Result<Project> {
-        let raw = self.compose.raw_services(invocation).await?;
-        let names = if raw.is_empty() { names } else { raw };
+    /// resolve while its env files are missing: they are read from the files as they stand, or else taken to be those
+    /// of today.
+    async fn resolve_without_env_files(
+        &self,
+        invocation: &Invocation,
+        path: &Path,
+        names: BTreeSet<String>,
+    ) -> Result<Project> {
+        let raw = self.compose.raw_images(invocation).await?;
+        let names = if raw.is_empty() { names } else { raw.into_keys().collect() };
         let mut text = String::from("services:\n");
         for name in &names {
             text.push_str(&format!("  {}:\n    env_file: !reset []\n", quoted(name)));
@@ -144,7 +166,13 @@ impl ComposeRuntime {
         self.compose.model(&invocation.clone().and(path)).await
     }
 
-    async fn judge_build(&self, release: &Release, commit: &str, result: Result<CommandResult>, log: &BuildLog<'_>) -> Result<()> {
+    async fn judge_build(
+        &self,
+        release: &Release,
+        commit: &str,
+        result: Result<CommandResult>,
+        log: &BuildLog<'_>,
+    ) -> Result<()> {
         let short: String = commit.chars().take(crate::images::SHORT).collect();
         let path = self.stack.state_directory.join("logs").join(format!("build-{short}.log"));
         self.make_directory(&self.stack.state_directory.join("logs")).await?;
@@ -162,9 +190,9 @@ impl ComposeRuntime {
     async fn invocation_in(&self, top: &Path, checkout: &Path) -> Result<Invocation> {
         let mut invocation = Invocation::of(&self.stack);
         let real = self.real_path(&self.stack.directory).await?;
-        let inside = real.strip_prefix(top).map_err(|_| {
-            Fault::new(Code::PathEscapes).with("path", shown(&real)).with("root", shown(top))
-        })?;
+        let inside = real
+            .strip_prefix(top)
+            .map_err(|_| Fault::new(Code::PathEscapes).with("path", shown(&real)).with("root", shown(top)))?;
         invocation.directory = checkout.join(inside);
         self.make_directory(&invocation.directory).await?;
         for file in &mut invocation.files {
@@ -228,11 +256,21 @@ impl ComposeRuntime {
     }
 
     pub(crate) async fn make_directory(&self, path: &Path) -> Result<()> {
-        self.small(CommandSpec::new(["mkdir".to_owned(), "-p".to_owned(), "--".to_owned(), shown(path)], SMALL)).await.map(|_| ())
+        self.small(CommandSpec::new(
+            ["mkdir".to_owned(), "-p".to_owned(), "--".to_owned(), shown(path)],
+            SMALL,
+        ))
+        .await
+        .map(|_| ())
     }
 
     async fn discard(&self, checkout: &Path) -> Result<()> {
-        self.small(CommandSpec::new(["rm".to_owned(), "-rf".to_owned(), "--".to_owned(), shown(checkout)], SMALL)).await.map(|_| ())
+        self.small(CommandSpec::new(
+            ["rm".to_owned(), "-rf".to_owned(), "--".to_owned(), shown(checkout)],
+            SMALL,
+        ))
+        .await
+        .map(|_| ())
     }
 
     /// Runs a command that must succeed and gives its output.
@@ -242,7 +280,9 @@ impl ComposeRuntime {
         if result.code == 0 {
             return Ok(result.stdout);
         }
-        let fault = Fault::new(Code::CommandFailed).with("command", shown).with("status", format!("code {}", result.code));
+        let fault = Fault::new(Code::CommandFailed)
+            .with("command", shown)
+            .with("status", format!("code {}", result.code));
         Err(failed(fault, &result, ""))
     }
 
@@ -373,8 +413,14 @@ mod tests {
     #[test]
     fn a_digest_counts_only_for_its_own_repository() {
         let digests = ["other/shop@sha256:aa".to_owned(), "registry:5000/shop@sha256:bb".to_owned()];
-        assert_eq!(digest_of("registry:5000/shop:v1", &digests).as_deref(), Some("registry:5000/shop@sha256:bb"));
-        assert_eq!(digest_of("registry:5000/shop", &digests).as_deref(), Some("registry:5000/shop@sha256:bb"));
+        assert_eq!(
+            digest_of("registry:5000/shop:v1", &digests).as_deref(),
+            Some("registry:5000/shop@sha256:bb")
+        );
+        assert_eq!(
+            digest_of("registry:5000/shop", &digests).as_deref(),
+            Some("registry:5000/shop@sha256:bb")
+        );
         assert_eq!(digest_of("shop:v1", &digests), None);
     }
 }

@@ -7,8 +7,8 @@ use async_trait::async_trait;
 use eclusa_fault::{Code, Fault, Result};
 use eclusa_model::{FilesPlace, RuntimeKind, ServiceName};
 use eclusa_ports::{
-    ApplyContext, CommandResult, ExecSpec, ExecStream, Host, LogLine, OutputSink, Runtime, RuntimeObservation,
-    ServiceStats, Took,
+    ApplyContext, CommandResult, ExecSpec, ExecStream, Host, LogLine, OutputSink, Runtime,
+    RuntimeObservation, ServiceStats, Took,
 };
 use eclusa_runbook::{Outputs, Place, RuntimeOperation};
 use jiff::Timestamp;
@@ -16,6 +16,7 @@ use tokio::sync::OnceCell;
 
 use crate::compose::Compose;
 use crate::engine::Engine;
+use crate::overlay::Pinned;
 use crate::stack::ComposeStack;
 
 /// One Compose stack.
@@ -32,6 +33,13 @@ impl ComposeRuntime {
     #[must_use]
     pub fn new(stack: ComposeStack, host: Arc<dyn Host>) -> Self {
         let engine = Engine::new(Arc::clone(&host));
+        Self::with_engine(stack, host, engine)
+    }
+
+    /// The stack on a host, whose engine answers at an address of its own. The `docker` command must lead to the
+    /// same engine.
+    #[must_use]
+    pub fn with_engine(stack: ComposeStack, host: Arc<dyn Host>, engine: Engine) -> Self {
         let compose = Compose::new(Arc::clone(&host));
         Self { stack, host, engine, compose, project: OnceCell::new() }
     }
@@ -47,6 +55,22 @@ impl ComposeRuntime {
     pub fn engine(&self) -> &Engine {
         &self.engine
     }
+
+    /// The project's name, as Compose has it.
+    ///
+    /// # Errors
+    /// When the stack's files do not resolve.
+    pub async fn project_name(&self) -> Result<String> {
+        self.project().await.map(str::to_owned)
+    }
+
+    /// What the generated override pins; `None` when there is no override.
+    ///
+    /// # Errors
+    /// `ComposeInvalid` when someone changed it so that it is not understood.
+    pub async fn pins(&self) -> Result<Option<Pinned>> {
+        self.pinned().await
+    }
 }
 
 #[async_trait]
@@ -59,7 +83,12 @@ impl Runtime for ComposeRuntime {
         self.look().await
     }
 
-    async fn apply(&self, operation: &RuntimeOperation, context: &ApplyContext, output: &dyn OutputSink) -> Result<Outputs> {
+    async fn apply(
+        &self,
+        operation: &RuntimeOperation,
+        context: &ApplyContext,
+        output: &dyn OutputSink,
+    ) -> Result<Outputs> {
         match operation {
             RuntimeOperation::Prepare { release } => self.prepare(release, context, output).await,
             RuntimeOperation::Switch { to, services, start, healthy_within } => {
@@ -80,7 +109,9 @@ impl Runtime for ComposeRuntime {
         let yes = match operation {
             // Their outputs are lost with the process that had them; doing them again is cheap and gives the same.
             RuntimeOperation::Prepare { .. } | RuntimeOperation::LetGo { .. } => false,
-            RuntimeOperation::Switch { to, services, start, .. } => self.has_switched(to, services, *start, context).await?,
+            RuntimeOperation::Switch { to, services, start, .. } => {
+                self.has_switched(to, services, *start, context).await?
+            }
             RuntimeOperation::Start { services, .. } => self.has_started(services).await?,
             RuntimeOperation::Stop { services, .. } => self.has_stopped(services).await?,
             RuntimeOperation::EdgeInstall => self.has_edge().await?,
@@ -92,7 +123,9 @@ impl Runtime for ComposeRuntime {
     async fn exec(&self, spec: ExecSpec, output: &dyn OutputSink) -> Result<CommandResult> {
         match spec.place.clone() {
             Place::Service { service } => self.exec_in_service(&service, spec, output).await,
-            Place::Candidate { service, release } => self.exec_in_candidate(&service, &release, spec, output).await,
+            Place::Candidate { service, release } => {
+                self.exec_in_candidate(&service, &release, spec, output).await
+            }
             Place::Host => Err(not_on_the_host()),
         }
     }

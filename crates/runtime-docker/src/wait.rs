@@ -21,22 +21,38 @@ const POLL: Duration = Duration::from_millis(300);
 const LAST_LINES: usize = 15;
 
 /// The containers as they were before something was done: what is unhealthy since then is unhealthy because of it.
-pub(crate) struct Before(BTreeMap<String, (Option<Timestamp>, u32)>);
+struct Before(BTreeMap<String, Option<Timestamp>>);
 
 impl Before {
-    pub(crate) fn of(containers: &Containers) -> Self {
-        let known = containers.values().flatten().filter_map(|container| {
-            Some((container.id.clone()?, (started_at(container), restarts(container))))
-        });
-        Self(known.collect())
+    fn of(containers: &Containers) -> Self {
+        let known = containers.values().flatten();
+        Self(known.filter_map(|container| Some((container.id.clone()?, started_at(container)))).collect())
     }
 
-    /// Whether a container was started since then, and how often it had been restarted.
-    fn compare(&self, container: &ContainerInspectResponse) -> (bool, u32) {
-        match container.id.as_ref().and_then(|id| self.0.get(id)) {
-            // A restart by the engine starts it anew too; the count tells.
-            Some((at, count)) => (*at != started_at(container), *count),
-            None => (true, 0),
+    /// Whether a container was started since then, by us or by the engine.
+    fn is_fresh(&self, container: &ContainerInspectResponse) -> bool {
+        container.id.as_ref().and_then(|id| self.0.get(id)).is_none_or(|at| *at != started_at(container))
+    }
+}
+
+/// One wait, of which several groups of services may have a part.
+pub(crate) struct Watch {
+    before: Before,
+    deadline: Instant,
+    /// What a fault says that the services had.
+    seconds: u64,
+    /// Since when each start of a container is known.
+    first_seen: BTreeMap<(String, Option<Timestamp>), Instant>,
+}
+
+impl Watch {
+    /// A wait that begins now.
+    pub(crate) fn new(containers_before: &Containers, seconds: u64) -> Self {
+        Self {
+            before: Before::of(containers_before),
+            deadline: Instant::now() + Duration::from_secs(seconds),
+            seconds,
+            first_seen: BTreeMap::new(),
         }
     }
 }
@@ -51,9 +67,9 @@ enum Standing {
 
 impl ComposeRuntime {
     /// Waits until services are healthy.
-    pub(crate) async fn until_healthy(&self, services: &[ServiceName], before: &Before, seconds: u64) -> Result<()> {
-        let deadline = Instant::now() + Duration::from_secs(seconds);
-        let mut first_seen: BTreeMap<(String, Option<Timestamp>), Instant> = BTreeMap::new();
+    pub(crate) async fn until_healthy(&self, services: &[ServiceName], watch: &mut Watch) -> Result<()> {
+        let Watch { before, deadline, seconds, first_seen } = watch;
+        let (deadline, seconds) = (*deadline, *seconds);
         loop {
             let containers = self.containers().await?;
             let mut waiting = None;
@@ -99,8 +115,9 @@ impl ComposeRuntime {
 }
 
 fn standing(container: &ContainerInspectResponse, before: &Before, seen_for: Duration) -> Standing {
-    let (fresh, restarts_before) = before.compare(container);
-    if restarts(container) > restarts_before {
+    let fresh = before.is_fresh(container);
+    // A start by hand sets the count to 0; restarts of long ago stand on a container that was not started since.
+    if fresh && restarts(container) > 0 {
         return Standing::Bad("restarting over and over".to_owned());
     }
     match (state_of(container), health_of(container)) {
@@ -116,17 +133,25 @@ fn standing(container: &ContainerInspectResponse, before: &Before, seen_for: Dur
         // It was unhealthy before, perhaps because of what was stopped; it gets its time.
         (ServiceState::Running, Health::Unhealthy) => Standing::Waiting("unhealthy".to_owned()),
         (ServiceState::Running, Health::None) if !fresh || seen_for >= SETTLED => Standing::Good,
-        (ServiceState::Running, Health::None) => Standing::Waiting("running for less than three seconds".to_owned()),
+        (ServiceState::Running, Health::None) => {
+            Standing::Waiting("running for less than three seconds".to_owned())
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use bollard::models::{ContainerState, ContainerStateStatusEnum, Health as EngineHealth, HealthStatusEnum};
+    use bollard::models::{
+        ContainerState, ContainerStateStatusEnum, Health as EngineHealth, HealthStatusEnum,
+    };
 
     use super::*;
 
-    fn container(status: ContainerStateStatusEnum, health: Option<HealthStatusEnum>, count: i64) -> ContainerInspectResponse {
+    fn container(
+        status: ContainerStateStatusEnum,
+        health: Option<HealthStatusEnum>,
+        count: i64,
+    ) -> ContainerInspectResponse {
         ContainerInspectResponse {
             id: Some("one".into()),
             restart_count: Some(count),

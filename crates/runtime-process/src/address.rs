@@ -16,7 +16,9 @@ const ANSWER_WITHIN: Duration = Duration::from_secs(2);
 pub async fn get_status(address: SocketAddr, path: &str) -> io::Result<u16> {
     let ask = async {
         let mut stream = TcpStream::connect(address).await?;
-        let request = format!("GET {path} HTTP/1.1\r\nHost: {address}\r\nUser-Agent: eclusa-health\r\nConnection: close\r\n\r\n");
+        let request = format!(
+            "GET {path} HTTP/1.1\r\nHost: {address}\r\nUser-Agent: eclusa-health\r\nConnection: close\r\n\r\n"
+        );
         stream.write_all(request.as_bytes()).await?;
         // The status line is all that is wanted: `HTTP/1.1 200 OK`.
         let mut answer = Vec::new();

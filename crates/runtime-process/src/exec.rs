@@ -77,7 +77,13 @@ impl Running {
             .process_group(0)
             .spawn()
             .map_err(|error| Fault::new(Code::CommandMissing).with("program", program).because(error))?;
-        Ok(Self { child, mark, shown: prepared.argv.join(" "), timeout: prepared.timeout, began: Instant::now() })
+        Ok(Self {
+            child,
+            mark,
+            shown: prepared.argv.join(" "),
+            timeout: prepared.timeout,
+            began: Instant::now(),
+        })
     }
 
     fn signal_group(&self, signal: Signal) {
@@ -109,7 +115,9 @@ impl Running {
             if !pumped {
                 let _ = tokio::time::timeout(LINGER, &mut pumps).await;
             }
-            left.map_err(|error| Fault::new(Code::CommandStillRunning).with("command", &self.shown).because(error))?;
+            left.map_err(|error| {
+                Fault::new(Code::CommandStillRunning).with("command", &self.shown).because(error)
+            })?;
             return Err(Fault::new(Code::CommandTimeout)
                 .with("command", &self.shown)
                 .with("seconds", self.timeout.as_secs()));
@@ -117,7 +125,9 @@ impl Running {
         if !pumped {
             let _ = tokio::time::timeout(LINGER, &mut pumps).await;
         }
-        ended.map_err(|error| Fault::new(Code::CommandFailed).with("command", &self.shown).with("status", error))
+        ended.map_err(|error| {
+            Fault::new(Code::CommandFailed).with("command", &self.shown).with("status", error)
+        })
     }
 }
 
@@ -188,7 +198,8 @@ pub async fn run(prepared: Prepared, output: &dyn OutputSink) -> Result<CommandR
     let mut running = Running::start(&prepared, stdin)?;
     let collected = Mutex::new(Collected::default());
     let pumps = {
-        let (stdin, stdout, stderr) = (running.child.stdin.take(), running.child.stdout.take(), running.child.stderr.take());
+        let (stdin, stdout, stderr) =
+            (running.child.stdin.take(), running.child.stdout.take(), running.child.stderr.take());
         let text = prepared.stdin;
         let collected = &collected;
         async move {

@@ -9,7 +9,7 @@ use eclusa_model::{LeaseObservation, RunId};
 use eclusa_ports::{Lease, LeaseHolder};
 use serde::{Deserialize, Serialize};
 
-use crate::process::ProcessIdentity;
+use crate::process::{ProcessIdentity, boot, machine};
 use crate::release::file_fault;
 use crate::state::{write_durably, write_temporary};
 
@@ -70,8 +70,8 @@ impl FileLease {
             Err(error) => return Err(file_fault(&self.path, "read").because(error)),
         };
         // It is written whole or not at all; one that cannot be understood is nobody's to take over.
-        let held: Held =
-            serde_json::from_slice(&bytes).map_err(|error| file_fault(&self.path, "understood").because(error))?;
+        let held: Held = serde_json::from_slice(&bytes)
+            .map_err(|error| file_fault(&self.path, "understood").because(error))?;
         if held.format == LEASE_FORMAT {
             Ok(Some(held))
         } else {
@@ -110,11 +110,14 @@ impl FileLease {
             let _ = std::fs::remove_file(&temporary);
             return match linked {
                 Ok(()) => sync_directory(&self.path).map(|()| 1).map_err(failed),
-                Err(error) if error.kind() == ErrorKind::AlreadyExists => Err(self.held_by_another(&self.read()?)),
+                Err(error) if error.kind() == ErrorKind::AlreadyExists => {
+                    Err(self.held_by_another(&self.read()?))
+                }
                 Err(error) => Err(failed(error)),
             };
         };
-        let same_holder = before.machine == held.machine && before.boot == held.boot && before.holder == held.holder;
+        let same_holder =
+            before.machine == held.machine && before.boot == held.boot && before.holder == held.holder;
         // The same run again, after a crash; but not beside a runner of it that lives.
         if before.run != held.run || (!same_holder && before.alive() != Some(false)) {
             return Err(self.held_by_another(&Some(before)));
@@ -159,23 +162,6 @@ fn sync_directory(path: &Path) -> std::io::Result<()> {
         Some(directory) => std::fs::File::open(directory)?.sync_all(),
         None => Ok(()),
     }
-}
-
-fn first_line(path: &str) -> Option<String> {
-    let text = std::fs::read_to_string(path).ok()?;
-    Some(text.lines().next()?.trim().to_owned()).filter(|line| !line.is_empty())
-}
-
-/// This machine: its id, or its name where it has none (containers).
-fn machine() -> String {
-    first_line("/etc/machine-id")
-        .or_else(|| first_line("/proc/sys/kernel/hostname"))
-        .unwrap_or_else(|| "unknown".to_owned())
-}
-
-/// This boot: PIDs and start times of another one mean nothing.
-fn boot() -> String {
-    first_line("/proc/sys/kernel/random/boot_id").unwrap_or_default()
 }
 
 async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {

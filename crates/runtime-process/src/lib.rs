@@ -16,10 +16,12 @@
 //! started or stopped the next time.
 
 mod address;
+mod edge;
 mod exec;
 mod lease;
 mod log;
 mod marks;
+mod operations;
 mod process;
 mod release;
 mod runtime;
@@ -31,5 +33,5 @@ mod supervisor;
 pub use lease::FileLease;
 pub use process::ProcessIdentity;
 pub use runtime::ProcessRuntime;
-pub use stack::{ProcessEdge, ProcessService, ProcessStack, EDGE_SERVICE};
+pub use stack::{EDGE_SERVICE, ProcessEdge, ProcessService, ProcessStack};
 pub use supervisor::supervise;

@@ -4,6 +4,7 @@
 use std::collections::VecDeque;
 use std::fs::File;
 use std::io::{BufRead, BufReader, ErrorKind, Write};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use eclusa_model::ServiceName;
@@ -26,7 +27,8 @@ impl LogWriter {
         if let Some(directory) = path.parent() {
             std::fs::create_dir_all(directory)?;
         }
-        let file = File::options().append(true).create(true).open(path)?;
+        // What services say is for this user only, until someone decides otherwise.
+        let file = File::options().append(true).create(true).mode(0o600).open(path)?;
         let bytes = file.metadata()?.len();
         Ok(Self { path: path.to_owned(), file, bytes })
     }
@@ -54,7 +56,12 @@ fn set_aside(path: &Path) -> PathBuf {
 }
 
 /// The newest `most` lines of a log that were written at `since` or later, oldest first. No log is no lines.
-pub fn read_log(path: &Path, service: &ServiceName, since: Timestamp, most: usize) -> std::io::Result<Vec<LogLine>> {
+pub fn read_log(
+    path: &Path,
+    service: &ServiceName,
+    since: Timestamp,
+    most: usize,
+) -> std::io::Result<Vec<LogLine>> {
     let mut kept = VecDeque::new();
     for part in [set_aside(path), path.to_owned()] {
         let file = match File::open(&part) {

@@ -13,6 +13,9 @@ pub const COMMAND_MARK: &str = "ECLUSA_MARK";
 /// The variable that marks a service.
 pub const SERVICE_MARK: &str = "ECLUSA_SERVICE";
 
+/// The variable that marks the supervisor of a service.
+pub const SUPERVISOR_MARK: &str = "ECLUSA_SUPERVISOR";
+
 /// The living processes of this user that were started with `variable=value`, this process excepted.
 pub fn find_marked(variable: &str, value: &str) -> Vec<ProcessIdentity> {
     let wanted = format!("{variable}={value}");

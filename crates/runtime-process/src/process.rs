@@ -132,6 +132,23 @@ pub fn of_session(leader: u32) -> BTreeMap<u32, ProcessStat> {
         .collect()
 }
 
+fn first_line(path: &str) -> Option<String> {
+    let text = std::fs::read_to_string(path).ok()?;
+    Some(text.lines().next()?.trim().to_owned()).filter(|line| !line.is_empty())
+}
+
+/// This machine: its id, or its name where it has none (containers).
+pub fn machine() -> String {
+    first_line("/etc/machine-id")
+        .or_else(|| first_line("/proc/sys/kernel/hostname"))
+        .unwrap_or_else(|| "unknown".to_owned())
+}
+
+/// This boot: PIDs and start times of another one mean nothing.
+pub fn boot() -> String {
+    first_line("/proc/sys/kernel/random/boot_id").unwrap_or_default()
+}
+
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]

@@ -29,8 +29,8 @@ pub fn directory_of(stack: &ProcessStack, release: &Release) -> Result<PathBuf> 
         return Err(unknown("its name has characters that a directory's name should not have".to_owned()));
     }
     let path = stack.releases_directory.join(name);
-    let real = std::fs::canonicalize(&path)
-        .map_err(|error| unknown(format!("{}: {error}", path.display())))?;
+    let real =
+        std::fs::canonicalize(&path).map_err(|error| unknown(format!("{}: {error}", path.display())))?;
     if !real.is_dir() {
         return Err(unknown(format!("{} is no directory", path.display())));
     }

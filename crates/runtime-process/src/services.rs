@@ -16,7 +16,7 @@ use tokio::time::Instant;
 
 use crate::address::{free_port, get_status, socket_answers};
 use crate::log::read_log;
-use crate::marks::{SERVICE_MARK, end_marked};
+use crate::marks::{SERVICE_MARK, SUPERVISOR_MARK, end_marked, find_marked};
 use crate::release::file_fault;
 use crate::stack::ProcessStack;
 use crate::state::ServiceStatus;
@@ -95,9 +95,9 @@ impl Services {
     /// Looks at a service.
     pub fn look(&self, name: &ServiceName) -> Look {
         let status = ServiceStatus::read(&self.status_path(name));
-        let supervised = status.as_ref().is_some_and(|status| status.supervisor.alive());
-        let running = supervised
-            && status.as_ref().and_then(|status| status.child).is_some_and(|child| child.alive());
+        let supervised = status.as_ref().is_some_and(ServiceStatus::supervised);
+        let running =
+            supervised && status.as_ref().and_then(|status| status.child).is_some_and(|child| child.alive());
         Look { status, supervised, running }
     }
 
@@ -140,7 +140,10 @@ impl Services {
 
     async fn spawn(&self, unit: &Unit) -> Result<()> {
         let failed = |cause: &dyn std::fmt::Display| {
-            Fault::new(Code::ServiceControl).with("service", &unit.name).with("operation", "started").because(cause)
+            Fault::new(Code::ServiceControl)
+                .with("service", &unit.name)
+                .with("operation", "started")
+                .because(cause)
         };
         let order = SupervisorOrder {
             status_path: self.status_path(&unit.name),
@@ -173,6 +176,7 @@ impl Services {
             .args(rest)
             .env_clear()
             .envs(crate::exec::passed_on())
+            .env(SUPERVISOR_MARK, &order.mark)
             .current_dir(&self.stack.directory)
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
@@ -207,7 +211,13 @@ impl Services {
         Ok(())
     }
 
-    async fn wait_healthy(&self, unit: &Unit, began: Timestamp, deadline: Instant, limit: Duration) -> Result<()> {
+    async fn wait_healthy(
+        &self,
+        unit: &Unit,
+        began: Timestamp,
+        deadline: Instant,
+        limit: Duration,
+    ) -> Result<()> {
         loop {
             let look = self.look(&unit.name);
             let found = match self.health(unit, &look).await {
@@ -242,7 +252,11 @@ impl Services {
         let Some(status) = &look.status else { return Err("absent".to_owned()) };
         if !look.running {
             let how = status.last_exit.clone().unwrap_or_else(|| "not started yet".to_owned());
-            return Err(if look.supervised { format!("restarting ({how})") } else { format!("ended ({how})") });
+            return Err(if look.supervised {
+                format!("restarting ({how})")
+            } else {
+                format!("ended ({how})")
+            });
         }
         match (&unit.check, unit.port) {
             (Check::Path(path), Some(port)) => {
@@ -255,13 +269,18 @@ impl Services {
             }
             (Check::Edge(socket), Some(port)) => {
                 let address = SocketAddr::new(self.stack.address, port);
-                get_status(address, "/").await.map_err(|error| format!("running, and {address} does not answer ({error})"))?;
-                socket_answers(socket).await.map_err(|error| format!("running, and {} does not answer ({error})", socket.display()))?;
+                get_status(address, "/")
+                    .await
+                    .map_err(|error| format!("running, and {address} does not answer ({error})"))?;
+                socket_answers(socket).await.map_err(|error| {
+                    format!("running, and {} does not answer ({error})", socket.display())
+                })?;
                 self.still(unit, status)
             }
             _ => {
                 let since = status.started_at.unwrap_or_else(Timestamp::now);
-                let settled = Timestamp::now().duration_since(since) >= jiff::SignedDuration::try_from(SETTLED).unwrap_or_default();
+                let settled = Timestamp::now().duration_since(since)
+                    >= jiff::SignedDuration::try_from(SETTLED).unwrap_or_default();
                 if settled { Ok(()) } else { Err("running for less than half a second".to_owned()) }
             }
         }
@@ -297,8 +316,12 @@ impl Services {
         let failed = |error: std::io::Error| {
             Fault::new(Code::ServiceControl).with("service", name).with("operation", "stopped").because(error)
         };
-        if let Some(status) = ServiceStatus::read(&self.status_path(name)) {
-            let supervisor = status.supervisor;
+        let mark = self.stack.service_mark(name.as_str());
+        // By the mark too: its status may be lost, or not be written yet.
+        let status = ServiceStatus::read(&self.status_path(name)).filter(ServiceStatus::supervised);
+        let mut supervisors = find_marked(SUPERVISOR_MARK, &mark);
+        supervisors.extend(status.map(|status| status.supervisor).filter(|one| !supervisors.contains(one)));
+        for supervisor in supervisors {
             if supervisor.signal(Signal::TERM).map_err(failed)? && !supervisor.gone_within(drain).await {
                 // The second one kills the service.
                 supervisor.signal(Signal::TERM).map_err(failed)?;
@@ -308,7 +331,6 @@ impl Services {
                 }
             }
         }
-        let mark = self.stack.service_mark(name.as_str());
         end_marked(SERVICE_MARK, &mark, Duration::from_secs(2)).await.map_err(failed)?;
         Ok(())
     }

@@ -95,8 +95,16 @@ impl ProcessStack {
         self.services
             .iter()
             .find(|service| service.public_port.is_some())
-            .or_else(|| self.services.iter().find(|service| service.role == ServiceRole::Frontend && service.port.is_some()))
-            .or_else(|| self.services.iter().find(|service| service.role == ServiceRole::Web && service.port.is_some()))
+            .or_else(|| {
+                self.services
+                    .iter()
+                    .find(|service| service.role == ServiceRole::Frontend && service.port.is_some())
+            })
+            .or_else(|| {
+                self.services
+                    .iter()
+                    .find(|service| service.role == ServiceRole::Web && service.port.is_some())
+            })
     }
 
     /// The directory of what supervisors write.

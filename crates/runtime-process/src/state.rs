@@ -10,7 +10,7 @@ use eclusa_model::{Release, ServiceName};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::process::ProcessIdentity;
+use crate::process::{ProcessIdentity, boot};
 use crate::release::file_fault;
 
 /// The format of the state file.
@@ -45,9 +45,12 @@ impl StackState {
         let bytes = match std::fs::read(path) {
             Ok(bytes) => bytes,
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Self::default()),
-            Err(error) => return Err(Fault::new(Code::StateDirectory).with("path", path.display()).because(error)),
+            Err(error) => {
+                return Err(Fault::new(Code::StateDirectory).with("path", path.display()).because(error));
+            }
         };
-        let broken = |cause: String| Fault::new(Code::StateDirectory).with("path", path.display()).because(cause);
+        let broken =
+            |cause: String| Fault::new(Code::StateDirectory).with("path", path.display()).because(cause);
         let state: Self = serde_json::from_slice(&bytes).map_err(|error| broken(error.to_string()))?;
         if state.format == STATE_FORMAT {
             Ok(state)
@@ -61,7 +64,8 @@ impl StackState {
     /// # Errors
     /// `FileAccess`.
     pub fn write(&self, path: &Path) -> Result<()> {
-        let mut text = serde_json::to_vec_pretty(self).map_err(|error| file_fault(path, "written").because(error))?;
+        let mut text =
+            serde_json::to_vec_pretty(self).map_err(|error| file_fault(path, "written").because(error))?;
         text.push(b'\n');
         write_durably(path, &text, 0o600).map_err(|error| file_fault(path, "written").because(error))
     }
@@ -70,6 +74,8 @@ impl StackState {
 /// What a supervisor says of its service.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ServiceStatus {
+    /// The boot of the machine: after another one, the processes named here are gone.
+    pub boot: String,
     /// The supervisor.
     pub supervisor: ProcessIdentity,
     /// The service's process, while there is one.
@@ -99,6 +105,11 @@ impl ServiceStatus {
     /// supervisor that lives writes it again.
     pub fn read(path: &Path) -> Option<Self> {
         serde_json::from_slice(&std::fs::read(path).ok()?).ok()
+    }
+
+    /// Whether the supervisor lives.
+    pub fn supervised(&self) -> bool {
+        self.boot == boot() && self.supervisor.alive()
     }
 
     /// Writes it so that a reader sees the old one or the new one. It is not forced to disk: after a loss of power

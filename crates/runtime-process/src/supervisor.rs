@@ -27,7 +27,7 @@ use tokio::time::Instant;
 
 use crate::log::LogWriter;
 use crate::marks::{SERVICE_MARK, end_marked};
-use crate::process::ProcessIdentity;
+use crate::process::{ProcessIdentity, boot};
 use crate::state::ServiceStatus;
 
 /// The pause before the first restart; it doubles up to [`LONGEST_PAUSE`].
@@ -74,7 +74,9 @@ pub fn supervise(arguments: &[String]) -> u8 {
                 Err(error) => complain(70, &error),
             }
         }
-        [word, parent, dashes, argv @ ..] if word == "child" && dashes == "--" => become_service(parent, argv),
+        [word, parent, dashes, argv @ ..] if word == "child" && dashes == "--" => {
+            become_service(parent, argv)
+        }
         _ => complain(USAGE, &"this command is for Eclusa's own use"),
     }
 }
@@ -142,8 +144,10 @@ async fn keep_running(order: &SupervisorOrder) -> std::io::Result<()> {
         }
     });
     let log = Arc::new(Mutex::new(LogWriter::open(&order.log_path)?));
-    let own = ProcessIdentity::own().ok_or_else(|| std::io::Error::other("/proc does not show this process"))?;
+    let own =
+        ProcessIdentity::own().ok_or_else(|| std::io::Error::other("/proc does not show this process"))?;
     let mut status = ServiceStatus {
+        boot: boot(),
         supervisor: own,
         child: None,
         release: order.release.clone(),
@@ -210,7 +214,10 @@ async fn keep_running(order: &SupervisorOrder) -> std::io::Result<()> {
 fn note(log: &Mutex<LogWriter>, status: &ServiceStatus, pause: Duration) {
     if let Ok(mut log) = log.lock() {
         let how = status.last_exit.as_deref().unwrap_or("it ended");
-        log.line(&format!("[eclusa] the service ended by itself ({how}); it is started again in {} ms", pause.as_millis()));
+        log.line(&format!(
+            "[eclusa] the service ended by itself ({how}); it is started again in {} ms",
+            pause.as_millis()
+        ));
     }
 }
 
@@ -234,7 +241,10 @@ fn start(order: &SupervisorOrder, own: u32) -> std::io::Result<Child> {
 }
 
 /// Waits until the service ends. SIGTERM ends it, a second one kills it. Says how it ended and whether that was wanted.
-async fn watch(child: &mut Child, terminate: &mut tokio::signal::unix::Signal) -> std::io::Result<(ExitStatus, bool)> {
+async fn watch(
+    child: &mut Child,
+    terminate: &mut tokio::signal::unix::Signal,
+) -> std::io::Result<(ExitStatus, bool)> {
     let mut asked = 0_u32;
     loop {
         tokio::select! {

@@ -40,7 +40,8 @@ fn place(bench: &Bench) -> Place {
 #[tokio::test]
 async fn a_candidate_runs_under_its_own_release_with_the_environment_of_the_service() {
     let bench = bench();
-    let mut spec = sh(&bench, "pwd; cat \"$1/VERSION\"; echo; echo \"$2 $OF_SERVICE $MORE\"; cat; echo bad >&2; exit 7");
+    let mut spec =
+        sh(&bench, "pwd; cat \"$1/VERSION\"; echo; echo \"$2 $OF_SERVICE $MORE\"; cat; echo bad >&2; exit 7");
     spec.argv.extend(["x", "{release_directory}", "{release}; rm -rf /"].map(str::to_owned));
     spec.environment.insert("MORE".to_owned(), SecretString::from("and more"));
     spec.stdin = Some(b"given\n".to_vec());
@@ -48,7 +49,10 @@ async fn a_candidate_runs_under_its_own_release_with_the_environment_of_the_serv
     let result = bench.runtime.exec(spec, &output).await.unwrap();
     assert_eq!(result.code, 7);
     let lines: Vec<&str> = result.stdout.lines().collect();
-    assert_eq!(std::fs::canonicalize(lines[0]).unwrap(), std::fs::canonicalize(bench.directory.path()).unwrap());
+    assert_eq!(
+        std::fs::canonicalize(lines[0]).unwrap(),
+        std::fs::canonicalize(bench.directory.path()).unwrap()
+    );
     assert_eq!(lines[1..], ["v2", "v2; rm -rf / from the service and more", "given"]);
     assert!(output.lines().contains(&"bad".to_owned()));
     assert_eq!(result.tail.len(), 5);
@@ -90,7 +94,8 @@ async fn a_command_that_nobody_waits_for_any_more_is_ended() {
     spec.mark = Some("run1/dropped".to_owned());
     let gone = tokio::time::timeout(Duration::from_millis(300), bench.runtime.exec(spec, &NoOutput)).await;
     assert!(gone.is_err());
-    until("it is ended", async || !bench.runtime.exec_running(&place(&bench), "run1/dropped").await.unwrap()).await;
+    until("it is ended", async || !bench.runtime.exec_running(&place(&bench), "run1/dropped").await.unwrap())
+        .await;
 }
 
 #[tokio::test]
@@ -98,7 +103,7 @@ async fn a_command_that_outlived_its_starter_is_found_by_its_mark_and_ended() {
     let bench = bench();
     // Its starter is gone, as after a SIGKILL: a shell that starts it in the background and ends.
     let started = std::process::Command::new("/bin/sh")
-        .args(["-c", "setsid sleep 300 > /dev/null & echo $!"])
+        .args(["-c", "setsid sleep 300 > /dev/null 2>&1 & echo $!"])
         .env("ECLUSA_MARK", "run1/orphan")
         .output()
         .unwrap();

@@ -47,7 +47,10 @@ async fn a_dead_holder_of_the_same_run_is_followed_and_a_live_one_is_not() {
     runner.wait().unwrap();
     assert_eq!(lease.look().await.unwrap().unwrap().alive, Some(false));
     // A dead holder's lease is not another run's: what it did is not finished.
-    assert_eq!(lease.take(&FileLease::this_process(run("two")).unwrap()).await.unwrap_err().code, Code::LeaseHeld);
+    assert_eq!(
+        lease.take(&FileLease::this_process(run("two")).unwrap()).await.unwrap_err().code,
+        Code::LeaseHeld
+    );
     assert_eq!(lease.take(&mine).await.unwrap(), 2);
 
     // From another machine nothing can be known.

@@ -67,10 +67,13 @@ async fn a_release_that_is_not_there_or_leads_elsewhere_is_refused() {
     bench.switch("v1", &["web"], true).await.unwrap();
     let first = bench.instance("web").await;
     std::os::unix::fs::symlink("/etc", bench.path("releases/away")).unwrap();
-    for (bad, code) in [("v9", Code::ReleaseUnknown), ("../v1", Code::ReleaseUnknown), ("away", Code::PathEscapes)] {
+    for (bad, code) in
+        [("v9", Code::ReleaseUnknown), ("../v1", Code::ReleaseUnknown), ("away", Code::PathEscapes)]
+    {
         let fault = bench.switch(bad, &["web"], true).await.unwrap_err();
         assert_eq!(fault.code, code, "{bad}: {fault}");
-        let fault = bench.apply(&RuntimeOperation::Prepare { release: bench.release(bad) }).await.unwrap_err();
+        let fault =
+            bench.apply(&RuntimeOperation::Prepare { release: bench.release(bad) }).await.unwrap_err();
         assert_eq!(fault.code, code, "{bad}: {fault}");
     }
     assert_eq!(bench.instance("web").await, first);
@@ -112,7 +115,8 @@ async fn a_service_that_answers_wrongly_or_whose_program_is_missing_is_unhealthy
     sick.command[1] = "sick".to_owned();
     let bench = Bench::new(vec![sick], false);
     let services = vec![name("web")];
-    let operation = RuntimeOperation::Switch { to: bench.release("v1"), services, start: true, healthy_within: 1 };
+    let operation =
+        RuntimeOperation::Switch { to: bench.release("v1"), services, start: true, healthy_within: 1 };
     let fault = bench.apply(&operation).await.unwrap_err();
     assert_eq!(fault.code, Code::ServiceUnhealthy);
     assert!(fault.args["found"].contains("500"), "{fault}");
@@ -179,6 +183,27 @@ async fn a_recycled_pid_is_neither_taken_for_the_service_nor_signalled() {
 }
 
 #[tokio::test]
+async fn a_supervisor_whose_status_is_lost_is_found_and_a_status_of_another_boot_means_nothing() {
+    let bench = Bench::new(vec![web()], false);
+    bench.switch("v1", &["web"], true).await.unwrap();
+    let first = bench.instance("web").await.unwrap();
+    let path = bench.path("state/run/web.json");
+    let status = std::fs::read_to_string(&path).unwrap();
+    std::fs::remove_file(&path).unwrap();
+    bench.switch("v1", &["web"], true).await.unwrap();
+    assert!(!lives(first));
+
+    let second = bench.instance("web").await.unwrap();
+    let now = std::fs::read_to_string(&path).unwrap();
+    let boot = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap();
+    assert!(status.contains(boot.trim()));
+    std::fs::write(&path, now.replace(boot.trim(), "another-boot")).unwrap();
+    assert_eq!(bench.runtime.observe().await.unwrap().services[0].state, ServiceState::Exited);
+    bench.switch("v1", &["web"], true).await.unwrap();
+    assert!(!lives(second));
+}
+
+#[tokio::test]
 async fn what_does_not_hear_the_end_is_killed_with_all_that_it_started() {
     let script = "trap '' TERM; (trap '' TERM; exec sleep 300) & echo started; while :; do sleep 1; done";
     let mut deaf = service("worker", ServiceRole::Worker, &[]);
@@ -227,7 +252,10 @@ async fn the_edge_takes_the_public_port_and_gives_it_back() {
     assert_eq!(get(&side_door).await.unwrap(), "v2");
 
     bench.apply(&RuntimeOperation::EdgeRemove).await.unwrap();
-    assert_eq!(bench.runtime.took_effect(&RuntimeOperation::EdgeRemove, &context()).await.unwrap(), Took::Yes);
+    assert_eq!(
+        bench.runtime.took_effect(&RuntimeOperation::EdgeRemove, &context()).await.unwrap(),
+        Took::Yes
+    );
     assert!(!lives(edge));
     assert_eq!(get(&public).await.unwrap(), "v2");
     assert_eq!(bench.runtime.side_door().await.unwrap(), public);
@@ -253,14 +281,20 @@ async fn an_edge_that_was_half_installed_is_finished() {
 #[tokio::test]
 async fn logs_have_times_and_numbers_are_measured() {
     let bench = Bench::new(
-        vec![service("busy", ServiceRole::Worker, &["busy"]), service("idle", ServiceRole::Worker, &["sleep"])],
+        vec![
+            service("busy", ServiceRole::Worker, &["busy"]),
+            service("idle", ServiceRole::Worker, &["sleep"]),
+        ],
         false,
     );
     let before = Timestamp::now();
     bench.switch("v1", &["busy", "idle"], true).await.unwrap();
     until("the line is in the log", async || {
         let lines = bench.runtime.logs(&[name("busy"), name("idle")], before, 100).await.unwrap();
-        lines.len() == 1 && lines[0].text == "asleep" && lines[0].service == name("idle") && lines[0].at >= before
+        lines.len() == 1
+            && lines[0].text == "asleep"
+            && lines[0].service == name("idle")
+            && lines[0].at >= before
     })
     .await;
     assert_eq!(bench.runtime.logs(&[name("idle")], Timestamp::now(), 100).await.unwrap(), []);

@@ -11,7 +11,9 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
 use bytes::Bytes;
-use rustic_core::{BytesList, ErrorKind, FileType, Id, ReadBackend, RusticError, RusticResult, WriteBackend, ALL_FILE_TYPES};
+use rustic_core::{
+    ALL_FILE_TYPES, BytesList, ErrorKind, FileType, Id, ReadBackend, RusticError, RusticResult, WriteBackend,
+};
 use sha2::{Digest as _, Sha256};
 
 use crate::durable;
@@ -106,7 +108,8 @@ fn list_directory(directory: &Path, found: &mut Vec<(Id, u32)>) -> io::Result<()
     for entry in entries {
         let entry = entry?;
         // Other names are not of the format; restic passes over them too.
-        let Some(id) = entry.file_name().to_str().filter(|name| name.len() == 64).and_then(|name| name.parse().ok())
+        let Some(id) =
+            entry.file_name().to_str().filter(|name| name.len() == 64).and_then(|name| name.parse().ok())
         else {
             continue;
         };
@@ -134,9 +137,8 @@ impl ReadBackend for DirectoryBackend {
                 Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
                 Err(error) => Err(error),
             },
-            FileType::Pack => {
-                (0_u8..=255).try_for_each(|first| list_directory(&directory.join(format!("{first:02x}")), &mut found))
-            }
+            FileType::Pack => (0_u8..=255)
+                .try_for_each(|first| list_directory(&directory.join(format!("{first:02x}")), &mut found)),
             _ => list_directory(&directory, &mut found),
         };
         listed.map_err(|error| failed("listing", &directory, error))?;
@@ -151,13 +153,21 @@ impl ReadBackend for DirectoryBackend {
             .and_then(|mut file| file.read_to_end(&mut content))
             .map_err(|error| failed("reading", &path, error))?;
         if kind != FileType::Config && hex::encode(Sha256::digest(&content)) != id.to_hex().as_str() {
-            let error = io::Error::new(io::ErrorKind::InvalidData, "its bytes are not those that its name promises");
+            let error =
+                io::Error::new(io::ErrorKind::InvalidData, "its bytes are not those that its name promises");
             return Err(failed("checking", &path, error));
         }
         Ok(content.into())
     }
 
-    fn read_partial(&self, kind: FileType, id: &Id, _: bool, offset: u32, length: u32) -> RusticResult<Bytes> {
+    fn read_partial(
+        &self,
+        kind: FileType,
+        id: &Id,
+        _: bool,
+        offset: u32,
+        length: u32,
+    ) -> RusticResult<Bytes> {
         let path = self.path(kind, id);
         let read = || {
             let file = File::open(&path)?;

@@ -3,8 +3,8 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use base64::engine::general_purpose::STANDARD;
 use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use eclusa_fault::{Code, Fault, Result};
 use eclusa_model::TenantName;
 use rand::RngCore as _;

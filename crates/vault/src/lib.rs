@@ -12,9 +12,9 @@ mod lock;
 mod point;
 mod repository;
 mod restore;
+mod seal;
 mod take;
 mod tally;
-mod trees;
 mod verify;
 mod walk;
 
@@ -117,7 +117,13 @@ impl Vault for LocalVault {
         .await
     }
 
-    async fn restore_files(&self, tenant: &TenantName, point: &PointId, set: &str, to: &Path) -> Result<FilesManifest> {
+    async fn restore_files(
+        &self,
+        tenant: &TenantName,
+        point: &PointId,
+        set: &str,
+        to: &Path,
+    ) -> Result<FilesManifest> {
         let (tenant, point, set, to) = (tenant.clone(), point.clone(), set.to_owned(), to.to_path_buf());
         self.on_thread(move |places| restore::restore(places, &tenant, point.as_str(), &set, &to)).await
     }

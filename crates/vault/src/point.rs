@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use eclusa_fault::{Code, Fault, Result};
 use eclusa_model::{PointId, TenantName};
-use eclusa_ports::{PointManifest, MANIFEST_FORMAT};
+use eclusa_ports::{MANIFEST_FORMAT, PointManifest};
 use rustic_core::repofile::{Node, SnapshotFile, SnapshotId};
 use rustic_core::vfs::OpenFile;
 use rustic_core::{FileType, Id, ReadBackend as _, Repository, RusticError, TreeId};
@@ -54,14 +54,22 @@ pub(crate) fn snapshot_ids(places: &Places, tenant: &TenantName, opened: &Opened
 }
 
 /// Reads a snapshot; `None` when it is no complete point of ours.
-pub(crate) fn snapshot(opened: &Opened, id: Id) -> std::result::Result<Option<SnapshotFile>, Box<RusticError>> {
+pub(crate) fn snapshot(
+    opened: &Opened,
+    id: Id,
+) -> std::result::Result<Option<SnapshotFile>, Box<RusticError>> {
     let mut snapshot: SnapshotFile = opened.repository.get_file(&SnapshotId::from(id))?;
     snapshot.id = SnapshotId::from(id);
     Ok(snapshot.tags.contains(TAG).then_some(snapshot))
 }
 
 /// Finds the snapshot whose id is this or begins so.
-pub(crate) fn snapshot_of(places: &Places, tenant: &TenantName, opened: &Opened, point: &str) -> Result<SnapshotFile> {
+pub(crate) fn snapshot_of(
+    places: &Places,
+    tenant: &TenantName,
+    opened: &Opened,
+    point: &str,
+) -> Result<SnapshotFile> {
     if point.is_empty() {
         return Err(unknown(tenant, point));
     }
@@ -86,7 +94,7 @@ pub(crate) struct Point {
     pub(crate) tree: TreeId,
     pub(crate) repository: Indexed,
     pub(crate) backend: std::sync::Arc<crate::backend::DirectoryBackend>,
-    pub(crate) lock: Lock,
+    _lock: Lock,
 }
 
 /// Opens a point by its id or the beginning of it.
@@ -94,15 +102,19 @@ pub(crate) fn open(places: &Places, tenant: &TenantName, point: &str) -> Result<
     let opened = places.open(tenant)?.ok_or_else(|| unknown(tenant, point))?;
     let snapshot = snapshot_of(places, tenant, &opened, point)?;
     let Opened { repository, backend, lock } = opened;
-    let repository = repository
-        .to_indexed()
-        .map_err(|error| damaged(tenant, point, "the repository's index cannot be read").because(error.display_log()))?;
+    let repository = repository.to_indexed().map_err(|error| {
+        damaged(tenant, point, "the repository's index cannot be read").because(error.display_log())
+    })?;
     let manifest = read_manifest(&repository, tenant, &snapshot)?;
-    Ok(Point { manifest, tree: snapshot.tree, repository, backend, lock })
+    Ok(Point { manifest, tree: snapshot.tree, repository, backend, _lock: lock })
 }
 
 /// Reads the manifest of a snapshot and checks that it is that tenant's.
-pub(crate) fn read_manifest(repository: &Indexed, tenant: &TenantName, snapshot: &SnapshotFile) -> Result<PointManifest> {
+pub(crate) fn read_manifest(
+    repository: &Indexed,
+    tenant: &TenantName,
+    snapshot: &SnapshotFile,
+) -> Result<PointManifest> {
     let id = snapshot.id.to_hex();
     let id = id.as_str();
     let fail = |problem: String| damaged(tenant, id, problem);
@@ -126,10 +138,13 @@ pub(crate) fn read_manifest(repository: &Indexed, tenant: &TenantName, snapshot:
             })
         })
         .map_err(|error| fail("its manifest cannot be read".to_owned()).because(error))?;
-    let mut manifest: PointManifest =
-        serde_json::from_slice(&text).map_err(|error| fail("its manifest is malformed".to_owned()).because(error))?;
+    let mut manifest: PointManifest = serde_json::from_slice(&text)
+        .map_err(|error| fail("its manifest is malformed".to_owned()).because(error))?;
     if manifest.format != MANIFEST_FORMAT {
-        return Err(fail(format!("its manifest has format {}, which this version does not read", manifest.format)));
+        return Err(fail(format!(
+            "its manifest has format {}, which this version does not read",
+            manifest.format
+        )));
     }
     if &manifest.tenant != tenant {
         return Err(fail(format!("it is of tenant {}", manifest.tenant)));
@@ -146,7 +161,9 @@ pub(crate) fn list(places: &Places, tenant: &TenantName) -> Result<(Vec<PointMan
         match snapshot(&opened, id) {
             Ok(Some(snapshot)) => snapshots.push(snapshot),
             Ok(None) => {}
-            Err(error) => unreadable.push(format!("{}: {}", short(id.to_hex().as_str()), error.display_log())),
+            Err(error) => {
+                unreadable.push(format!("{}: {}", short(id.to_hex().as_str()), error.display_log()))
+            }
         }
     }
     // The index is read after the list of snapshots: what is published later is not in the list, and what is in
@@ -155,7 +172,11 @@ pub(crate) fn list(places: &Places, tenant: &TenantName) -> Result<(Vec<PointMan
         Ok(repository) => repository,
         Err(error) => {
             let problem = error.display_log();
-            unreadable.extend(snapshots.iter().map(|snapshot| format!("{}: {problem}", short(snapshot.id.to_hex().as_str()))));
+            unreadable.extend(
+                snapshots
+                    .iter()
+                    .map(|snapshot| format!("{}: {problem}", short(snapshot.id.to_hex().as_str()))),
+            );
             return Ok((Vec::new(), unreadable));
         }
     };
@@ -208,7 +229,8 @@ pub(crate) fn nodes<S: rustic_core::IndexedTree>(
             }
             let path = directory.join(name);
             if node.is_dir() {
-                let subtree = node.subtree.ok_or_else(|| format!("the directory /{} is empty", path.display()))?;
+                let subtree =
+                    node.subtree.ok_or_else(|| format!("the directory /{} is empty", path.display()))?;
                 trees.push(subtree);
                 waiting.push((path.clone(), subtree));
             }
@@ -239,7 +261,8 @@ impl Content {
 
     /// The next piece; empty at the end.
     pub(crate) fn next_piece(&mut self, repository: &Indexed) -> io::Result<bytes::Bytes> {
-        let piece = repository.read_file_at(&self.file, self.offset, PIECE).map_err(|error| invalid(&error))?;
+        let piece =
+            repository.read_file_at(&self.file, self.offset, PIECE).map_err(|error| invalid(&error))?;
         self.offset += piece.len();
         self.hash.update(&piece);
         Ok(piece)
@@ -293,10 +316,9 @@ impl PointReader {
             .find(|stream| stream.path == path)
             .cloned()
             .ok_or_else(|| unknown(tenant, id).because(format!("it has no stream {path}")))?;
-        let node = point
-            .repository
-            .node_from_path(point.tree, Path::new(path))
-            .map_err(|error| damaged(tenant, id, format!("{path} is missing")).because(error.display_log()))?;
+        let node = point.repository.node_from_path(point.tree, Path::new(path)).map_err(|error| {
+            damaged(tenant, id, format!("{path} is missing")).because(error.display_log())
+        })?;
         let content = Content::of(&point.repository, &node)
             .map_err(|error| damaged(tenant, id, format!("{path} cannot be read")).because(error))?;
         let (bytes, sha256) = (stream.bytes, stream.sha256);

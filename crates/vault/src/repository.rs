@@ -5,10 +5,9 @@ use std::sync::Arc;
 
 use eclusa_fault::{Code, Fault, Result};
 use eclusa_model::{StackName, TenantName};
-use rustic_core::repofile::MasterKey;
 use rustic_core::{
-    ConfigOptions, Credentials, FileType, IndexedFullStatus, KeyOptions, OpenStatus, ReadBackend as _, Repository,
-    RepositoryBackends, RepositoryOptions, RusticError,
+    ConfigOptions, Credentials, FileType, IndexedFullStatus, KeyOptions, OpenStatus, ReadBackend as _,
+    Repository, RepositoryBackends, RepositoryOptions, RusticError,
 };
 use secrecy::ExposeSecret as _;
 
@@ -32,13 +31,6 @@ pub(crate) struct Opened {
     pub(crate) repository: Repository<OpenStatus>,
     pub(crate) backend: Arc<DirectoryBackend>,
     pub(crate) lock: Lock,
-}
-
-impl Opened {
-    /// The keys with which the repository's data are encrypted.
-    pub(crate) fn master_key(&self) -> MasterKey {
-        self.repository.key()
-    }
 }
 
 impl Places {
@@ -77,7 +69,9 @@ impl Places {
         let configurations =
             backend.list_with_size(FileType::Config).map_err(|error| self.opening(tenant, &error))?;
         if configurations.is_empty() && backend.holds_data().map_err(|error| self.opening(tenant, &error))? {
-            return Err(self.unreachable(tenant, "the repository holds data, but its file `config` is missing"));
+            return Err(
+                self.unreachable(tenant, "the repository holds data, but its file `config` is missing")
+            );
         }
         Ok(!configurations.is_empty())
     }
@@ -97,7 +91,8 @@ impl Places {
     /// unfinished is removed.
     pub(crate) fn open_to_add(&self, tenant: &TenantName) -> Result<Opened> {
         let backend = Arc::new(DirectoryBackend::new(self.repository(tenant)));
-        let lock = Lock::to_add(&self.locks(), tenant.as_str()).map_err(|error| self.unreachable(tenant, error))?;
+        let lock =
+            Lock::to_add(&self.locks(), tenant.as_str()).map_err(|error| self.unreachable(tenant, error))?;
         backend.remove_unfinished().map_err(|error| self.unreachable(tenant, error))?;
         if self.is_made(tenant, &backend)? {
             return self.unlock(tenant, backend, lock);
@@ -125,7 +120,8 @@ impl Places {
         let directory = self.repository(tenant);
         durable::make_directory(&directory).map_err(|error| self.unreachable(tenant, error))?;
         // Keys of a making that was interrupted: they open with the same password, but not what is made now.
-        remove_files(&directory.join(FileType::Key.dirname())).map_err(|error| self.unreachable(tenant, error))?;
+        remove_files(&directory.join(FileType::Key.dirname()))
+            .map_err(|error| self.unreachable(tenant, error))?;
         let repository = self
             .repository_on(tenant, &backend)?
             .init(

@@ -22,7 +22,13 @@ fn access(path: &Path, operation: &str, error: impl std::fmt::Display) -> Fault 
 }
 
 /// Restores a set; when anything is wrong, what was written is removed again.
-pub(crate) fn restore(places: &Places, tenant: &TenantName, id: &str, set: &str, to: &Path) -> Result<FilesManifest> {
+pub(crate) fn restore(
+    places: &Places,
+    tenant: &TenantName,
+    id: &str,
+    set: &str,
+    to: &Path,
+) -> Result<FilesManifest> {
     let point = point::open(places, tenant, id)?;
     let Some(manifest) = point.manifest.files.get(set).cloned() else {
         return Err(point::unknown(tenant, id).because(format!("it has no set of files {set:?}")));
@@ -96,12 +102,17 @@ impl Restoring<'_> {
         let mut restored = 0;
         for (relative, node) in nodes.iter().filter_map(|(path, node)| Some((inside(path)?, node))) {
             if !walk::is_confined(&relative) {
-                return Err(Fault::new(Code::PathEscapes).with("path", relative.display()).with("root", self.to.display()));
+                return Err(Fault::new(Code::PathEscapes)
+                    .with("path", relative.display())
+                    .with("root", self.to.display()));
             }
             let path = self.to.join(&relative);
             match &node.node_type {
                 NodeType::Dir => {
-                    DirBuilder::new().mode(0o700).create(&path).map_err(|error| access(&path, "made", error))?;
+                    DirBuilder::new()
+                        .mode(0o700)
+                        .create(&path)
+                        .map_err(|error| access(&path, "made", error))?;
                     directories.push((path, node));
                 }
                 NodeType::File => {
@@ -112,11 +123,15 @@ impl Restoring<'_> {
                     restore_link(&path, node).map_err(|error| access(&path, "made", error))?;
                     restored += 1;
                 }
-                _ => return Err(self.damaged(format!("{} is neither file nor directory", relative.display()))),
+                _ => {
+                    return Err(self.damaged(format!("{} is neither file nor directory", relative.display())));
+                }
             }
         }
         if restored != self.manifest.files.len() + self.manifest.links.len() {
-            return Err(self.damaged(format!("the set {set} holds {restored} files, not those of the manifest")));
+            return Err(
+                self.damaged(format!("the set {set} holds {restored} files, not those of the manifest"))
+            );
         }
         // From the inside out: what is made inside changes a directory's time.
         for (path, node) in directories.iter().rev() {
@@ -139,10 +154,7 @@ impl Restoring<'_> {
         let mut writing = Ok(());
         let read = Content::of(&self.point.repository, node).and_then(|content| {
             content.read_all(&self.point.repository, &mut |piece| {
-                file.write_all(piece).map_err(|error| {
-                    writing = Err(access(path, "written", &error));
-                    error
-                })
+                file.write_all(piece).inspect_err(|error| writing = Err(access(path, "written", error)))
             })
         });
         writing?;
@@ -173,7 +185,7 @@ fn finish(file: &File, node: &Node) -> io::Result<()> {
         std::os::unix::fs::fchown(file, node.meta.uid, node.meta.gid)?;
     }
     file.set_permissions(Permissions::from_mode(walk::node_permissions(node)))?;
-    if let Some(modified) = node.meta.mtime.and_then(|time| SystemTime::try_from(time).ok()) {
+    if let Some(modified) = node.meta.mtime.map(SystemTime::from) {
         file.set_times(FileTimes::new().set_modified(modified))?;
     }
     file.sync_all()
@@ -195,7 +207,7 @@ pub(crate) fn summarise(directory: &Path) -> Result<FilesManifest> {
                 summary.links.insert(text, walk::text_of(&target));
             }
             Kind::File => {
-                let Some(mut file) = walk::open_file(&directory.join(&entry.relative)).map_err(unreadable)? else {
+                let Some(mut file) = walk::open_file(directory, &entry.relative).map_err(unreadable)? else {
                     continue;
                 };
                 let mut hash = Sha256::new();

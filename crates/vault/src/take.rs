@@ -2,7 +2,7 @@
 //!
 //! 1. Everything is read once into the repository; every reader counts, hashes and notes how it ended.
 //! 2. The manifest is made from what was read; anything that failed or is missing ends the taking here.
-//! 3. The manifest is put into the repository, and the trees are written with it and with the true sizes.
+//! 3. The manifest is written, and the trees with it and with the true sizes.
 //! 4. The trees are read back and compared with the manifest.
 //! 5. Only now a snapshot is written, by one rename. Before that nothing that anybody could list is there; what a
 //!    crash leaves is unreferenced data that a later taking of the same data uses again or `restic prune` removes.
@@ -11,26 +11,28 @@ use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::io::{Cursor, Read};
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use eclusa_fault::{Code, Fault, Result};
 use eclusa_model::{PointId, TenantName};
 use eclusa_ports::{
-    DatabaseSummary, FileEntry, FilesManifest, PointManifest, StreamManifest, StreamOpener, TakeRequest, MANIFEST_FORMAT,
+    DatabaseSummary, FileEntry, FilesManifest, MANIFEST_FORMAT, PointManifest, StreamManifest, StreamOpener,
+    TakeRequest,
 };
 use eclusa_runbook::PointKind;
-use jiff::tz::TimeZone;
 use jiff::Timestamp;
-use rustic_core::repofile::{Node, NodeType, SnapshotFile};
+use jiff::tz::TimeZone;
+use rustic_core::repofile::{Node, NodeType, SnapshotFile, StringList};
 use rustic_core::{
-    BackupOptions, ErrorKind, IndexedIds, ParentOptions, ReadSource, ReadSourceEntry, ReadSourceOpen, Repository,
-    RusticError, RusticResult,
+    BackupOptions, ErrorKind, IndexedIds, IndexedTree, ParentOptions, ReadSource, ReadSourceEntry,
+    ReadSourceOpen, Repository, RusticError, RusticResult,
 };
 
+use crate::backend::DirectoryBackend;
 use crate::point::{self, MANIFEST, TAG};
-use crate::repository::Places;
+use crate::repository::{Indexed, Opened, Places};
+use crate::seal::Seal;
 use crate::tally::{Reading, TalliedReader, Tally};
-use crate::trees::{self, Correction};
 use crate::verify;
 use crate::walk::{self, Kind};
 
@@ -38,7 +40,7 @@ use crate::walk::{self, Kind};
 enum Source {
     Stream(StreamOpener),
     Bytes(Vec<u8>),
-    File(PathBuf),
+    File { directory: Arc<Path>, relative: PathBuf },
 }
 
 /// An entry that is opened when its turn comes, on a thread of rustic_core.
@@ -59,9 +61,8 @@ impl ReadSourceOpen for Opening {
         let opened: std::io::Result<Option<Box<dyn Read + Send>>> = match self.source {
             Source::Stream(open) => open().map(Some),
             Source::Bytes(bytes) => Ok(Some(Box::new(Cursor::new(bytes)))),
-            Source::File(path) => {
-                walk::open_file(&path).map(|file| file.map(|file| Box::new(file) as Box<dyn Read + Send>))
-            }
+            Source::File { directory, relative } => walk::open_file(&directory, &relative)
+                .map(|file| file.map(|file| Box::new(file) as Box<dyn Read + Send>)),
         };
         match opened {
             Ok(Some(reader)) => Ok(TalliedReader::new(reader, self.path, self.tally)),
@@ -93,12 +94,13 @@ impl ReadSource for Selection {
 
     fn entries(&self) -> Self::Iter {
         let entries = std::mem::take(&mut *self.entries.lock().unwrap_or_else(PoisonError::into_inner));
-        let entries = entries.into_iter().map(|(path, (node, open))| Ok(ReadSourceEntry { path, node, open }));
+        let entries =
+            entries.into_iter().map(|(path, (node, open))| Ok(ReadSourceEntry { path, node, open }));
         entries.collect::<Vec<_>>().into_iter()
     }
 }
 
-/// A file or link of a set, as it was found.
+/// A file of a set, as it was found.
 struct FoundFile {
     set: String,
     text: String,
@@ -141,77 +143,114 @@ pub(crate) fn take(places: &Places, request: TakeRequest) -> Result<PointManifes
     for directory in directories {
         taking.add_directory(&directory.name, &directory.path)?;
     }
-    let sizes: Vec<_> = taking.entries.iter().map(|(path, (node, _))| (path.clone(), node.meta.size)).collect();
+    let known_sizes = taking.entries.iter().map(|(path, (node, _))| (path.clone(), node.meta.size)).collect();
     let snapshot = SnapshotFile {
         time: at.to_zoned(TimeZone::UTC),
         hostname: places.stack.to_string(),
         ..SnapshotFile::default()
     };
-
-    let key = opened.master_key();
-    let repository = opened
-        .repository
-        .to_indexed_ids()
-        .map_err(|error| failed(&tenant, "the repository's index cannot be read").because(error.display_log()))?;
-    let mut complete = archive(&repository, std::mem::take(&mut taking.entries), snapshot.clone())
-        .map_err(|error| taking.first_failure().unwrap_or_else(|| failed(&tenant, "the repository could not be written")).because(error.display_log()))?;
-
-    let (readings, mut manifest) = taking.into_manifest(places)?;
-    manifest.run = run.clone();
-    manifest.release = release;
-    let text = serde_json::to_vec(&manifest).map_err(|error| failed(&tenant, "its manifest").because(error))?;
-    let archived = archive(&repository, manifest_entry(at, text)?, snapshot)
-        .map_err(|error| failed(&tenant, "the manifest could not be written").because(error.display_log()))?;
-
-    // The index in memory knows nothing of what was just written.
-    let reindexed = |error: Box<RusticError>| failed(&tenant, "the index cannot be read back").because(error.display_log());
-    let repository = repository.drop_index().to_indexed().map_err(reindexed)?;
-    let added = repository.get_tree(&archived.tree).map_err(reindexed)?.nodes;
-    let sizes = sizes.into_iter().filter_map(|(path, known)| match readings.get(&path) {
-        Some(Reading::Whole { bytes, .. }) if *bytes != known => Some((path, *bytes)),
-        _ => None,
-    });
-    let correction = Correction { sizes: sizes.collect(), added };
-    complete.tree = trees::correct(&repository, &opened.backend, &key, complete.tree, &correction)
-        .map_err(|problem| failed(&tenant, "its directories could not be written").because(problem))?;
-
-    let repository = repository.drop_index().to_indexed().map_err(reindexed)?;
-    let (nodes, _) = point::nodes(&repository, complete.tree).map_err(|problem| failed(&tenant, problem))?;
-    let nodes_by_text: BTreeMap<String, &Node> = nodes.iter().map(|(path, node)| (walk::text_of(path), node)).collect();
-    if let Some(problem) = verify::compare(&manifest, &nodes_by_text).into_iter().next() {
-        return Err(failed(&tenant, problem));
-    }
-    for (path, node) in nodes.iter().filter(|(_, node)| node.is_file()) {
-        point::Content::of(&repository, node)
-            .map_err(|error| failed(&tenant, format!("{} was not kept", path.display())).because(error))?;
-    }
-
-    complete.tags.add(TAG.to_owned());
-    complete.tags.add(point::tag_of_mark(&mark));
-    if let Some(run) = run {
-        complete.tags.add(format!("run:{run}"));
-    }
-    complete.paths = Default::default();
-    nodes.keys().filter(|path| path.components().count() == 1).for_each(|path| {
-        complete.paths.add(format!("/{}", walk::text_of(path)));
-    });
-    opened.backend.publish_snapshots();
-    repository
-        .save_snapshots(vec![complete])
-        .map_err(|error| failed(&tenant, "the snapshot could not be written").because(error.display_log()))?;
-    let id = opened.backend.published().ok_or_else(|| failed(&tenant, "no snapshot was written"))?;
-    manifest.id = Some(PointId::new(id.to_hex().as_str()).map_err(|error| failed(&tenant, error))?);
-    drop(opened.lock);
+    let Opened { repository, backend, lock } = opened;
+    let repository = repository.to_indexed_ids().map_err(|error| {
+        failed(&tenant, "the repository's index cannot be read").because(error.display_log())
+    })?;
+    let snapshot = archive(&repository, std::mem::take(&mut taking.entries), snapshot).map_err(|error| {
+        let fault = taking.first_failure();
+        fault
+            .unwrap_or_else(|| failed(&tenant, "the repository cannot be written"))
+            .because(error.display_log())
+    })?;
+    let (readings, manifest) = taking.into_manifest(places)?;
+    let manifest = PointManifest { run, release, ..manifest };
+    let sizes = changed_sizes(&readings, known_sizes);
+    let repository = indexed(repository, &tenant)?;
+    let manifest = Finishing { repository, backend, snapshot, manifest }.finish(sizes, &mark)?;
+    drop(lock);
     Ok(manifest)
 }
 
-fn manifest_entry(at: Timestamp, text: Vec<u8>) -> Result<BTreeMap<PathBuf, (Node, Option<Opening>)>> {
-    let size = u64::try_from(text.len()).unwrap_or(u64::MAX);
-    let node = walk::made_node(OsStr::new(MANIFEST), NodeType::File, at, size);
-    let path = PathBuf::from(MANIFEST);
-    // Whether it was read to its end shows when the finished trees are compared: it has a size.
-    let opening = Opening { path: path.clone(), source: Source::Bytes(text), tally: Tally::default() };
-    Ok(BTreeMap::from([(path, (node, Some(opening)))]))
+/// The sizes of what was read that are not those which rustic_core was told before the reading.
+fn changed_sizes(
+    readings: &BTreeMap<PathBuf, Reading>,
+    known: BTreeMap<PathBuf, u64>,
+) -> BTreeMap<PathBuf, u64> {
+    let changed = known.into_iter().filter_map(|(path, known)| match readings.get(&path) {
+        Some(Reading::Whole { bytes, .. }) if *bytes != known => Some((path, *bytes)),
+        _ => None,
+    });
+    changed.collect()
+}
+
+/// The repository as it is on the disk now: an index in memory knows nothing of what was written since.
+fn indexed<S: IndexedTree>(repository: Repository<S>, tenant: &TenantName) -> Result<Indexed> {
+    repository.drop_index().to_indexed().map_err(|error| {
+        failed(tenant, "the repository's index cannot be read back").because(error.display_log())
+    })
+}
+
+/// A point whose data are in the repository, but which nobody can see yet.
+struct Finishing {
+    repository: Indexed,
+    backend: Arc<DirectoryBackend>,
+    snapshot: SnapshotFile,
+    manifest: PointManifest,
+}
+
+impl Finishing {
+    fn failed(&self, problem: impl std::fmt::Display) -> Fault {
+        failed(&self.manifest.tenant, problem)
+    }
+
+    fn finish(mut self, sizes: BTreeMap<PathBuf, u64>, mark: &str) -> Result<PointManifest> {
+        let text = serde_json::to_vec(&self.manifest)
+            .map_err(|error| self.failed("its manifest cannot be written").because(error))?;
+        let length = u64::try_from(text.len()).unwrap_or(u64::MAX);
+        let node = walk::made_node(OsStr::new(MANIFEST), NodeType::File, self.manifest.taken_at, length);
+        self.snapshot.tree = Seal { sizes, manifest: node, text }
+            .write(&self.repository, &self.backend, &self.repository.key(), self.snapshot.tree)
+            .map_err(|problem| self.failed("its manifest cannot be written").because(problem))?;
+        self.repository = indexed(self.repository, &self.manifest.tenant)?;
+        let tops = self.check()?;
+        self.publish(tops, mark)
+    }
+
+    /// Reads back what the point lists and finds all of its data in the index; the names at its top.
+    fn check(&self) -> Result<Vec<String>> {
+        let (nodes, _) =
+            point::nodes(&self.repository, self.snapshot.tree).map_err(|problem| self.failed(problem))?;
+        let by_text = nodes.iter().map(|(path, node)| (walk::text_of(path), node)).collect();
+        if let Some(problem) = verify::compare(&self.manifest, &by_text).into_iter().next() {
+            return Err(self.failed(problem));
+        }
+        for (path, node) in nodes.iter().filter(|(_, node)| node.is_file()) {
+            point::Content::of(&self.repository, node)
+                .map_err(|error| self.failed(format!("{} was not kept", path.display())).because(error))?;
+        }
+        Ok(nodes
+            .keys()
+            .filter(|path| path.components().count() == 1)
+            .map(|path| walk::text_of(path))
+            .collect())
+    }
+
+    /// Writes the snapshot: from now on the point is listed.
+    fn publish(mut self, tops: Vec<String>, mark: &str) -> Result<PointManifest> {
+        self.snapshot.tags.add(TAG.to_owned());
+        self.snapshot.tags.add(point::tag_of_mark(mark));
+        if let Some(run) = &self.manifest.run {
+            self.snapshot.tags.add(format!("run:{run}"));
+        }
+        self.snapshot.paths = StringList::default();
+        for top in tops {
+            self.snapshot.paths.add(format!("/{top}"));
+        }
+        self.backend.publish_snapshots();
+        self.repository
+            .save_snapshots(vec![self.snapshot.clone()])
+            .map_err(|error| self.failed("the snapshot cannot be written").because(error.display_log()))?;
+        let id = self.backend.published().ok_or_else(|| self.failed("no snapshot was written"))?;
+        self.manifest.id = Some(PointId::new(id.to_hex().as_str()).map_err(|error| self.failed(error))?);
+        Ok(self.manifest)
+    }
 }
 
 /// Puts entries into the repository. The snapshot that rustic_core writes for them is withheld by the backend.
@@ -222,8 +261,7 @@ fn archive<S: IndexedIds>(
 ) -> RusticResult<SnapshotFile> {
     let source = Selection { entries: Mutex::new(entries) };
     // Without a parent: every byte is read, because every byte is hashed.
-    let options =
-        BackupOptions::default().no_scan(true).parent_opts(ParentOptions::default().force(true));
+    let options = BackupOptions::default().no_scan(true).parent_opts(ParentOptions::default().force(true));
     repository.archive(&options, &source, snapshot, &[PathBuf::from("/")])
 }
 
@@ -296,9 +334,14 @@ impl Taking {
         let found = walk::walk(directory).map_err(unreadable)?;
         self.add_made_directory("files");
         let below = Path::new("files").join(set);
+        let shared: Arc<Path> = directory.into();
         let mut links = BTreeMap::new();
         for entry in found {
-            let path = if entry.relative.as_os_str().is_empty() { below.clone() } else { below.join(&entry.relative) };
+            let path = if entry.relative.as_os_str().is_empty() {
+                below.clone()
+            } else {
+                below.join(&entry.relative)
+            };
             let name = path.file_name().unwrap_or_default();
             let node = walk::node(name, &entry.kind, &entry.metadata);
             let text = walk::text_of(&entry.relative);
@@ -311,10 +354,22 @@ impl Taking {
                     self.entries.insert(path, (node, None));
                 }
                 Kind::File => {
-                    let (owner, group) = (node.meta.uid.unwrap_or_default(), node.meta.gid.unwrap_or_default());
+                    let (owner, group) =
+                        (node.meta.uid.unwrap_or_default(), node.meta.gid.unwrap_or_default());
                     let mode = walk::permissions(&entry.metadata);
-                    self.files.push(FoundFile { set: set.to_owned(), text, path: path.clone(), mode, owner, group });
-                    self.add(path, node, Source::File(directory.join(&entry.relative)));
+                    self.files.push(FoundFile {
+                        set: set.to_owned(),
+                        text,
+                        path: path.clone(),
+                        mode,
+                        owner,
+                        group,
+                    });
+                    self.add(
+                        path,
+                        node,
+                        Source::File { directory: shared.clone(), relative: entry.relative },
+                    );
                 }
             }
         }
@@ -342,7 +397,8 @@ impl Taking {
             return Err(fault);
         }
         let readings = self.tally.readings();
-        let unread = |path: &Path| failed(&self.tenant, format!("{} was not read to its end", path.display()));
+        let unread =
+            |path: &Path| failed(&self.tenant, format!("{} was not read to its end", path.display()));
         let stream = |path: &PathBuf| match readings.get(path) {
             Some(Reading::Whole { bytes, sha256 }) => {
                 Ok(StreamManifest { path: path.display().to_string(), bytes: *bytes, sha256: sha256.clone() })

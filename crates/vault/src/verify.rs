@@ -9,7 +9,7 @@ use eclusa_ports::{PointManifest, VerifyReport};
 use rustic_core::repofile::{Node, NodeType};
 use rustic_core::{FileType, Id};
 
-use crate::point::{self, Content, Point, MANIFEST};
+use crate::point::{self, Content, MANIFEST, Point};
 use crate::repository::Places;
 use crate::walk;
 
@@ -28,7 +28,10 @@ fn expected(manifest: &PointManifest) -> BTreeMap<String, Expected<'_>> {
     });
     let files = manifest.files.iter().flat_map(|(set, files)| {
         files.files.iter().map(move |(path, file)| {
-            (format!("files/{}/{path}", walk::text_of(Path::new(set))), Expected { bytes: file.bytes, sha256: &file.sha256 })
+            (
+                format!("files/{}/{path}", walk::text_of(Path::new(set))),
+                Expected { bytes: file.bytes, sha256: &file.sha256 },
+            )
         })
     });
     streams.chain(files).collect()
@@ -61,7 +64,8 @@ pub(crate) fn compare(manifest: &PointManifest, nodes: &BTreeMap<String, &Node>)
         }
     }
     for (path, node) in nodes {
-        let known = node.is_dir() || path == MANIFEST || expected.contains_key(path) || links.contains_key(path);
+        let known =
+            node.is_dir() || path == MANIFEST || expected.contains_key(path) || links.contains_key(path);
         if !known {
             problems.push(format!("{path}: not in the manifest"));
         }
@@ -95,7 +99,8 @@ fn read_back(point: &Point) -> VerifyReport {
             return report;
         }
     };
-    let nodes: BTreeMap<String, &Node> = nodes.iter().map(|(path, node)| (walk::text_of(path), node)).collect();
+    let nodes: BTreeMap<String, &Node> =
+        nodes.iter().map(|(path, node)| (walk::text_of(path), node)).collect();
     report.problems = compare(&point.manifest, &nodes);
     for (path, expected) in expected(&point.manifest) {
         let Some(node) = nodes.get(&path).filter(|node| node.is_file()) else { continue };
@@ -133,7 +138,9 @@ fn read_back(point: &Point) -> VerifyReport {
 fn pack_problem(point: &Point, pack: &Id) -> Option<String> {
     match point.backend.is_sound(FileType::Pack, pack) {
         Ok(true) => None,
-        Ok(false) => Some(format!("pack {}: its bytes are not those that its name promises", pack.to_hex().as_str())),
+        Ok(false) => {
+            Some(format!("pack {}: its bytes are not those that its name promises", pack.to_hex().as_str()))
+        }
         Err(error) => Some(format!("pack {}: {error}", pack.to_hex().as_str())),
     }
 }

@@ -10,7 +10,8 @@ use std::path::{Component, Path, PathBuf};
 
 use jiff::Timestamp;
 use rustic_core::repofile::{Metadata as NodeMetadata, Node, NodeType};
-use rustix::fs::{Mode, OFlags};
+use rustix::fs::{Mode, OFlags, ResolveFlags};
+use rustix::io::Errno;
 
 /// The bits of a mode that `chmod` sets.
 const PERMISSIONS: u32 = 0o7777;
@@ -46,7 +47,12 @@ pub(crate) fn walk(directory: &Path) -> io::Result<Vec<Entry>> {
     if !metadata.is_dir() {
         return Err(io::Error::from(io::ErrorKind::NotADirectory));
     }
-    for entry in walkdir::WalkDir::new(directory).follow_links(false) {
+    let walk = walkdir::WalkDir::new(directory).follow_links(false).into_iter();
+    // What a swap keeps beside the live files is no part of them.
+    let own = |entry: &walkdir::DirEntry| {
+        entry.depth() == 1 && entry.file_name().as_bytes().starts_with(eclusa_ports::OWN_FILES_PREFIX.as_bytes())
+    };
+    for entry in walk.filter_entry(|entry| !own(entry)) {
         let entry = match entry {
             Ok(entry) => entry,
             Err(error) if error.depth() > 0 && is_vanished(error.io_error()) => continue,
@@ -57,10 +63,13 @@ pub(crate) fn walk(directory: &Path) -> io::Result<Vec<Entry>> {
             found.push(Entry { relative, kind: Kind::Directory, metadata: metadata.clone() });
             continue;
         }
-        let described = std::fs::symlink_metadata(entry.path()).and_then(|metadata| describe(entry.path(), metadata));
+        let described =
+            std::fs::symlink_metadata(entry.path()).and_then(|metadata| describe(entry.path(), metadata));
         match described {
             Ok(Some((kind, metadata))) => found.push(Entry { relative, kind, metadata }),
-            Ok(None) => tracing::warn!(path = %entry.path().display(), "left out: neither a file nor a directory nor a link"),
+            Ok(None) => {
+                tracing::warn!(path = %entry.path().display(), "left out: neither a file nor a directory nor a link")
+            }
             Err(error) if is_vanished(Some(&error)) => {}
             Err(error) => return Err(naming(entry.path(), &error)),
         }
@@ -90,14 +99,24 @@ pub(crate) fn naming(path: &Path, error: &io::Error) -> io::Error {
     io::Error::new(error.kind(), format!("{}: {error}", path.display()))
 }
 
-/// Opens a regular file without following a link that took its place and without waiting at a pipe that did.
-/// `None` when the file is gone.
-pub(crate) fn open_file(path: &Path) -> io::Result<Option<File>> {
+/// Opens a regular file below a directory. No link that took the place of the file or of a directory above it is
+/// followed: whoever may write there must not choose which file of the host is read. A pipe that took its place is
+/// not waited for. `None` when the file is gone.
+pub(crate) fn open_file(directory: &Path, relative: &Path) -> io::Result<Option<File>> {
     let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-    let file = match rustix::fs::open(path, flags, Mode::empty()) {
+    let root = File::open(directory).map_err(|error| naming(directory, &error))?;
+    let confined = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS;
+    let opened = loop {
+        match rustix::fs::openat2(&root, relative, flags, Mode::empty(), confined) {
+            // Something was renamed while the kernel looked.
+            Err(Errno::AGAIN | Errno::INTR) => {}
+            opened => break opened,
+        }
+    };
+    let file = match opened {
         Ok(file) => File::from(file),
-        Err(rustix::io::Errno::NOENT | rustix::io::Errno::LOOP | rustix::io::Errno::NXIO) => return Ok(None),
-        Err(error) => return Err(naming(path, &error.into())),
+        Err(Errno::NOENT | Errno::LOOP | Errno::XDEV | Errno::NOTDIR | Errno::NXIO) => return Ok(None),
+        Err(error) => return Err(naming(&directory.join(relative), &error.into())),
     };
     Ok(file.metadata()?.is_file().then_some(file))
 }

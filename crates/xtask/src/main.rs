@@ -1,3 +1,54 @@
-//! Checks of the repository itself.
+//! Checks and generated pages of the repository itself: `cargo run -p xtask -- tidy`, `… -- errors-pages`.
 
-fn main() {}
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use xtask::{pages, tidy};
+
+const USAGE: &str = "\
+Usage: cargo run -p xtask -- COMMAND
+
+Commands:
+  tidy          Check the rules of the repository; ends with 1 and a list when something breaks one
+  errors-pages  Write docs/errors/ from the message catalogue; what was added to a page by hand is kept
+";
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let root = root();
+    match arguments.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
+        ["tidy"] => {
+            let findings = tidy::findings(&root);
+            for finding in &findings {
+                eprintln!("{finding}");
+            }
+            if findings.is_empty() {
+                println!("tidy: every rule is kept");
+                ExitCode::SUCCESS
+            } else {
+                eprintln!("tidy: {} findings", findings.len());
+                ExitCode::FAILURE
+            }
+        }
+        ["errors-pages"] => match pages::write(&root) {
+            Ok(written) => {
+                println!("errors-pages: {written} files written or changed in docs/errors");
+                ExitCode::SUCCESS
+            }
+            Err(problem) => {
+                eprintln!("errors-pages: {problem}");
+                ExitCode::FAILURE
+            }
+        },
+        _ => {
+            eprint!("{USAGE}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+/// The repository: two levels above this crate.
+fn root() -> PathBuf {
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    here.ancestors().nth(2).unwrap_or(here).to_path_buf()
+}

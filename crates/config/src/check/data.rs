@@ -58,7 +58,8 @@ fn check_database(findings: &mut Findings, path: &KeyPath, database: &Database, 
         DatabaseEngine::Postgresql => {
             let missing = [("name", database.name.is_none()), ("user", database.user.is_none())];
             for (key, _) in missing.into_iter().filter(|(_, missing)| *missing) {
-                let mistake = Mistake::new("config-database-needs").with("engine", "postgresql").with("key", key);
+                let mistake =
+                    Mistake::new("config-database-needs").with("engine", "postgresql").with("key", key);
                 findings.add(path.key("engine"), mistake);
             }
             if database.service.is_none() && stack.services.database.is_none() {
@@ -68,14 +69,18 @@ fn check_database(findings: &mut Findings, path: &KeyPath, database: &Database, 
         }
         DatabaseEngine::Sqlite => {
             if database.path.is_none() {
-                let mistake = Mistake::new("config-database-needs").with("engine", "sqlite").with("key", "path");
+                let mistake =
+                    Mistake::new("config-database-needs").with("engine", "sqlite").with("key", "path");
                 findings.add(path.key("engine"), mistake);
             }
             ("sqlite", postgresql.iter().filter(|(_, there)| *there).map(|(key, _)| *key).collect())
         }
     };
     for key in foreign {
-        findings.add_on_key(path.key(key), Mistake::new("config-database-foreign").with("engine", word).with("key", key));
+        findings.add_on_key(
+            path.key(key),
+            Mistake::new("config-database-foreign").with("engine", word).with("key", key),
+        );
     }
     for (key, value) in [("name", &database.name), ("user", &database.user)] {
         let Some(value) = value else { continue };

@@ -6,7 +6,7 @@ use super::Findings;
 use super::services::known_service;
 use crate::model::{CheckPlace, Stack};
 use crate::nearest::nearest;
-use crate::source::{KeyPath, Mistake};
+use crate::source::{KeyPath, Mistake, Part};
 
 /// More synthetic requests a second than this would be a load test, not a watch.
 const MOST_SYNTHETIC: f64 = 1000.0;
@@ -22,11 +22,10 @@ pub(super) fn check(findings: &mut Findings, path: &KeyPath, stack: &Stack) {
 
 fn known_tenant(findings: &mut Findings, path: KeyPath, tenant: Option<&TenantName>, stack: &Stack) {
     let Some(tenant) = tenant else { return };
-    let known: Vec<&str> = if stack.tenants.is_empty() {
-        // The one tenant of a plain stack has the stack's name, which is the part before the list's key.
-        path.0.iter().filter_map(|part| if let crate::source::Part::Key(key) = part { Some(key.as_str()) } else { None }).skip(1).take(1).collect()
-    } else {
-        stack.tenants.keys().map(TenantName::as_str).collect()
+    // The one tenant of a plain stack has the stack's name.
+    let known: Vec<&str> = match path.0.get(1) {
+        Some(Part::Key(name)) if stack.tenants.is_empty() => vec![name],
+        _ => stack.tenants.keys().map(TenantName::as_str).collect(),
     };
     if known.contains(&tenant.as_str()) {
         return;

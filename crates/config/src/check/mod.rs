@@ -102,7 +102,8 @@ pub(crate) fn check(file: &ConfigurationFile) -> Vec<Finding> {
         findings.add_on_key(root.key("stacks"), Mistake::new("config-no-stacks"));
     }
     if let Some(language) = file.language.as_deref() {
-        let good = !language.is_empty() && language.chars().all(|c| c.is_ascii_alphanumeric() || "-_.@".contains(c));
+        let good =
+            !language.is_empty() && language.chars().all(|c| c.is_ascii_alphanumeric() || "-_.@".contains(c));
         if !good {
             findings.add(root.key("language"), Mistake::new("config-language"));
         }

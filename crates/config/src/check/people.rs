@@ -9,7 +9,8 @@ use crate::source::{KeyPath, Mistake};
 
 pub(super) fn check(findings: &mut Findings, path: &KeyPath, stack: &Stack) {
     let duties = &stack.duties;
-    for (key, list) in [("decide", &duties.decide), ("told", &duties.told), ("emergency", &duties.emergency)] {
+    for (key, list) in [("decide", &duties.decide), ("told", &duties.told), ("emergency", &duties.emergency)]
+    {
         known_people(findings, &path.key("duties").key(key), list, stack);
     }
     let list = path.key("checklist");
@@ -27,7 +28,8 @@ pub(super) fn check(findings: &mut Findings, path: &KeyPath, stack: &Stack) {
 
 fn known_people(findings: &mut Findings, path: &KeyPath, people: &[PersonName], stack: &Stack) {
     let known = || stack.people.keys().map(PersonName::as_str);
-    for (index, person) in people.iter().enumerate().filter(|(_, person)| !stack.people.contains_key(person)) {
+    for (index, person) in people.iter().enumerate().filter(|(_, person)| !stack.people.contains_key(person))
+    {
         let mistake = match nearest(person.as_str(), known()) {
             Some(meant) => Mistake::new("config-unknown-person-near").with("meant", meant),
             None => Mistake::new("config-unknown-person"),
@@ -51,7 +53,9 @@ fn webhooks(findings: &mut Findings, path: &KeyPath, stack: &Stack) {
         findings.reference(here.key("url"), &webhook.url);
         if let ValueKind::Literal(url) = webhook.url.kind() {
             let rest = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://"));
-            if rest.is_none_or(|rest| rest.is_empty() || rest.starts_with('/') || rest.contains(char::is_whitespace)) {
+            if rest.is_none_or(|rest| {
+                rest.is_empty() || rest.starts_with('/') || rest.contains(char::is_whitespace)
+            }) {
                 findings.add_secret(here.key("url"), Mistake::new("config-url"));
             }
         }

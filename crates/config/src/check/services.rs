@@ -27,7 +27,8 @@ fn runtime_table(findings: &mut Findings, path: &KeyPath, stack: &Stack) {
         RuntimeKind::Process => ("process", stack.process.is_some(), "compose", stack.compose.is_some()),
     };
     if !wanted {
-        let mistake = Mistake::new("config-runtime-table").with("runtime", word).with("stack", stack_name(path));
+        let mistake =
+            Mistake::new("config-runtime-table").with("runtime", word).with("stack", stack_name(path));
         findings.add(path.key("runtime"), mistake);
     }
     if other_there {
@@ -36,7 +37,10 @@ fn runtime_table(findings: &mut Findings, path: &KeyPath, stack: &Stack) {
     }
     if let Some(compose) = &stack.compose {
         if compose.files.is_empty() {
-            findings.add(path.key("compose").key("files"), Mistake::new("config-empty-list").with("key", "files"));
+            findings.add(
+                path.key("compose").key("files"),
+                Mistake::new("config-empty-list").with("key", "files"),
+            );
         }
         if compose.files.contains(&compose.override_file) {
             findings.add(path.key("compose").key("override"), Mistake::new("config-override-own"));
@@ -68,7 +72,9 @@ fn processes(findings: &mut Findings, path: &KeyPath, services: &BTreeMap<Servic
             }
         }
         if service.port.is_none() {
-            for (key, there) in [("public_port", service.public_port.is_some()), ("health", service.health.is_some())] {
+            for (key, there) in
+                [("public_port", service.public_port.is_some()), ("health", service.health.is_some())]
+            {
                 if there {
                     findings.add_on_key(here.key(key), Mistake::new("config-needs-port").with("key", key));
                 }
@@ -84,9 +90,12 @@ fn processes(findings: &mut Findings, path: &KeyPath, services: &BTreeMap<Servic
 fn roles(findings: &mut Findings, path: &KeyPath, stack: &Stack) {
     let roles = &stack.services;
     let mut named: Vec<(KeyPath, &ServiceName, &str)> = Vec::new();
-    for (key, list) in
-        [("web", &roles.web), ("workers", &roles.workers), ("schedulers", &roles.schedulers), ("caches", &roles.caches)]
-    {
+    for (key, list) in [
+        ("web", &roles.web),
+        ("workers", &roles.workers),
+        ("schedulers", &roles.schedulers),
+        ("caches", &roles.caches),
+    ] {
         named.extend(list.iter().enumerate().map(|(index, name)| (path.key(key).index(index), name, key)));
     }
     named.extend(roles.database.iter().map(|name| (path.key("database"), name, "database")));
@@ -111,7 +120,9 @@ fn roles(findings: &mut Findings, path: &KeyPath, stack: &Stack) {
 
 /// Says so when a process stack has no such service. What a Compose project has is known only to Compose.
 pub(super) fn known_service(findings: &mut Findings, path: KeyPath, name: &ServiceName, stack: &Stack) {
-    let Some(process) = stack.process.as_ref().filter(|process| !process.services.contains_key(name)) else { return };
+    let Some(process) = stack.process.as_ref().filter(|process| !process.services.contains_key(name)) else {
+        return;
+    };
     let known: Vec<&str> = process.services.keys().map(ServiceName::as_str).collect();
     let mistake = match nearest(name.as_str(), known.iter().copied()) {
         Some(meant) => Mistake::new("config-unknown-service-near").with("meant", meant),
@@ -166,7 +177,8 @@ fn edge(findings: &mut Findings, path: &KeyPath, stack: &Stack) {
         .flatten()
         .collect();
     if published.contains(&edge.side_door) {
-        findings.add(path.key("side_door"), Mistake::new("config-port-side-door").with("port", edge.side_door));
+        findings
+            .add(path.key("side_door"), Mistake::new("config-port-side-door").with("port", edge.side_door));
     }
     let services = stack.process.iter().flat_map(|process| &process.services);
     for (name, port) in services.filter_map(|(name, service)| service.port.map(|port| (name, port))) {
@@ -179,9 +191,12 @@ fn edge(findings: &mut Findings, path: &KeyPath, stack: &Stack) {
 
 fn limits(findings: &mut Findings, path: &KeyPath, stack: &Stack) {
     let limits = &stack.limits;
-    for (key, period) in
-        [("migrate", limits.migrate), ("tests", limits.tests), ("build", limits.build), ("healthy", limits.healthy)]
-    {
+    for (key, period) in [
+        ("migrate", limits.migrate),
+        ("tests", limits.tests),
+        ("build", limits.build),
+        ("healthy", limits.healthy),
+    ] {
         findings.positive(path.key(key), period);
     }
     if limits.parallel == 0 {

@@ -75,7 +75,8 @@ fn name_of(content: &str, start: usize, whole: &Range<usize>) -> Result<(String,
     let name = if rest.is_empty() { bare } else { name }.trim();
     let good = |c: char| c.is_alphanumeric() || "_.-[]".contains(c);
     let malformed = |id| {
-        let end = if rest.is_empty() { whole.end } else { start.saturating_add(skipped).saturating_add(length) };
+        let end =
+            if rest.is_empty() { whole.end } else { start.saturating_add(skipped).saturating_add(length) };
         Err(Malformed { mistake: Mistake::new(id), span: start..end.max(start) })
     };
     if name.is_empty() {
@@ -133,26 +134,51 @@ fn unquoted(line: &str) -> &str {
     value.split_once(" #").map_or(value, |(value, _)| value.trim_end())
 }
 
-/// The escapes of double quotes. `\$` becomes `$$`, which stays a dollar when `${…}` is filled in.
+/// The escapes that Compose knows in double quotes; a backslash before anything else stays. `\$` becomes `$$`, which
+/// stays a dollar when `${…}` is filled in.
 fn unescaped(value: &str) -> String {
     let mut text = String::with_capacity(value.len());
-    let mut characters = value.chars();
-    while let Some(c) = characters.next() {
-        if c != '\\' {
-            text.push(c);
-            continue;
-        }
-        match characters.next() {
-            Some('n') => text.push('\n'),
-            Some('r') => text.push('\r'),
-            Some('t') => text.push('\t'),
-            Some('$') => text.push_str("$$"),
-            Some(other @ ('"' | '\\' | '\'')) => text.push(other),
-            Some(other) => text.extend(['\\', other]),
-            None => text.push('\\'),
+    let mut rest = value;
+    while let Some((before, after)) = rest.split_once('\\') {
+        text.push_str(before);
+        let mut characters = after.chars();
+        let plain = match characters.next() {
+            Some('a') => Some('\u{7}'),
+            Some('b') => Some('\u{8}'),
+            Some('f') => Some('\u{c}'),
+            Some('n') => Some('\n'),
+            Some('r') => Some('\r'),
+            Some('t') => Some('\t'),
+            Some('v') => Some('\u{b}'),
+            Some(same @ ('"' | '\\')) => Some(same),
+            _ => None,
+        };
+        if let Some(plain) = plain {
+            text.push(plain);
+            rest = characters.as_str();
+        } else if let Some(tail) = after.strip_prefix('$') {
+            text.push_str("$$");
+            rest = tail;
+        } else if let Some((octal, tail)) = octal(after) {
+            text.push(octal);
+            rest = tail;
+        } else {
+            text.push('\\');
+            // Compose drops the 0 of an octal number that is none.
+            rest = after.strip_prefix('0').unwrap_or(after);
         }
     }
+    text.push_str(rest);
     text
+}
+
+/// `\0` and three octal digits, without the backslash.
+fn octal(after: &str) -> Option<(char, &str)> {
+    let digits = after.strip_prefix('0')?;
+    let (three, tail) = digits.split_at_checked(3)?;
+    let good = three.chars().all(|c| c.is_digit(8));
+    let number = u8::from_str_radix(three, 8).ok().filter(|_| good)?;
+    Some((char::from(number), tail))
 }
 
 /// Fills in `$NAME` and `${…}`; `$$` is a dollar, and a dollar before anything else stays.

@@ -46,5 +46,7 @@ fn default_keep() -> u32 {
 }
 
 fn default_dependency_files() -> Vec<String> {
-    ["requirements*.txt", "poetry.lock", "uv.lock", "Pipfile.lock", "pyproject.toml"].map(String::from).to_vec()
+    ["requirements*.txt", "poetry.lock", "uv.lock", "Pipfile.lock", "pyproject.toml"]
+        .map(String::from)
+        .to_vec()
 }

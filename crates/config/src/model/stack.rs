@@ -7,8 +7,9 @@ use eclusa_model::{AppKind, Environment, PersonName, RuntimeKind, StackName, Ten
 use serde::Deserialize;
 
 use super::{
-    Check, ChecklistItem, Commands, Compose, Database, Decide, Duties, EdgeTable, FileSet, Hook, Limits, Logs, Person,
-    Preflight, Probe, Process, ReleaseTable, Roles, Secure, TenantTable, VaultTable, Watch, Webhook, Window,
+    Check, ChecklistItem, Commands, Compose, Database, Decide, Duties, EdgeTable, FileSet, Hook, Limits,
+    Logs, Person, Preflight, Probe, Process, ReleaseTable, Roles, Secure, TenantTable, VaultTable, Watch,
+    Webhook, Window,
 };
 
 /// `eclusa.toml` as it stands.

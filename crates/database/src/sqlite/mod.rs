@@ -93,13 +93,18 @@ impl Sqlite {
         self.blocking(Code::DumpFailed, move || dump::dump(&files.live, &scratch)).await
     }
 
-    pub(crate) async fn restore_beside(&self, suffix: &str, stream: Box<dyn std::io::Read + Send>) -> Result<()> {
+    pub(crate) async fn restore_beside(
+        &self,
+        suffix: &str,
+        stream: Box<dyn std::io::Read + Send>,
+    ) -> Result<()> {
         let (files, suffix) = (self.files.clone(), suffix.to_owned());
         self.blocking(Code::RestoreFailed, move || restore::restore_beside(&files, &suffix, stream)).await
     }
 
     pub(crate) async fn summarise(&self, copy: &DatabaseCopy) -> Result<DatabaseSummary> {
-        let missing = if *copy == DatabaseCopy::Live { Code::DatabaseUnreachable } else { Code::RestoreFailed };
+        let missing =
+            if *copy == DatabaseCopy::Live { Code::DatabaseUnreachable } else { Code::RestoreFailed };
         let path = self.files.copy(copy);
         self.blocking(missing, move || {
             let mut connection = open(&path)?;
@@ -111,7 +116,7 @@ impl Sqlite {
 
     pub(crate) async fn swap_state(&self, suffix: &str) -> Result<SwapState> {
         let (files, suffix) = (self.files.clone(), suffix.to_owned());
-        self.blocking(Code::DatabaseUnreachable, move || Ok(swap::Standing::look(&files, &suffix)?.state())).await
+        self.blocking(Code::DatabaseUnreachable, move || Ok(swap::look(&files, &suffix)?.state())).await
     }
 
     pub(crate) async fn swap_in(&self, suffix: &str) -> Result<()> {
@@ -146,9 +151,12 @@ impl Sqlite {
     }
 
     pub(crate) async fn drop_scratch(&self, name: &str) -> Result<()> {
-        let paths = [name.to_owned(), format!("test_{name}")].map(|name| scratch_path(&self.files.live, &name));
-        self.blocking(Code::DatabaseUnreachable, move || paths.iter().try_for_each(|path| remove_database(path)))
-            .await
+        let paths =
+            [name.to_owned(), format!("test_{name}")].map(|name| scratch_path(&self.files.live, &name));
+        self.blocking(Code::DatabaseUnreachable, move || {
+            paths.iter().try_for_each(|path| remove_database(path))
+        })
+        .await
     }
 
     /// Runs blocking work on a thread for it, and makes a fault of what goes wrong there.
@@ -167,10 +175,14 @@ impl Sqlite {
     fn fault(&self, code: Code, problem: Problem) -> Fault {
         let code = match &problem {
             Problem::Sqlite(rusqlite::Error::SqliteFailure(failure, _)) => match failure.code {
-                ErrorCode::PermissionDenied | ErrorCode::AuthorizationForStatementDenied => Code::DatabaseDenied,
+                ErrorCode::PermissionDenied | ErrorCode::AuthorizationForStatementDenied => {
+                    Code::DatabaseDenied
+                }
                 _ => code,
             },
-            Problem::Io(error) if error.kind() == std::io::ErrorKind::PermissionDenied => Code::DatabaseDenied,
+            Problem::Io(error) if error.kind() == std::io::ErrorKind::PermissionDenied => {
+                Code::DatabaseDenied
+            }
             _ => code,
         };
         fault(code, &self.tenant).because(problem)
@@ -217,8 +229,10 @@ impl From<std::io::Error> for Problem {
 pub(crate) fn open(path: &Path) -> std::result::Result<Connection, Problem> {
     // SQLite says "unable to open" to everything; the system says why.
     std::fs::File::open(path)?;
-    let connection =
-        Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+    let connection = Connection::open_with_flags(
+        path,
+        OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX,
+    )?;
     connection.busy_timeout(LOCK_WAIT)?;
     Ok(connection)
 }
@@ -235,7 +249,8 @@ pub(crate) fn open_untouched(path: &Path) -> std::result::Result<Connection, Pro
         }
     }
     address.push_str("?immutable=1");
-    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let flags =
+        OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     Ok(Connection::open_with_flags(address, flags)?)
 }
 

@@ -14,7 +14,11 @@ const MAGIC: &[u8; 16] = b"SQLite format 3\0";
 const TOLD: usize = 5;
 
 /// Writes the stream under a name of its own, checks the whole file, and only then gives it the copy's name.
-pub(crate) fn restore_beside(files: &Files, suffix: &str, mut stream: Box<dyn Read + Send>) -> Result<(), Problem> {
+pub(crate) fn restore_beside(
+    files: &Files,
+    suffix: &str,
+    mut stream: Box<dyn Read + Send>,
+) -> Result<(), Problem> {
     let (unfinished, new) = (files.part(suffix, Part::Unfinished), files.part(suffix, Part::New));
     if files.part(suffix, Part::Old).try_exists()? {
         return Err(Problem::Said("an old database of the same suffix is still kept".to_owned()));

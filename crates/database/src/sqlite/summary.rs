@@ -105,9 +105,12 @@ impl Sum {
 /// How many objects of each kind there are and a hash of what defines them, and the numbers that live in no table.
 fn objects(connection: &Connection) -> Result<BTreeMap<String, String>, Problem> {
     let mut found = BTreeMap::new();
-    for (kind, title) in [("table", "tables"), ("view", "views"), ("trigger", "triggers"), ("index", "indexes")] {
-        let mut statement =
-            connection.prepare("SELECT name, coalesce(sql, '') FROM sqlite_schema WHERE type = ?1 ORDER BY name, sql")?;
+    for (kind, title) in
+        [("table", "tables"), ("view", "views"), ("trigger", "triggers"), ("index", "indexes")]
+    {
+        let mut statement = connection.prepare(
+            "SELECT name, coalesce(sql, '') FROM sqlite_schema WHERE type = ?1 ORDER BY name, sql",
+        )?;
         let mut rows = statement.query([kind])?;
         let (mut count, mut hash) = (0_u64, Sha256::new());
         while let Some(row) = rows.next()? {

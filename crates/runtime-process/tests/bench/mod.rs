@@ -1,5 +1,8 @@
 //! A stack of real processes in a temporary directory, stopped when the test is over.
 
+// Each test file is a program of its own and uses a part of this.
+#![allow(dead_code)]
+
 use std::collections::BTreeMap;
 use std::net::TcpListener;
 use std::path::PathBuf;
@@ -102,7 +105,12 @@ impl Bench {
         self.runtime.apply(operation, &context(), &OutputLines::default()).await
     }
 
-    pub async fn switch(&self, release: &str, services: &[&str], start: bool) -> eclusa_fault::Result<Outputs> {
+    pub async fn switch(
+        &self,
+        release: &str,
+        services: &[&str],
+        start: bool,
+    ) -> eclusa_fault::Result<Outputs> {
         self.apply(&switch(self.release(release), services, start)).await
     }
 
@@ -146,7 +154,10 @@ pub async fn get(url: &str) -> Option<String> {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     let address = url.strip_prefix("http://").unwrap();
     let mut stream = tokio::net::TcpStream::connect(address).await.ok()?;
-    stream.write_all(format!("GET / HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n").as_bytes()).await.ok()?;
+    stream
+        .write_all(format!("GET / HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n").as_bytes())
+        .await
+        .ok()?;
     let mut text = String::new();
     stream.read_to_string(&mut text).await.ok()?;
     text.split_once("\r\n\r\n").map(|(_, body)| body.trim().to_owned())

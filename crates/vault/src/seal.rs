@@ -1,9 +1,10 @@
-//! Writing trees: what rustic_core does not offer and a complete point needs.
+//! Sealing what was read: writing the manifest and the directories as they should be, which rustic_core does not
+//! offer.
 //!
 //! rustic_core keeps the size of a file as it was known before the file was read: zero for a stream, a stale one
 //! for a file that grew. restic restores an entry of size zero as an empty file. So after the reading the trees
-//! that hold such entries are written once more with the true sizes, and the root gets the manifest. The format
-//! of packs and indexes is restic's (its `doc/design.rst`, repository version 2).
+//! that hold such entries are written once more with the true sizes, and the root with the manifest, whose hashes
+//! are known only now. The format of packs and indexes is restic's (its `doc/design.rst`, repository version 2).
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -13,7 +14,7 @@ use aes256ctr_poly1305aes::{Aes256CtrPoly1305Aes, Key, Nonce};
 use rand::RngCore as _;
 use rustic_core::repofile::{MasterKey, Node, Tree};
 use rustic_core::{FileType, Id, IndexedTree, Repository, TreeId, WriteBackend as _};
-use serde_json::{json, Value};
+use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
 use crate::backend::DirectoryBackend;
@@ -21,62 +22,98 @@ use crate::backend::DirectoryBackend;
 /// A pack is closed when it holds this many bytes.
 const PACK_BYTES: usize = 8 << 20;
 
-/// How a compressed tree is marked in the header of a pack.
-const COMPRESSED_TREE: u8 = 3;
+/// The manifest is kept in blobs of this many bytes.
+const MANIFEST_BLOB_BYTES: usize = 1 << 20;
 
 /// The level of zstd that restic uses too.
 const COMPRESSION: i32 = 3;
 
-/// What is wrong with the trees of a taking.
-pub(crate) struct Correction {
-    /// The true sizes of the files whose node tells another one.
-    pub(crate) sizes: BTreeMap<PathBuf, u64>,
-    /// What the root holds besides.
-    pub(crate) added: Vec<Node>,
+/// What a blob is: its word in an index, and its byte in the header of a pack when it is compressed.
+#[derive(Debug, Clone, Copy)]
+enum Blob {
+    Data,
+    Tree,
 }
 
-/// Writes the trees of a snapshot once more as they should be.
-pub(crate) fn correct<S: IndexedTree>(
-    repository: &Repository<S>,
-    backend: &DirectoryBackend,
-    key: &MasterKey,
-    tree: TreeId,
-    correction: &Correction,
-) -> Result<TreeId, String> {
-    let touched = correction.sizes.keys().flat_map(|path| path.ancestors().skip(1)).map(Path::to_path_buf).collect();
-    let mut corrector = Corrector { repository, correction, touched, written: Vec::new() };
-    let corrected = corrector.correct(tree, Path::new(""), &correction.added)?;
-    let mut writer = PackWriter::new(key)?;
-    for (id, text) in &corrector.written {
-        writer.add(id, text)?;
-        if writer.content.len() > PACK_BYTES {
-            writer.close(backend)?;
+impl Blob {
+    const fn word(self) -> &'static str {
+        match self {
+            Self::Data => "data",
+            Self::Tree => "tree",
         }
     }
-    writer.close(backend)?;
-    writer.write_index(backend)?;
-    Ok(corrected)
+
+    const fn compressed(self) -> u8 {
+        match self {
+            Self::Data => 2,
+            Self::Tree => 3,
+        }
+    }
+}
+
+/// What is to be written over what was read.
+pub(crate) struct Seal {
+    /// The true sizes of the files whose node tells another one.
+    pub(crate) sizes: BTreeMap<PathBuf, u64>,
+    /// The node of the manifest, without its content.
+    pub(crate) manifest: Node,
+    /// The manifest.
+    pub(crate) text: Vec<u8>,
+}
+
+impl Seal {
+    /// Writes the manifest and the trees of a snapshot as they should be; the new root.
+    pub(crate) fn write<S: IndexedTree>(
+        mut self,
+        repository: &Repository<S>,
+        backend: &DirectoryBackend,
+        key: &MasterKey,
+        tree: TreeId,
+    ) -> Result<TreeId, String> {
+        let mut writer = PackWriter::new(key)?;
+        let mut content = Vec::new();
+        for piece in self.text.chunks(MANIFEST_BLOB_BYTES) {
+            let id = id_of(piece)?;
+            writer.add(Blob::Data, &id, piece)?;
+            writer.close_when_full(backend)?;
+            content.push(id.into());
+        }
+        writer.close(backend)?;
+        self.manifest.content = Some(content);
+
+        let touched =
+            self.sizes.keys().flat_map(|path| path.ancestors().skip(1)).map(Path::to_path_buf).collect();
+        let mut corrector = Corrector { repository, sizes: &self.sizes, touched, written: Vec::new() };
+        let root = corrector.correct(tree, Path::new(""), Some(self.manifest))?;
+        for (id, text) in &corrector.written {
+            writer.add(Blob::Tree, id, text)?;
+            writer.close_when_full(backend)?;
+        }
+        writer.close(backend)?;
+        writer.write_index(backend)?;
+        Ok(root)
+    }
 }
 
 struct Corrector<'a, S: IndexedTree> {
     repository: &'a Repository<S>,
-    correction: &'a Correction,
+    sizes: &'a BTreeMap<PathBuf, u64>,
     touched: BTreeSet<PathBuf>,
     written: Vec<(TreeId, Vec<u8>)>,
 }
 
 impl<S: IndexedTree> Corrector<'_, S> {
-    fn correct(&mut self, tree: TreeId, directory: &Path, added: &[Node]) -> Result<TreeId, String> {
+    fn correct(&mut self, tree: TreeId, directory: &Path, added: Option<Node>) -> Result<TreeId, String> {
         let mut tree = self.repository.get_tree(&tree).map_err(|error| error.display_log())?;
         for node in &mut tree.nodes {
             let path = directory.join(node.name());
-            if let Some(size) = self.correction.sizes.get(&path).filter(|_| node.is_file()) {
+            if let Some(size) = self.sizes.get(&path).filter(|_| node.is_file()) {
                 node.meta.size = *size;
             } else if let (true, Some(subtree)) = (self.touched.contains(&path), node.subtree) {
-                node.subtree = Some(self.correct(subtree, &path, &[])?);
+                node.subtree = Some(self.correct(subtree, &path, None)?);
             }
         }
-        tree.nodes.extend(added.iter().cloned());
+        tree.nodes.extend(added);
         // restic wants the nodes of a tree in the order of their names' bytes.
         tree.nodes.sort_by(|left, right| left.name().cmp(&right.name()));
         let (text, id) = Tree::serialize(&tree).map_err(|error| error.to_string())?;
@@ -110,21 +147,25 @@ impl PackWriter {
         Ok([nonce.as_slice(), &sealed].concat())
     }
 
-    fn add(&mut self, id: &TreeId, text: &[u8]) -> Result<(), String> {
+    fn add(&mut self, blob: Blob, id: &Id, text: &[u8]) -> Result<(), String> {
         let compressed = zstd::encode_all(text, COMPRESSION).map_err(|error| error.to_string())?;
         let sealed = self.encrypt(&compressed)?;
         let (offset, length, plain) = (length_of(&self.content)?, length_of(&sealed)?, length_of(text)?);
         let name = id.to_hex();
         let name = name.as_str();
         self.content.extend_from_slice(&sealed);
-        self.header.push(COMPRESSED_TREE);
+        self.header.push(blob.compressed());
         self.header.extend_from_slice(&length.to_le_bytes());
         self.header.extend_from_slice(&plain.to_le_bytes());
         self.header.extend_from_slice(&hex::decode(name).map_err(|error| error.to_string())?);
         self.blobs.push(json!({
-            "id": name, "type": "tree", "offset": offset, "length": length, "uncompressed_length": plain,
+            "id": name, "type": blob.word(), "offset": offset, "length": length, "uncompressed_length": plain,
         }));
         Ok(())
+    }
+
+    fn close_when_full(&mut self, backend: &DirectoryBackend) -> Result<(), String> {
+        if self.content.len() > PACK_BYTES { self.close(backend) } else { Ok(()) }
     }
 
     fn close(&mut self, backend: &DirectoryBackend) -> Result<(), String> {
@@ -151,8 +192,12 @@ fn length_of(bytes: &[u8]) -> Result<u32, String> {
     u32::try_from(bytes.len()).map_err(|_| "a directory with too many entries".to_owned())
 }
 
+fn id_of(bytes: &[u8]) -> Result<Id, String> {
+    hex::encode(Sha256::digest(bytes)).parse().map_err(|_| "a hash is no id".to_owned())
+}
+
 fn write(backend: &DirectoryBackend, kind: FileType, content: Vec<u8>) -> Result<Id, String> {
-    let id: Id = hex::encode(Sha256::digest(&content)).parse().map_err(|_| "a hash is no id".to_owned())?;
+    let id = id_of(&content)?;
     backend.write_bytes(kind, &id, false, content.into()).map_err(|error| error.display_log())?;
     Ok(id)
 }

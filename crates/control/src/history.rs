@@ -1,0 +1,103 @@
+//! What earlier runs tell: which release came before, how long steps take, how big the data is.
+
+use eclusa_fault::{Code, Fault, Result};
+use eclusa_model::{Release, RunId, StackName};
+use eclusa_planner::{History, PreviousRelease};
+use eclusa_ports::{JournalStore, RunSummary};
+use eclusa_runbook::{Effect, Intent, Outcome, Run, VaultOperation, Action};
+
+use crate::Assembly;
+
+/// From how many of the newest runs history is taken.
+const RUNS_READ: usize = 100;
+
+/// A run by its id, replayed.
+///
+/// # Errors
+/// `RunUnknown`, `JournalDamaged`.
+pub fn replayed(journal: &dyn JournalStore, id: &RunId) -> Result<Run> {
+    let entries = journal.read(id)?;
+    Run::replay(&entries).map_err(|illegal| {
+        Fault::new(Code::JournalDamaged).with("path", format!("of run {id}")).with("problem", illegal)
+    })
+}
+
+/// The newest runs of a stack, replayed, newest first. A damaged one is an error: what cannot be read is not
+/// passed over.
+///
+/// # Errors
+/// `JournalDamaged`.
+pub fn runs(journal: &dyn JournalStore, stack: Option<&StackName>, most: usize) -> Result<Vec<Run>> {
+    journal.runs(stack, most)?.iter().map(|summary: &RunSummary| replayed(journal, &summary.run)).collect()
+}
+
+/// The newest run of a stack that has not ended, or is stuck.
+///
+/// # Errors
+/// `JournalDamaged`.
+pub fn unfinished(journal: &dyn JournalStore, stack: &StackName) -> Result<Option<Run>> {
+    let runs = runs(journal, Some(stack), 20)?;
+    Ok(runs.into_iter().find(|run| matches!(run.outcome, None | Some(Outcome::Stuck))))
+}
+
+/// History as a planner needs it.
+pub(crate) fn of(assembly: &Assembly) -> Result<History> {
+    let journal = assembly.journal.as_ref();
+    let runs = runs(journal, Some(&assembly.name), RUNS_READ)?;
+    let mut history = History { durations: journal.durations(&assembly.name)?, ..History::default() };
+    for run in &runs {
+        for step in &run.plan.steps {
+            if let Action::Perform(Effect::Vault(VaultOperation::Take { tenant, .. })) = &step.action
+                && let Some(bytes) = run.output(&step.name, "bytes").and_then(|bytes| bytes.parse().ok())
+            {
+                history.point_bytes.entry(tenant.clone()).or_insert(bytes);
+            }
+        }
+    }
+    history.previous = previous(&runs);
+    history.outdated = outdated(&runs, assembly.stack.release.keep as usize);
+    Ok(history)
+}
+
+/// The newest change of release that was accepted; a rollback leaves nothing to roll back to.
+fn previous(runs: &[Run]) -> Option<PreviousRelease> {
+    let run = runs.iter().find(|run| {
+        run.outcome == Some(Outcome::Done) && matches!(run.plan.intent, Intent::Release { .. } | Intent::Rollback { .. })
+    })?;
+    if matches!(run.plan.intent, Intent::Rollback { .. }) {
+        return None;
+    }
+    let release = run.plan.from.clone()?;
+    let mut previous = PreviousRelease {
+        release,
+        run: run.id.to_string(),
+        reversibility: run.plan.reversibility.clone(),
+        points: Default::default(),
+        opened_at: None,
+    };
+    for tenant in &run.plan.tenants {
+        let step = |name: String| run.plan.steps.iter().find(|step| step.name.as_str() == name).map(|step| &step.name);
+        if let Some(step) = step(format!("secure.point.{}", tenant.name))
+            && let Some(point) = run.output(step, "point")
+        {
+            previous.points.insert(tenant.name.clone(), point.to_owned());
+        }
+        if let Some(step) = step(format!("open.gate.{}", tenant.name)) {
+            previous.opened_at = run.timings.get(step).and_then(|timing| timing.ended);
+        }
+    }
+    Some(previous)
+}
+
+/// Releases that are older than the running one and the `keep` before it.
+fn outdated(runs: &[Run], keep: usize) -> Vec<Release> {
+    let mut seen: Vec<Release> = Vec::new();
+    for run in runs.iter().filter(|run| run.outcome == Some(Outcome::Done)) {
+        for release in run.plan.to.iter().chain(&run.plan.from) {
+            if !seen.iter().any(|other| other.name == release.name) {
+                seen.push(release.clone());
+            }
+        }
+    }
+    seen.into_iter().skip(keep + 1).filter(|release| !release.images.is_empty()).collect()
+}

@@ -1,0 +1,203 @@
+//! A stack as it is now: what decides a plan, and what only informs.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use eclusa_fault::{Code, Fault, Result};
+use eclusa_model::{
+    CandidateObservation, DatabasePlace, DiskObservation, EdgeObservation, Fingerprint, Observation, ServiceName,
+    ServiceRole, ServiceState, Tenant, TenantObservation, OBSERVATION_FORMAT,
+};
+use eclusa_ports::{ExecSpec, GateState, NoOutput, Observer, RuntimeObservation};
+use eclusa_runbook::{Exec, Intent, Outputs, Place};
+
+use crate::{Assembly, candidate};
+
+/// How long an application may take to say which migrations it has.
+const MIGRATIONS_WITHIN: Duration = Duration::from_secs(120);
+
+/// Looks at the stack again for a run, the same way as for its plan.
+pub(crate) struct StackObserver {
+    pub assembly: Assembly,
+    pub intent: Intent,
+}
+
+#[async_trait]
+impl Observer for StackObserver {
+    async fn fingerprint(&self) -> Result<Fingerprint> {
+        let observation = observe(&self.assembly, Some(&self.intent)).await?;
+        fingerprint(&self.assembly, &observation)
+    }
+}
+
+pub(crate) fn fingerprint(assembly: &Assembly, observation: &Observation) -> Result<Fingerprint> {
+    observation.fingerprint(&assembly.key).map_err(|error| Fault::new(Code::Internal).with("what", error))
+}
+
+/// Looks at a stack. What an intent needs to know beyond what is there is looked up too.
+pub(crate) async fn observe(assembly: &Assembly, intent: Option<&Intent>) -> Result<Observation> {
+    let runtime = assembly.ports.runtime.observe().await?;
+    let candidate = match intent {
+        Some(Intent::Release { to }) => Some(candidate::look_up(assembly, to, runtime.release.as_ref()).await?),
+        _ => None,
+    };
+    let mut tenants = Vec::new();
+    for tenant in assembly.tenants.iter() {
+        tenants.push(observe_tenant(assembly, tenant, &runtime, candidate.as_ref()).await);
+    }
+    let mut files: BTreeMap<String, Fingerprint> = runtime
+        .files
+        .iter()
+        .map(|(name, content)| (name.clone(), Fingerprint::of_bytes(&assembly.key, content)))
+        .collect();
+    if let Ok(content) = assembly.ports.host.read(&assembly.configuration, 4 * 1024 * 1024).await {
+        files.insert("eclusa.toml".to_owned(), Fingerprint::of_bytes(&assembly.key, &content));
+    }
+    Ok(Observation {
+        format: OBSERVATION_FORMAT,
+        stack: assembly.name.clone(),
+        at: assembly.ports.clock.now(),
+        app: assembly.stack.app,
+        runtime: assembly.stack.runtime,
+        release: runtime.release.clone(),
+        edge: edge(assembly, &runtime).await,
+        services: runtime.services,
+        tenants,
+        candidate,
+        disks: disks(assembly).await,
+        lease: assembly.ports.lease.look().await.unwrap_or(None),
+        files,
+    })
+}
+
+async fn observe_tenant(
+    assembly: &Assembly,
+    tenant: &Tenant,
+    runtime: &RuntimeObservation,
+    candidate: Option<&CandidateObservation>,
+) -> TenantObservation {
+    let mut found = TenantObservation {
+        tenant: tenant.clone(),
+        database_version: None,
+        database_bytes: None,
+        files_bytes: None,
+        migrations: None,
+        pending: None,
+        trouble: None,
+    };
+    match assembly.ports.database.facts(tenant, u64::MAX / 2).await {
+        Ok(facts) => {
+            found.database_version = Some(facts.version);
+            found.database_bytes = Some(facts.bytes);
+        }
+        Err(fault) => found.trouble = Some(assembly.ports.secrets.redact(&fault.to_string())),
+    }
+    if let Some(candidate) = candidate {
+        found.migrations = applied(assembly, tenant, runtime).await;
+        found.pending = pending(assembly, tenant, candidate).await;
+    }
+    found
+}
+
+fn runs(runtime: &RuntimeObservation, name: &ServiceName) -> bool {
+    runtime.services.iter().any(|service| service.name == *name && service.state == ServiceState::Running)
+}
+
+/// The migrations that are applied, asked of the running application.
+async fn applied(assembly: &Assembly, tenant: &Tenant, runtime: &RuntimeObservation) -> Option<Vec<String>> {
+    if assembly.stack.app != eclusa_model::AppKind::Django {
+        return None;
+    }
+    let service = assembly.app.command_service(&assembly.stack).filter(|service| runs(runtime, service))?;
+    let release = runtime.release.clone()?;
+    let exec = assembly.app.pending(&assembly.stack, &tenant.name, &release, &Place::Service { service })?;
+    let output = run(assembly, exec).await?;
+    Some(eclusa_apps::parse_show_migrations(&output))
+}
+
+/// What a candidate that is here already says would be pending.
+async fn pending(assembly: &Assembly, tenant: &Tenant, candidate: &CandidateObservation) -> Option<Vec<String>> {
+    if !candidate.image_present {
+        return None;
+    }
+    let service = assembly.app.command_service(&assembly.stack)?;
+    let place = Place::Candidate { service, release: candidate.release.clone() };
+    let exec = assembly.app.pending(&assembly.stack, &tenant.name, &candidate.release, &place)?;
+    let output = run(assembly, exec).await?;
+    let mut pending: Vec<String> =
+        output.lines().map(str::trim).filter(|line| !line.is_empty()).map(str::to_owned).collect();
+    pending.sort();
+    Some(pending)
+}
+
+async fn run(assembly: &Assembly, exec: Exec) -> Option<String> {
+    let spec = ExecSpec {
+        place: exec.place,
+        argv: exec.argv,
+        environment: BTreeMap::new(),
+        directory: exec.directory,
+        stdin: None,
+        timeout: MIGRATIONS_WITHIN,
+        mark: None,
+        images: Outputs::new(),
+    };
+    let result = assembly.ports.runtime.exec(spec, &NoOutput).await.ok()?;
+    (result.code == 0).then_some(result.stdout)
+}
+
+async fn edge(assembly: &Assembly, runtime: &RuntimeObservation) -> Option<EdgeObservation> {
+    runtime.services.iter().find(|service| service.role == ServiceRole::Edge)?;
+    let mut found = EdgeObservation { answers: false, gates: BTreeMap::new(), closed_by: BTreeMap::new() };
+    if let Ok(Some(edge)) = assembly.edge().await
+        && let Ok(gates) = edge.status().await
+    {
+        found.answers = true;
+        for gate in gates {
+            let word = match gate.state {
+                GateState::Open => "open",
+                GateState::Held => "held",
+                GateState::Closed => "closed",
+            };
+            found.gates.insert(gate.tenant.clone(), word.to_owned());
+            if let Some(run) = gate.run {
+                found.closed_by.insert(gate.tenant, run);
+            }
+        }
+    }
+    Some(found)
+}
+
+async fn disks(assembly: &Assembly) -> Vec<DiskObservation> {
+    let mut disks = Vec::new();
+    let vault = assembly.stack.vault_directory(&assembly.state);
+    let places = [("data", data_path(assembly).await), ("vault", Some(vault)), ("state", Some(assembly.state.clone()))];
+    for (purpose, path) in places {
+        let Some(path) = path else { continue };
+        if let Ok(room) = assembly.ports.host.disk(&path).await {
+            disks.push(DiskObservation {
+                purpose: purpose.to_owned(),
+                path: path.display().to_string(),
+                total_bytes: room.total_bytes,
+                free_bytes: room.free_bytes,
+            });
+        }
+    }
+    disks
+}
+
+/// Where the data lies: the first tenant's SQLite file or files, else where the engine keeps its volumes.
+async fn data_path(assembly: &Assembly) -> Option<PathBuf> {
+    let tenant = assembly.tenants.first()?;
+    if let DatabasePlace::Sqlite { path } = &tenant.database {
+        return Some(PathBuf::from(path));
+    }
+    if let Some(place) = tenant.files.first()
+        && let Ok(path) = assembly.ports.runtime.files_directory(place).await
+    {
+        return Some(path);
+    }
+    let docker = Path::new("/var/lib/docker");
+    docker.exists().then(|| docker.to_owned())
+}

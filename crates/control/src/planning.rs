@@ -1,0 +1,87 @@
+//! From an intent to a plan: observe, read history, plan.
+
+use eclusa_fault::{Code, Fault, Result};
+use eclusa_model::Observation;
+use eclusa_planner::PlanInput;
+use eclusa_runbook::{Intent, Plan, Reversibility};
+
+use crate::observe::{fingerprint, observe};
+use crate::{Assembly, VERSION, history};
+
+/// How a plan is to be made.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct PlanOptions {
+    /// Backups are also restored and proved.
+    pub prove: bool,
+    /// The decision of a rollback was overridden.
+    pub overridden: bool,
+}
+
+/// Makes a plan from the stack as it is now.
+///
+/// # Errors
+/// What the planner refuses, and what cannot be looked at.
+pub async fn make(assembly: &Assembly, intent: &Intent, options: PlanOptions) -> Result<Plan> {
+    let observation = observe(assembly, Some(intent)).await?;
+    from_observation(assembly, intent, options, &observation)
+}
+
+fn from_observation(assembly: &Assembly, intent: &Intent, options: PlanOptions, observation: &Observation) -> Result<Plan> {
+    let fingerprint = fingerprint(assembly, observation)?;
+    let history = history::of(assembly)?;
+    let nonce = assembly.ports.clock.random_text(8);
+    let now = assembly.ports.clock.now();
+    eclusa_planner::plan(
+        &PlanInput {
+            name: &assembly.name,
+            stack: &assembly.stack,
+            observation,
+            fingerprint: &fingerprint,
+            app: assembly.app,
+            history: &history,
+            version: VERSION,
+            now,
+            nonce: &nonce,
+            env_files: assembly.stack.environment_paths().iter().map(|path| path.display().to_string()).collect(),
+            vault_path: assembly.stack.vault_directory(&assembly.state).display().to_string(),
+            overridden: options.overridden,
+            prove: options.prove,
+        },
+        intent,
+    )
+}
+
+/// How a rollback would go, as history decides it: to the release before, with the data where it changed.
+///
+/// # Errors
+/// `NoWayBack`.
+pub fn rollback_intent(assembly: &Assembly, how: Option<Reversibility>) -> Result<Intent> {
+    let previous = history::of(assembly)?.previous.ok_or_else(|| {
+        Fault::new(Code::NoWayBack).with("problem", "no release was accepted before this one, or it was rolled back already")
+    })?;
+    let code_only = previous.reversibility.values().all(|how| *how == Reversibility::CodeOnly);
+    let computed = if code_only { Reversibility::CodeOnly } else { Reversibility::SalvageFirst };
+    Ok(Intent::Rollback { to: previous.release.name, how: how.unwrap_or(computed) })
+}
+
+/// Refuses a plan whose stack has moved.
+///
+/// # Errors
+/// `PlanStale`, `PlanTooNew`.
+pub async fn check_fresh(assembly: &Assembly, plan: &Plan) -> Result<()> {
+    if plan.format > eclusa_runbook::PLAN_FORMAT {
+        return Err(Fault::new(Code::PlanTooNew)
+            .with("format", plan.format)
+            .with("known", eclusa_runbook::PLAN_FORMAT));
+    }
+    if plan.stack != assembly.name {
+        let problem = format!("it is for stack {}, not {}", plan.stack, assembly.name);
+        return Err(Fault::new(Code::PlanInvalid).with("path", "The plan").with("problem", problem));
+    }
+    let now = fingerprint(assembly, &observe(assembly, Some(&plan.intent)).await?)?;
+    if now == plan.observation {
+        return Ok(());
+    }
+    let moved = format!("the stack is not as it was when the plan was made ({} then, {} now)", plan.observation.short(), now.short());
+    Err(Fault::new(Code::PlanStale).with("moved", moved))
+}

@@ -1,0 +1,221 @@
+//! What runs, which release, health, last backup, last drill, disk; and what is wrong with any of it.
+
+use eclusa_fault::{Fault, Message, Result};
+use eclusa_model::{Health, Observation, RunId, ServiceState, TenantName};
+use eclusa_ports::JournalStore;
+use jiff::Timestamp;
+use serde::Serialize;
+
+use crate::observe::observe;
+use crate::{Assembly, history, running};
+
+/// A tenant's safety at a glance.
+#[derive(Debug, Clone, Serialize)]
+pub struct TenantSafety {
+    /// The tenant.
+    pub tenant: TenantName,
+    /// The newest restore point.
+    pub newest_point: Option<String>,
+    /// When it was taken.
+    pub taken_at: Option<Timestamp>,
+    /// When a point was last restored and proved.
+    pub proved_at: Option<Timestamp>,
+    /// How long that took, in milliseconds.
+    pub restore_milliseconds: Option<u64>,
+    /// Why the points cannot be listed.
+    pub trouble: Option<String>,
+}
+
+/// A run that has not ended.
+#[derive(Debug, Clone, Serialize)]
+pub struct OpenRun {
+    /// Its id.
+    pub run: RunId,
+    /// What it is for.
+    pub intent: String,
+    /// Whether a living process owns it.
+    pub owned: bool,
+}
+
+/// How bad something is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Severity {
+    /// Worth knowing.
+    Notice,
+    /// Wrong.
+    Problem,
+}
+
+/// Something that is wrong, and what to type.
+#[derive(Debug, Clone, Serialize)]
+pub struct Trouble {
+    /// How bad.
+    pub severity: Severity,
+    /// What.
+    pub text: Message,
+    /// What to type next.
+    pub repair: Option<Message>,
+}
+
+/// A stack at a glance.
+#[derive(Debug, Clone, Serialize)]
+pub struct Status {
+    /// The format of this value as JSON.
+    pub format: u32,
+    /// The stack as it is.
+    pub observation: Observation,
+    /// Each tenant's safety.
+    pub safety: Vec<TenantSafety>,
+    /// A run that has not ended.
+    pub open_run: Option<OpenRun>,
+    /// What is wrong.
+    pub troubles: Vec<Trouble>,
+}
+
+/// Looks at everything that `status` shows.
+///
+/// # Errors
+/// When the stack cannot be looked at at all.
+pub async fn of(assembly: &Assembly) -> Result<Status> {
+    let observation = observe(assembly, None).await?;
+    let mut safety = Vec::new();
+    for tenant in assembly.tenants.iter() {
+        safety.push(safety_of(assembly, &tenant.name).await);
+    }
+    let open_run = match history::unfinished(assembly.journal.as_ref(), &assembly.name)? {
+        Some(run) => Some(OpenRun {
+            owned: running::owner_lives(assembly, &run.id).await,
+            intent: run.plan.intent.word().to_owned(),
+            run: run.id,
+        }),
+        None => None,
+    };
+    let mut status = Status { format: 1, observation, safety, open_run, troubles: Vec::new() };
+    status.troubles = troubles(assembly, &status);
+    Ok(status)
+}
+
+async fn safety_of(assembly: &Assembly, tenant: &TenantName) -> TenantSafety {
+    let mut found = TenantSafety {
+        tenant: tenant.clone(),
+        newest_point: None,
+        taken_at: None,
+        proved_at: None,
+        restore_milliseconds: None,
+        trouble: None,
+    };
+    match assembly.ports.vault.list(tenant).await {
+        Ok((points, _)) => {
+            if let Some(newest) = points.first() {
+                found.newest_point = newest.id.as_ref().map(ToString::to_string);
+                found.taken_at = Some(newest.taken_at);
+            }
+        }
+        Err(fault) => found.trouble = Some(fault.to_string()),
+    }
+    if let Ok(Some(proof)) = assembly.journal.newest_proof(&assembly.name, tenant) {
+        found.proved_at = Some(proof.at);
+        found.restore_milliseconds = Some(proof.milliseconds);
+    }
+    found
+}
+
+fn trouble(severity: Severity, text: Message, repair: Option<Message>) -> Trouble {
+    Trouble { severity, text, repair }
+}
+
+fn troubles(assembly: &Assembly, status: &Status) -> Vec<Trouble> {
+    let mut found = Vec::new();
+    let observation = &status.observation;
+    service_troubles(observation, &mut found);
+    if let Some(run) = &status.open_run
+        && !run.owned
+    {
+        let text = Message::new("trouble-run-unowned").with("run", &run.run).with("intent", &run.intent);
+        found.push(trouble(Severity::Problem, text, Some(Message::new("repair-resume").with("run", &run.run))));
+    }
+    gate_troubles(status, &mut found);
+    for disk in &observation.disks {
+        let percent = disk.free_bytes.saturating_mul(100).checked_div(disk.total_bytes).unwrap_or(0);
+        if percent < u64::from(assembly.stack.preflight.disk_free_percent) {
+            let text = Message::new("trouble-disk").with("purpose", &disk.purpose).with("path", &disk.path).with("percent", percent);
+            found.push(trouble(Severity::Problem, text, None));
+        }
+    }
+    for tenant in &observation.tenants {
+        if let Some(problem) = &tenant.trouble {
+            let text = Message::new("trouble-database").with("tenant", &tenant.tenant.name).with("problem", problem);
+            found.push(trouble(Severity::Problem, text, None));
+        }
+    }
+    for safety in &status.safety {
+        let tenant = &safety.tenant;
+        if let Some(problem) = &safety.trouble {
+            let text = Message::new("trouble-vault").with("tenant", tenant).with("problem", problem);
+            found.push(trouble(Severity::Problem, text, None));
+        } else if safety.taken_at.is_none() {
+            let text = Message::new("trouble-no-point").with("tenant", tenant);
+            found.push(trouble(Severity::Problem, text, Some(Message::new("repair-backup").with("tenant", tenant))));
+        } else if safety.proved_at.is_none() {
+            let text = Message::new("trouble-never-proved").with("tenant", tenant);
+            found.push(trouble(Severity::Notice, text, Some(Message::new("repair-prove").with("tenant", tenant))));
+        }
+    }
+    found
+}
+
+fn service_troubles(observation: &Observation, found: &mut Vec<Trouble>) {
+    for service in &observation.services {
+        let state = match (service.state, service.health) {
+            (ServiceState::Running, Health::None | Health::Healthy) => continue,
+            (ServiceState::Running, Health::Starting) => "still starting",
+            (ServiceState::Running, Health::Unhealthy) => "unhealthy",
+            (ServiceState::Restarting, _) => "restarting over and over",
+            (ServiceState::Exited, _) => "not running",
+            (ServiceState::Absent, _) => "absent",
+        };
+        let text = Message::new("trouble-service").with("service", &service.name).with("state", state);
+        found.push(trouble(Severity::Problem, text, Some(Message::new("repair-start"))));
+    }
+    let pinned = observation.release.as_ref().map(|release| &release.images);
+    let bare: Vec<&str> = observation
+        .services
+        .iter()
+        .filter(|service| {
+            let pin = pinned.and_then(|images| images.get(&service.name));
+            let other_image = pin.is_some_and(|pin| service.image_id.as_ref().is_some_and(|id| *id != pin.id));
+            service.state == ServiceState::Running
+                && pin.is_some()
+                && (service.release.is_none() || other_image)
+                && observation.services.iter().any(|other| other.release.is_some())
+        })
+        .map(|service| service.name.as_str())
+        .collect();
+    if !bare.is_empty() {
+        let text = Message::new("trouble-without-override").with("services", bare.join(", "));
+        found.push(trouble(Severity::Problem, text, Some(Message::new("repair-start"))));
+    }
+}
+
+fn gate_troubles(status: &Status, found: &mut Vec<Trouble>) {
+    let Some(edge) = &status.observation.edge else { return };
+    if !edge.answers {
+        found.push(trouble(Severity::Problem, Message::new("trouble-edge"), Some(Message::new("repair-start"))));
+    }
+    for (tenant, gate) in edge.gates.iter().filter(|(_, gate)| gate.as_str() != "open") {
+        let owner = edge.closed_by.get(tenant).map_or("nobody", String::as_str);
+        let owned = status.open_run.as_ref().is_some_and(|run| run.run.as_str() == owner);
+        if !owned {
+            let text = Message::new("trouble-gate-unowned").with("tenant", tenant).with("gate", gate).with("run", owner);
+            found.push(trouble(Severity::Problem, text, Some(Message::new("repair-gate"))));
+        }
+    }
+}
+
+/// Whether a fault means that the stack itself could not be looked at.
+#[must_use]
+pub fn is_unreachable(fault: &Fault) -> bool {
+    use eclusa_fault::Code::{ComposeInvalid, ComposeMissing, DockerDenied, DockerUnreachable};
+    matches!(fault.code, ComposeInvalid | ComposeMissing | DockerDenied | DockerUnreachable)
+}

@@ -1,0 +1,154 @@
+//! PostgreSQL, version 12 and later: a database of a server that is a service of the stack. Everything goes through
+//! the server's own `psql` and `pg_dump`, run where the server runs, so their versions always fit.
+//!
+//! - **Dump**: plain SQL in UTF-8. A session exports a snapshot, the summary is computed in it, `pg_dump` dumps
+//!   it, and the sequences follow as the summary saw them. Owners are in it when the user is a superuser; else
+//!   everything belongs to who restores. Privileges are in it. Roles are not: they belong to the server.
+//! - **Restore**: a database made like the live one (encoding, collation, owner, tablespace, settings, grants,
+//!   comment), filled under the name `..._part`, renamed to [`copy_name`](crate::names::copy_name) when it is whole.
+//! - **Swap**: both renames in one transaction. The first takes a lock that lets nobody connect any more and waits
+//!   until all are gone, while a second session ends who is still connected. Nothing lasting is changed
+//!   before the commit, so a crash leaves either the old state or the new one.
+
+mod catalogue;
+mod dump;
+mod facts;
+mod quote;
+mod restore;
+mod session;
+mod summary;
+mod swap;
+
+use std::io::Read;
+
+use eclusa_fault::{Code, Result};
+use eclusa_ports::{DatabaseCopy, DatabaseFacts, DatabaseSummary, Dump, SwapState};
+
+use self::catalogue::Live;
+use self::quote::{identifier, literal};
+pub(crate) use self::session::Access;
+use self::session::{Failure, Session};
+use crate::names::{Part, copy_name, part_name};
+
+/// The comment by which a scratch database is known, so that no other is ever emptied or dropped as one.
+const SCRATCH: &str = "eclusa scratch";
+
+/// A tenant's database on a PostgreSQL server.
+pub(crate) struct Postgresql {
+    access: Access,
+    name: String,
+}
+
+impl Postgresql {
+    pub(crate) fn new(access: Access, name: String) -> Self {
+        Self { access, name }
+    }
+
+    pub(crate) async fn facts(&self, long_transaction: u64) -> Result<DatabaseFacts> {
+        self.of(Code::DatabaseUnreachable, facts::facts(&self.access, &self.name, long_transaction).await)
+    }
+
+    pub(crate) async fn dump(&self) -> Result<Dump> {
+        dump::dump(&self.access, &self.name).await
+    }
+
+    pub(crate) async fn restore_beside(&self, suffix: &str, stream: Box<dyn Read + Send>) -> Result<()> {
+        self.of(Code::RestoreFailed, restore::restore_beside(&self.access, &self.name, suffix, stream).await)
+    }
+
+    pub(crate) async fn summarise(&self, copy: &DatabaseCopy) -> Result<DatabaseSummary> {
+        let work = async {
+            let mut session = Session::open(&self.access, &copy_name(&self.name, copy)).await?;
+            session.run("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;").await?;
+            summary::summarise(&mut session).await
+        };
+        let missing =
+            if *copy == DatabaseCopy::Live { Code::DatabaseUnreachable } else { Code::RestoreFailed };
+        self.of(missing, work.await).map(|(summary, _)| summary)
+    }
+
+    pub(crate) async fn swap_state(&self, suffix: &str) -> Result<SwapState> {
+        let work = async {
+            let mut session = catalogue::maintenance(&self.access, &self.name).await?;
+            swap::settled(&mut session, &self.name).await?;
+            swap::look(&mut session, &self.name, suffix).await
+        };
+        self.of(Code::DatabaseUnreachable, work.await).map(|standing| standing.state())
+    }
+
+    pub(crate) async fn swap_in(&self, suffix: &str) -> Result<()> {
+        self.of(Code::SwapFailed, swap::swap(&self.access, &self.name, suffix, swap::Way::In).await)
+    }
+
+    pub(crate) async fn swap_back(&self, suffix: &str) -> Result<()> {
+        self.of(Code::SwapFailed, swap::swap(&self.access, &self.name, suffix, swap::Way::Back).await)
+    }
+
+    pub(crate) async fn drop_copy(&self, copy: &DatabaseCopy) -> Result<()> {
+        let work = async {
+            let mut session = catalogue::maintenance(&self.access, &self.name).await?;
+            if let DatabaseCopy::Beside(suffix) = copy {
+                catalogue::drop_by_force(&mut session, &part_name(&self.name, suffix, Part::Unfinished))
+                    .await?;
+            }
+            let name = copy_name(&self.name, copy);
+            // Ours alone are ended: a person who is looking at the old data is not thrown out.
+            catalogue::terminate(&mut session, &[&name], false).await?;
+            session.run(&format!("DROP DATABASE IF EXISTS {};", identifier(&name))).await
+        };
+        self.of(Code::SwapFailed, work.await)
+    }
+
+    pub(crate) async fn create_scratch(&self, name: &str) -> Result<()> {
+        let work = async {
+            let mut session = catalogue::maintenance(&self.access, &self.name).await?;
+            self.only_scratch(&mut session, name).await?;
+            let live = Live::look(&mut session, &self.name).await?;
+            // It gets its name last, so that after a crash none of that name lacks the comment.
+            let unfinished = part_name(name, "scratch", Part::Unfinished);
+            catalogue::drop_by_force(&mut session, &unfinished).await?;
+            session.run(&live.create(&unfinished)).await?;
+            let (from, to) = (identifier(&unfinished), identifier(name));
+            session.run(&format!("COMMENT ON DATABASE {from} IS {};", literal(SCRATCH))).await?;
+            catalogue::drop_by_force(&mut session, name).await?;
+            session.run(&format!("ALTER DATABASE {from} RENAME TO {to};")).await
+        };
+        self.of(Code::DatabaseUnreachable, work.await)
+    }
+
+    pub(crate) async fn drop_scratch(&self, name: &str) -> Result<()> {
+        let work = async {
+            let mut session = catalogue::maintenance(&self.access, &self.name).await?;
+            self.only_scratch(&mut session, name).await?;
+            let companion = format!("test_{name}");
+            if companion != self.name {
+                catalogue::drop_by_force(&mut session, &companion).await?;
+            }
+            catalogue::drop_by_force(&mut session, &part_name(name, "scratch", Part::Unfinished)).await?;
+            catalogue::drop_by_force(&mut session, name).await
+        };
+        self.of(Code::DatabaseUnreachable, work.await)
+    }
+
+    /// Refuses a database that is there and was not made as a scratch.
+    async fn only_scratch(&self, session: &mut Session, name: &str) -> std::result::Result<(), Failure> {
+        let found = session
+            .rows(&format!(
+                "SELECT json_build_object('comment', shobj_description(oid, 'pg_database')) \
+                 FROM pg_database WHERE datname = {};",
+                literal(name)
+            ))
+            .await?;
+        let ours =
+            found.iter().all(|row| row.get("comment").and_then(|comment| comment.as_str()) == Some(SCRATCH));
+        if ours && name != self.name {
+            return Ok(());
+        }
+        let refused = crate::fault(Code::DatabaseDenied, &self.access.tenant);
+        Err(Failure::Fault(refused.because(format!("the database {name:?} was not made as a scratch"))))
+    }
+
+    fn of<T>(&self, code: Code, outcome: std::result::Result<T, Failure>) -> Result<T> {
+        outcome.map_err(|failure| self.access.fault(code, failure))
+    }
+}

@@ -1,0 +1,216 @@
+//! Restoring into a new database beside the live one.
+//!
+//! It is filled under a name of its own and gets the copy's name when everything is in it, so a copy that is
+//! there is whole, whatever crashed.
+
+use std::io::Read;
+
+use eclusa_ports::ExecStream;
+use serde_json::Value;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::sync::mpsc;
+
+use super::catalogue::{self, Live};
+use super::dump::{TRAILER, keep_end};
+use super::quote::{identifier, literal, setting};
+use super::session::{Access, Failure, Session, end, psql};
+use super::summary::text;
+use crate::names::{Part, part_name};
+
+/// How many bytes are read at a time, and how many such pieces wait between reader and writer.
+const PIECE: usize = 256 * 1024;
+const PIECES: usize = 8;
+
+type Outcome<T> = Result<T, Failure>;
+
+pub(crate) async fn restore_beside(
+    access: &Access,
+    name: &str,
+    suffix: &str,
+    stream: Box<dyn Read + Send>,
+) -> Outcome<()> {
+    let (unfinished, new) = (part_name(name, suffix, Part::Unfinished), part_name(name, suffix, Part::New));
+    let mut maintenance = catalogue::maintenance(access, name).await?;
+    if catalogue::exists(&mut maintenance, &part_name(name, suffix, Part::Old)).await? {
+        return Err(Failure::Said("an old database of the same suffix is still kept".to_owned()));
+    }
+    let live = Live::look(&mut maintenance, name).await?;
+    catalogue::drop_by_force(&mut maintenance, &unfinished).await?;
+    catalogue::drop_by_force(&mut maintenance, &new).await?;
+    maintenance.run(&live.create(&unfinished)).await?;
+    let filled = fill(access, &unfinished, stream).await;
+    let finished = match filled {
+        Ok(()) => finish(&mut maintenance, &live, &unfinished, &new).await,
+        Err(failure) => Err(failure),
+    };
+    if finished.is_err() {
+        // In a new session: the failure may have been the end of the one that was open.
+        if let Ok(mut maintenance) = catalogue::maintenance(access, name).await
+            && let Err(failure) = catalogue::drop_by_force(&mut maintenance, &unfinished).await
+        {
+            tracing::warn!(database = unfinished, ?failure, "a half restored database was left");
+        }
+    }
+    finished
+}
+
+/// Feeds the dump to psql and lets the server count what it got.
+async fn fill(access: &Access, database: &str, stream: Box<dyn Read + Send>) -> Outcome<()> {
+    let psql = access.start(psql(), database).await?;
+    feed(psql, stream).await?;
+    Session::open(access, database).await?.run("ANALYZE;").await
+}
+
+async fn feed(psql: ExecStream, mut stream: Box<dyn Read + Send>) -> Outcome<()> {
+    let (sender, mut pieces) = mpsc::channel::<std::io::Result<Vec<u8>>>(PIECES);
+    tokio::task::spawn_blocking(move || {
+        loop {
+            let mut piece = vec![0; PIECE];
+            let read = stream.read(&mut piece).map(|count| {
+                piece.truncate(count);
+                piece
+            });
+            let last = read.as_ref().map_or(true, Vec::is_empty);
+            if sender.blocking_send(read).is_err() || last {
+                break;
+            }
+        }
+    });
+    let ExecStream { mut stdin, mut stdout, ended } = psql;
+    // What psql answers (values of sequences) is of no use, but must be read.
+    let drained = tokio::spawn(async move {
+        let mut buffer = vec![0; 64 * 1024];
+        while matches!(stdout.read(&mut buffer).await, Ok(count) if count > 0) {}
+    });
+    let pump = async move {
+        let mut tail = Vec::new();
+        // What a crash could lose is dropped and restored again.
+        stdin.write_all(b"SET synchronous_commit = off;\n").await?;
+        loop {
+            let piece =
+                pieces.recv().await.ok_or_else(|| std::io::Error::other("the reader has ended"))??;
+            if piece.is_empty() {
+                break;
+            }
+            keep_end(&mut tail, &piece, TRAILER.len());
+            stdin.write_all(&piece).await?;
+        }
+        if tail != TRAILER {
+            return Err(std::io::Error::other("the dump is not whole: its last line is missing"));
+        }
+        stdin.flush().await?;
+        // Only dropping it closes it for sure.
+        stdin.shutdown().await?;
+        drop(stdin);
+        Ok(())
+    };
+    tokio::pin!(pump);
+    let mut ended = Box::pin(end_of(ended));
+    let pumped = tokio::select! {
+        biased;
+        // It ends before it has read everything when a statement fails.
+        early = &mut ended => return Err(early.map_or_else(|failure| failure, Failure::Ended)),
+        pumped = &mut pump => pumped,
+    };
+    match pumped {
+        Ok(()) => {}
+        // psql has ended, and its own words are better than "broken pipe".
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => {}
+        Err(error) => {
+            drained.abort();
+            return Err(Failure::Said(error.to_string()));
+        }
+    }
+    let result = ended.await?;
+    if result.code == 0 { Ok(()) } else { Err(Failure::Ended(result)) }
+}
+
+/// How psql ended, without a limit on when.
+async fn end_of(
+    ended: tokio::sync::oneshot::Receiver<eclusa_fault::Result<eclusa_ports::CommandResult>>,
+) -> Outcome<eclusa_ports::CommandResult> {
+    let (sender, receiver) = tokio::sync::oneshot::channel();
+    if let Ok(result) = ended.await {
+        let _ = sender.send(result);
+    } else {
+        drop(sender);
+    }
+    end(receiver).await
+}
+
+/// Gives the new database what belongs to the live one but stands in no dump of it, then its name.
+async fn finish(maintenance: &mut Session, live: &Live, unfinished: &str, new: &str) -> Outcome<()> {
+    let target = identifier(unfinished);
+    let of = literal(&live.name);
+    let settings = maintenance
+        .rows(&format!(
+            "SELECT json_build_object('role', r.rolname, 'settings', to_json(s.setconfig)) FROM pg_db_role_setting s \
+             JOIN pg_database d ON d.oid = s.setdatabase LEFT JOIN pg_roles r ON r.oid = s.setrole WHERE d.datname = {of};"
+        ))
+        .await?;
+    for row in &settings {
+        let whose = match row.get("role").and_then(Value::as_str) {
+            Some(role) => format!("ALTER ROLE {} IN DATABASE {target}", identifier(role)),
+            None => format!("ALTER DATABASE {target}"),
+        };
+        for pair in
+            row.get("settings").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str)
+        {
+            let Some((name, value)) = pair.split_once('=') else { continue };
+            // By way of the session's own value: settings that are lists need no parsing then.
+            maintenance
+                .run(&format!(
+                    "BEGIN; SELECT set_config({}, {}, true); {whose} SET {} FROM CURRENT; COMMIT;",
+                    literal(name),
+                    literal(value),
+                    setting(name)
+                ))
+                .await?;
+        }
+    }
+    let granted = granted(maintenance, &of).await?;
+    maintenance.run(&grants(granted, &live.owner, &target)?).await?;
+    if let Some(comment) = &live.comment {
+        maintenance.run(&format!("COMMENT ON DATABASE {target} IS {};", literal(comment))).await?;
+    }
+    // The restoring session may need a moment to be gone.
+    catalogue::terminate(maintenance, &[unfinished], false).await?;
+    maintenance.run(&format!("ALTER DATABASE {target} RENAME TO {};", identifier(new))).await
+}
+
+async fn granted(maintenance: &mut Session, of: &str) -> Outcome<Option<Vec<Value>>> {
+    let row = maintenance
+        .row(&format!(
+            "SELECT json_build_object('set', datacl IS NOT NULL, 'grants', (SELECT json_agg(json_build_object( \
+             'to', CASE WHEN grantee <> 0 THEN pg_get_userbyid(grantee) END, 'what', privilege_type, \
+             'on', is_grantable)) FROM aclexplode(datacl))) FROM pg_database WHERE datname = {of};"
+        ))
+        .await?;
+    if row.get("set").and_then(Value::as_bool) != Some(true) {
+        return Ok(None);
+    }
+    Ok(Some(row.get("grants").and_then(Value::as_array).cloned().unwrap_or_default()))
+}
+
+/// The statements that give a database these grants and no others.
+fn grants(grants: Option<Vec<Value>>, owner: &str, target: &str) -> Outcome<String> {
+    let Some(grants) = grants else { return Ok(String::new()) };
+    let mut sql = format!(
+        "REVOKE ALL ON DATABASE {target} FROM PUBLIC; REVOKE ALL ON DATABASE {target} FROM {};",
+        identifier(owner)
+    );
+    for grant in &grants {
+        let what = match text(grant, "what")?.as_str() {
+            "CREATE" => "CREATE",
+            "CONNECT" => "CONNECT",
+            "TEMPORARY" => "TEMPORARY",
+            // A privilege of a newer server.
+            other => return Err(Failure::Said(format!("the privilege {other} is not known"))),
+        };
+        let to = grant.get("to").and_then(Value::as_str).map_or_else(|| "PUBLIC".to_owned(), identifier);
+        let on =
+            if grant.get("on").and_then(Value::as_bool) == Some(true) { " WITH GRANT OPTION" } else { "" };
+        sql.push_str(&format!(" GRANT {what} ON DATABASE {target} TO {to}{on};"));
+    }
+    Ok(sql)
+}

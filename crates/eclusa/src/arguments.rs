@@ -1,0 +1,123 @@
+//! The arguments that every command takes, and the list of commands.
+
+use std::path::PathBuf;
+
+use clap::{Parser, Subcommand};
+use eclusa_fault::{Code, Fault, Language, Result};
+use eclusa_model::PersonName;
+
+use crate::commands::{
+    abort, adopt, answer, attach, backup, backups, completions, doctor, edge, history, man, note, own_run, plan, release,
+    report, restore, resume, rollback, seed, shop, start, status, stop, supervise,
+};
+use crate::demo;
+
+/// Releases of multi-tenant business applications, through a lock: backed up, proved, opened again or taken back.
+#[derive(Debug, Parser)]
+#[command(name = "eclusa", version, max_term_width = 110)]
+pub struct Arguments {
+    /// The configuration file.
+    #[arg(long, global = true, env = "ECLUSA_CONFIG", default_value = "eclusa.toml", value_name = "FILE")]
+    pub config: PathBuf,
+    /// The state directory: journal, keys, vault.
+    #[arg(long, global = true, env = "ECLUSA_STATE", value_name = "DIR")]
+    pub state: Option<PathBuf>,
+    /// The stack, where the configuration has several.
+    #[arg(long, global = true, env = "ECLUSA_STACK", value_name = "NAME")]
+    pub stack: Option<String>,
+    /// For programs: JSON on standard output (one line per event while something runs).
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// Who you are, in the journal and for questions.
+    #[arg(long = "as", global = true, env = "ECLUSA_PERSON", value_name = "PERSON")]
+    pub person: Option<String>,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Look at a Compose project and write a commented eclusa.toml for it.
+    Adopt(adopt::Adopt),
+    /// Start the services and wait until they are healthy.
+    Start(start::Start),
+    /// Stop the services.
+    Stop(stop::Stop),
+    /// What runs, which release, health, last backup, last proof, disk.
+    Status(status::Status),
+    /// What is wrong, and what to type.
+    Doctor(doctor::Doctor),
+    /// Show what a command would do, and do nothing.
+    Plan(plan::Plan),
+    /// Bring another release through the lock.
+    Release(release::Release),
+    /// Go back to the release before, with its data where that is needed.
+    Rollback(rollback::Rollback),
+    /// Take restore points now.
+    Backup(backup::Backup),
+    /// List restore points.
+    Backups(backups::Backups),
+    /// Bring a tenant's data back from a restore point.
+    Restore(restore::Restore),
+    /// Take up a run whose runner is gone.
+    Resume(resume::Resume),
+    /// Make a run go back.
+    Abort(abort::Abort),
+    /// Follow a run.
+    Attach(attach::Attach),
+    /// Answer a run's question.
+    Answer(answer::Answer),
+    /// The runs so far; one run's events; or a check of the whole journal.
+    History(history::History),
+    /// The report of a run.
+    Report(report::Report),
+    /// Write an incident or a lesson down in a run's report.
+    Note(note::Note),
+    /// The gate in front of the stack.
+    Edge(edge::EdgeCommand),
+    /// Demo data, on a staging stack.
+    Seed(seed::Seed),
+    /// The whole thing, shown on a small shop that is in this binary.
+    Demo(demo::Demo),
+    /// Completions for a shell.
+    Completions(completions::Completions),
+    /// Manual pages.
+    Man(man::Man),
+    /// Own a run until it ends.
+    #[command(hide = true)]
+    OwnRun(own_run::OwnRun),
+    /// Supervise one service.
+    #[command(hide = true)]
+    Supervise(supervise::Supervise),
+    /// The shop of the demo.
+    #[command(hide = true)]
+    Shop(shop::Shop),
+}
+
+impl Arguments {
+    /// The language: `ECLUSA_LANG`, then that of the terminal.
+    pub fn language(&self) -> Language {
+        ["ECLUSA_LANG", "LC_ALL", "LC_MESSAGES", "LANG"]
+            .iter()
+            .find_map(|name| std::env::var(name).ok().filter(|value| !value.is_empty()))
+            .map(|locale| Language::from_locale(&locale))
+            .unwrap_or_default()
+    }
+
+    /// Who gives the command: `--as`, then the user's name.
+    pub fn person(&self) -> Result<PersonName> {
+        let name = self
+            .person
+            .clone()
+            .or_else(|| std::env::var("SUDO_USER").ok())
+            .or_else(|| std::env::var("USER").ok())
+            .or_else(|| std::env::var("LOGNAME").ok())
+            .filter(|name| !name.is_empty())
+            .unwrap_or_else(|| format!("uid-{}", rustix::process::getuid().as_raw()));
+        PersonName::new(name).map_err(|error| {
+            Fault::new(Code::ConfigInvalid).with("path", "--as").with("problem", error)
+        })
+    }
+}

@@ -1,0 +1,114 @@
+//! `eclusa edge`: the gate in front of the stack: put there, taken away, asked, or served.
+
+use clap::{Args, Subcommand};
+use eclusa_control::planning::PlanOptions;
+use eclusa_edge::EdgeConfig;
+use eclusa_fault::{Code, Fault, Message, Result};
+use eclusa_ports::GateState;
+use eclusa_runbook::Intent;
+use serde_json::json;
+
+use super::Session;
+use crate::exit::Exit;
+use crate::perform::{Performance, perform};
+use crate::terminal::say;
+
+/// The arguments.
+#[derive(Debug, Args)]
+pub struct EdgeCommand {
+    #[command(subcommand)]
+    wanted: Wanted,
+}
+
+/// What is wanted of the edge.
+#[derive(Debug, Subcommand)]
+enum Wanted {
+    /// Put it in front of the stack.
+    Install(Performance),
+    /// Take it away.
+    Remove(Performance),
+    /// How each tenant's gate stands.
+    Status,
+    /// Open a tenant's gate that no run owns.
+    Open {
+        /// The tenant.
+        tenant: eclusa_model::TenantName,
+    },
+    /// Be the edge; `--config` names its own configuration.
+    #[command(hide = true)]
+    Serve,
+}
+
+impl EdgeCommand {
+    /// Does it.
+    pub async fn run(self, session: &Session) -> Result<Exit> {
+        match self.wanted {
+            Wanted::Serve => serve(session).await,
+            Wanted::Install(how) => {
+                let assembly = session.assembly().await?;
+                perform(session, &assembly, &Intent::EdgeInstall, PlanOptions::default(), None, &how).await
+            }
+            Wanted::Remove(how) => {
+                let assembly = session.assembly().await?;
+                perform(session, &assembly, &Intent::EdgeRemove, PlanOptions::default(), None, &how).await
+            }
+            Wanted::Status => status(session).await,
+            Wanted::Open { tenant } => open(session, &tenant).await,
+        }
+    }
+}
+
+async fn serve(session: &Session) -> Result<Exit> {
+    let path = &session.arguments.config;
+    let fault = |error: eclusa_edge::EdgeError| {
+        Fault::new(Code::EdgeFailed).with("operation", "serve").because(format!("{}: {error}", error.code()))
+    };
+    let config = EdgeConfig::load(path).map_err(fault)?;
+    eclusa_edge::serve(config).await.map_err(fault)?;
+    Ok(Exit::Ok)
+}
+
+async fn status(session: &Session) -> Result<Exit> {
+    let assembly = session.assembly().await?;
+    let Some(edge) = assembly.edge().await? else {
+        say(Message::new("edge-none").render(&session.language));
+        return Ok(Exit::Ok);
+    };
+    let gates = edge.status().await?;
+    for gate in &gates {
+        let word = match gate.state {
+            GateState::Open => "open",
+            GateState::Held => "held",
+            GateState::Closed => "closed",
+        };
+        if session.json() {
+            say(json!({"format": 1, "tenant": gate.tenant, "gate": word, "run": gate.run, "closed_seconds": gate.closed_seconds,
+                       "requests": gate.requests, "errors": gate.errors, "refused": gate.refused}));
+            continue;
+        }
+        let text = Message::new("edge-gate")
+            .with("tenant", &gate.tenant)
+            .with("gate", word)
+            .with("requests", gate.requests)
+            .with("errors", gate.errors)
+            .with("refused", gate.refused)
+            .with("seconds", format!("{:.1}", gate.closed_seconds));
+        say(text.render(&session.language));
+    }
+    Ok(Exit::Ok)
+}
+
+/// Opens a gate by hand: only one that no run owns, since the run would be deceived.
+async fn open(session: &Session, tenant: &eclusa_model::TenantName) -> Result<Exit> {
+    let assembly = session.assembly().await?;
+    if let Some(run) = eclusa_control::history::unfinished(assembly.journal.as_ref(), &assembly.name)? {
+        return Err(Fault::new(Code::LeaseHeld).with("run", &run.id).with("holder", "its runner"));
+    }
+    let edge = assembly
+        .edge()
+        .await?
+        .ok_or_else(|| Fault::new(Code::EdgeState).with("problem", "No edge is installed in front of this stack"))?;
+    edge.open(tenant).await?;
+    say(Message::new("edge-opened").with("tenant", tenant).render(&session.language));
+    Ok(Exit::Ok)
+}

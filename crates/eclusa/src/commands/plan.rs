@@ -1,0 +1,134 @@
+//! `eclusa plan`: shows what a command would do, and does nothing.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+use eclusa_control::planning::{self, PlanOptions, rollback_intent};
+use eclusa_control::saved_plan::SavedPlan;
+use eclusa_control::Assembly;
+use eclusa_fault::{Code, Fault, Message, Result};
+use eclusa_model::TenantName;
+use eclusa_runbook::Intent;
+
+use super::Session;
+use super::restore::point_of;
+use super::rollback::Override;
+use crate::exit::Exit;
+use crate::perform::show;
+use crate::terminal::{say, tell};
+
+/// The arguments.
+#[derive(Debug, Args)]
+pub struct Plan {
+    /// Save the plan; it is refused later when the stack has moved since.
+    #[arg(long, global = true, value_name = "FILE")]
+    out: Option<PathBuf>,
+    /// End with code 6 when there is something to do, 0 when there is nothing.
+    #[arg(long, global = true)]
+    exit_code: bool,
+    /// Leave the steps out.
+    #[arg(long, global = true)]
+    summary: bool,
+    #[command(subcommand)]
+    intent: Wanted,
+}
+
+/// What is planned.
+#[derive(Debug, Subcommand)]
+enum Wanted {
+    /// Another release.
+    Release {
+        /// The release.
+        release: String,
+    },
+    /// Back to the release before.
+    Rollback {
+        #[command(flatten)]
+        decision: Override,
+    },
+    /// Restore points.
+    Backup {
+        /// The tenants; all when none is named.
+        tenants: Vec<TenantName>,
+        /// Restore and compare each too.
+        #[arg(long)]
+        prove: bool,
+    },
+    /// A tenant's data from a restore point.
+    Restore {
+        /// The tenant.
+        tenant: TenantName,
+        /// The restore point; the newest when none is named.
+        #[arg(long)]
+        point: Option<String>,
+        /// Only somewhere harmless.
+        #[arg(long)]
+        check: bool,
+    },
+    /// The services started.
+    Start,
+    /// The services stopped.
+    Stop,
+    /// The edge put in front.
+    EdgeInstall,
+    /// The edge taken away.
+    EdgeRemove,
+    /// Demo data.
+    Seed,
+}
+
+impl Wanted {
+    async fn intent(self, assembly: &Assembly) -> Result<(Intent, PlanOptions)> {
+        let mut options = PlanOptions::default();
+        let intent = match self {
+            Self::Release { release } => Intent::Release { to: release },
+            Self::Rollback { decision } => {
+                options.overridden = decision.wanted().is_some();
+                rollback_intent(assembly, decision.wanted())?
+            }
+            Self::Backup { tenants, prove } => {
+                options.prove = prove;
+                Intent::Backup { tenants }
+            }
+            Self::Restore { tenant, point, check } => {
+                let point = point_of(assembly, &tenant, point.as_deref()).await?;
+                Intent::Restore { tenant, point, check_only: check }
+            }
+            Self::Start => Intent::Start,
+            Self::Stop => Intent::Stop,
+            Self::EdgeInstall => Intent::EdgeInstall,
+            Self::EdgeRemove => Intent::EdgeRemove,
+            Self::Seed => Intent::Seed,
+        };
+        Ok((intent, options))
+    }
+}
+
+impl Plan {
+    /// Plans and shows.
+    pub async fn run(self, session: &Session) -> Result<Exit> {
+        let assembly = session.assembly().await?;
+        let (intent, options) = self.intent.intent(&assembly).await?;
+        let plan = match planning::make(&assembly, &intent, options).await {
+            Ok(plan) => plan,
+            Err(fault) if fault.code == Code::NothingToDo && self.exit_code => {
+                tell(fault.headline(&session.language));
+                return Ok(Exit::Ok);
+            }
+            Err(fault) => return Err(fault),
+        };
+        let saved = SavedPlan::of(&plan)?;
+        if session.json() {
+            say(saved.to_json()?);
+        } else {
+            show(session, &plan, !self.summary);
+        }
+        if let Some(path) = &self.out {
+            std::fs::write(path, saved.to_json()?).map_err(|error| {
+                Fault::new(Code::FileAccess).with("path", path.display()).with("operation", "written").because(error)
+            })?;
+            tell(Message::new("plan-saved").with("path", path.display()).render(&session.language));
+        }
+        Ok(if self.exit_code { Exit::Changes } else { Exit::Ok })
+    }
+}

@@ -1,0 +1,252 @@
+//! Following a run from outside: its journal is read as it grows, so that following needs nothing of its runner, and
+//! ending the following ends nothing.
+
+use std::collections::BTreeMap;
+use std::io::{Read, Seek, SeekFrom};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use eclusa_control::{Assembly, running};
+use eclusa_fault::{Code, Fault, Language, Message, Result};
+use eclusa_journal::SqliteJournal;
+use eclusa_model::{RunId, StepName};
+use eclusa_ports::JournalStore;
+use eclusa_runbook::{Entry, Event, Outcome, Progress, Run, UndoProgress};
+use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+use jiff::Timestamp;
+
+use crate::exit::Exit;
+use crate::terminal::{self, BOLD, GREEN, RED, YELLOW, say, tell};
+
+/// How often the journal is looked at.
+const GLANCE: Duration = Duration::from_millis(120);
+/// After this long without an owner a run is said to have none.
+const OWNERLESS: Duration = Duration::from_secs(5);
+
+/// Follows a run until it ends, its runner is gone, or the person has seen enough.
+pub async fn follow(assembly: &Assembly, id: &RunId, language: &Language, json: bool) -> Result<Exit> {
+    let mut follower = Follower {
+        journal: assembly.journal.clone(),
+        id: id.clone(),
+        language: language.clone(),
+        json,
+        run: None,
+        seen: 0,
+        live: (terminal::is_live() && !json).then(|| Live::new(assembly.ports.outputs.join(id.as_str()))),
+    };
+    let mut ownerless: Option<tokio::time::Instant> = None;
+    loop {
+        let new = follower.glance().await?;
+        if let Some(outcome) = follower.run.as_ref().and_then(|run| run.outcome) {
+            follower.end(outcome);
+            return Ok(Exit::of(outcome));
+        }
+        if new || running::owner_lives(assembly, id).await {
+            ownerless = None;
+        } else if ownerless.get_or_insert_with(tokio::time::Instant::now).elapsed() > OWNERLESS {
+            follower.clear();
+            return Err(gone(assembly, id));
+        }
+        tokio::select! {
+            () = tokio::time::sleep(GLANCE) => {}
+            _ = tokio::signal::ctrl_c() => {
+                follower.clear();
+                tell(Message::new("follow-detached").with("run", id).render(language));
+                return Ok(Exit::Interrupted);
+            }
+        }
+    }
+}
+
+/// The fault of a run whose runner is gone, with the last words of the runner.
+fn gone(assembly: &Assembly, id: &RunId) -> Fault {
+    let mut fault = Fault::new(Code::RunState).with("run", id).with("problem", "has lost its runner");
+    let log = assembly.ports.outputs.join(id.as_str()).join("runner.log");
+    let text = std::fs::read_to_string(log).unwrap_or_default();
+    let lines: Vec<&str> = text.lines().collect();
+    fault.causes = lines.iter().skip(lines.len().saturating_sub(8)).map(|line| (*line).to_owned()).collect();
+    fault.state(Message::new("state-run-unowned")).hint(Message::new("hint-unfinished").with("run", id))
+}
+
+struct Follower {
+    journal: Arc<SqliteJournal>,
+    id: RunId,
+    language: Language,
+    json: bool,
+    run: Option<Run>,
+    seen: u64,
+    live: Option<Live>,
+}
+
+impl Follower {
+    /// Shows what is new; says whether anything was.
+    async fn glance(&mut self) -> Result<bool> {
+        let (journal, id, seen) = (self.journal.clone(), self.id.clone(), self.seen);
+        let entries = tokio::task::spawn_blocking(move || -> Result<Vec<Entry>> {
+            // Counting is cheap; the whole run is read, and its chain checked, only when it has grown.
+            let grown = journal.runs(None, 50)?.iter().any(|summary| summary.run == id && summary.events > seen);
+            if grown || seen == 0 { journal.read(&id) } else { Ok(Vec::new()) }
+        })
+        .await
+        .map_err(|error| Fault::new(Code::Internal).with("what", error))??;
+        let new: Vec<&Entry> = entries.iter().filter(|entry| entry.sequence > self.seen).collect();
+        for entry in &new {
+            self.take(entry)?;
+        }
+        if let Some(last) = new.last() {
+            self.seen = last.sequence;
+        }
+        if let (Some(live), Some(run)) = (&mut self.live, &self.run) {
+            live.draw(run, &self.language);
+        }
+        Ok(!new.is_empty())
+    }
+
+    fn take(&mut self, entry: &Entry) -> Result<()> {
+        let illegal = |illegal| {
+            Fault::new(Code::JournalDamaged).with("path", "of this run").with("problem", illegal)
+        };
+        match &mut self.run {
+            None => self.run = Some(Run::replay(std::slice::from_ref(entry)).map_err(illegal)?),
+            Some(run) => run.apply(entry).map_err(illegal)?,
+        }
+        let Some(run) = &self.run else { return Ok(()) };
+        if self.json {
+            say(eclusa_report::events_json(entry));
+            return Ok(());
+        }
+        let Some(line) = eclusa_report::summary_line(entry, run, &self.language) else { return Ok(()) };
+        let line = paint(&entry.event, &line);
+        match &self.live {
+            Some(live) => live.bars.suspend(|| say(line)),
+            None => say(line),
+        }
+        if let Event::Asked { .. } = &entry.event {
+            let text = Message::new("follow-answer").with("run", &self.id).render(&self.language);
+            match &self.live {
+                Some(live) => live.bars.suspend(|| tell(text)),
+                None => tell(text),
+            }
+        }
+        Ok(())
+    }
+
+    fn clear(&mut self) {
+        if let Some(live) = &mut self.live {
+            live.clear();
+        }
+    }
+
+    /// The last words.
+    fn end(&mut self, outcome: Outcome) {
+        self.clear();
+        let Some(run) = &self.run else { return };
+        if self.json {
+            return;
+        }
+        let (style, word) = match outcome {
+            Outcome::Done => (GREEN, "follow-end-done"),
+            Outcome::Refused => (YELLOW, "follow-end-refused"),
+            Outcome::WentBack => (YELLOW, "follow-end-back"),
+            Outcome::Stuck => (RED, "follow-end-stuck"),
+        };
+        let why = run.turned_back.as_ref().map(|(_, why, _)| why.render(&self.language)).unwrap_or_default();
+        let text = Message::new(word).with("run", &self.id).with("why", why).render(&self.language);
+        say(format!("{style}{text}{style:#}"));
+        if outcome == Outcome::Stuck && !run.plan.emergency.is_empty() {
+            let people = run.plan.emergency.join(", ");
+            say(Message::new("follow-emergency").with("people", people).render(&self.language));
+        }
+        say(Message::new("follow-report").with("run", &self.id).render(&self.language));
+    }
+}
+
+fn paint(event: &Event, line: &str) -> String {
+    match event {
+        Event::Failed { .. } | Event::UndoFailed { .. } | Event::TurnedBack { .. } => format!("{RED}{line}{RED:#}"),
+        Event::Asked { .. } => format!("{YELLOW}{line}{YELLOW:#}"),
+        Event::Started { .. } | Event::Ended { .. } | Event::Resumed { .. } => format!("{BOLD}{line}{BOLD:#}"),
+        _ => line.to_owned(),
+    }
+}
+
+/// What is under way, drawn under the lines.
+struct Live {
+    bars: MultiProgress,
+    steps: BTreeMap<StepName, ProgressBar>,
+    outputs: PathBuf,
+}
+
+impl Live {
+    fn new(outputs: PathBuf) -> Self {
+        let bars = MultiProgress::with_draw_target(indicatif::ProgressDrawTarget::stdout());
+        Self { bars, steps: BTreeMap::new(), outputs }
+    }
+
+    fn draw(&mut self, run: &Run, language: &Language) {
+        let under_way: Vec<&StepName> = run
+            .plan
+            .steps
+            .iter()
+            .map(|step| &step.name)
+            .filter(|name| match run.undone.get(*name) {
+                Some(UndoProgress::Begun { .. }) => true,
+                Some(_) => false,
+                None => matches!(run.progress.get(*name), Some(Progress::Begun { .. } | Progress::Asking { .. })),
+            })
+            .collect();
+        self.steps.retain(|name, bar| {
+            let keep = under_way.contains(&name);
+            if !keep {
+                bar.finish_and_clear();
+            }
+            keep
+        });
+        for name in under_way {
+            let bar = self.steps.entry(name.clone()).or_insert_with(|| {
+                let bar = self.bars.add(ProgressBar::new_spinner());
+                if let Ok(style) = ProgressStyle::with_template("  {spinner} {wide_msg}") {
+                    bar.set_style(style);
+                }
+                bar.enable_steady_tick(Duration::from_millis(150));
+                bar
+            });
+            bar.set_message(describe(run, name, language, last_line(&self.outputs, name)));
+        }
+    }
+
+    fn clear(&mut self) {
+        for bar in self.steps.values() {
+            bar.finish_and_clear();
+        }
+        self.steps.clear();
+        let _ = self.bars.clear();
+    }
+}
+
+fn describe(run: &Run, name: &StepName, language: &Language, tail: Option<String>) -> String {
+    let Some(step) = run.plan.step(name) else { return name.to_string() };
+    let timing = run.timings.get(name).copied().unwrap_or_default();
+    let undoing = run.undone.contains_key(name);
+    let began = if undoing { timing.undo_began } else { timing.began };
+    let elapsed = began.map_or(0, |began| Timestamp::now().duration_since(began).as_secs().max(0));
+    let expected = match step.expected {
+        Some(expected) if !undoing => format!(" / {} s", expected.div_ceil(1000)),
+        _ => String::new(),
+    };
+    let back = if undoing { "← " } else { "" };
+    let tail = tail.map(|line| format!("  {}", line.chars().take(70).collect::<String>())).unwrap_or_default();
+    format!("{back}{}  {elapsed} s{expected}{tail}", step.title.render(language))
+}
+
+/// The last line of a step's output so far.
+fn last_line(outputs: &std::path::Path, name: &StepName) -> Option<String> {
+    let mut file = std::fs::File::open(outputs.join(format!("{name}.log"))).ok()?;
+    let length = file.metadata().ok()?.len();
+    file.seek(SeekFrom::Start(length.saturating_sub(2048))).ok()?;
+    let mut bytes = Vec::new();
+    file.take(2048).read_to_end(&mut bytes).ok()?;
+    let text = String::from_utf8_lossy(&bytes).into_owned();
+    text.lines().rev().map(str::trim).find(|line| !line.is_empty()).map(str::to_owned)
+}

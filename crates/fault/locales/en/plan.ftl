@@ -1,0 +1,234 @@
+# What stands in a plan: its steps, what undoes them, why, what the operator should know, what is asked; and the words
+# of its narration. An operator reads these at 2 a.m.: short, exact, in the present.
+
+## Steps, as the operator would say them.
+
+step-lease-take = Take the lease of the stack, so that nobody else changes it meanwhile
+step-lease-release = Give up the lease of the stack
+step-unmoved = Check that the stack is as the plan saw it
+step-checklist = Confirm: { $text }
+step-placeholders = Look for placeholders left in the env files
+step-disk = Check the free space of the disk for { $purpose }
+step-database = Ask the database of { $tenant }, and look for long transactions
+step-proof-age = Check when a restore point of { $tenant } was last restored and proved
+step-prepare = Build or pull the images of { $release }
+step-command = Run { $command }
+step-check = Run the check { $name }
+step-scratch = Make the scratch database { $name } for the tests
+step-scratch-drop = Drop the scratch database
+step-tests = Run the tests in the new release
+step-pending = Compare the pending migrations of { $tenant } with the plan
+step-none-pending = Check that no migration of { $tenant } is pending any more
+step-baseline = Measure the answers before the change, for comparison
+step-stop-scheduler = Stop the scheduler ({ $services }), so that no new job begins
+step-stop-workers = Stop the workers ({ $services }) once their jobs are done
+step-stop-frontend = Stop what the public reaches ({ $services })
+step-gate-close = Close the gate of { $tenant }: maintenance page, and requests in flight end
+step-gate-hold = Let new requests of { $tenant } wait at the gate
+step-gate-open = Open the gate of { $tenant }
+step-point = Take a restore point of { $tenant } and read it back
+step-point-proved = Take a restore point of { $tenant }, read it back, restore it beside and prove it
+step-point-check = Restore point { $point } of { $tenant } somewhere harmless, prove it, discard the copy
+step-salvage = Put what { $tenant } has now into a salvage point, before it is overwritten
+step-mark = Note that { $tenant } opens: from here on, going back salvages first
+step-beside = Restore point { $point } of { $tenant } beside the live data
+step-prove = Compare what was restored of { $tenant } with its restore point
+step-swap = Swap the restored data of { $tenant } in; the old data is kept
+step-pin = Pin release { $release }
+step-stop = Stop { $services }
+step-start = Start { $services } and wait until they are healthy
+step-start-scheduler = Start the scheduler ({ $services })
+step-migrate = Migrate { $tenant } to { $release }
+step-static = Collect the static files
+step-probes = Send the probes by the side door, past the gate
+step-probes-public = Send the probes as the public does
+step-logs = Look for error lines in the logs
+step-decide = Ask for the decision to open
+step-watch = Watch the stack for { $minutes } min, compared with the baseline
+step-let-go = Let the images of { $release } go
+step-hook = Run the hook { $name }
+step-edge-install = Put the edge in front of the stack
+step-edge-remove = Take the edge away from in front of the stack
+
+## Why there is nothing to undo, or no way back.
+
+undo-nothing-check = it only looks
+undo-nothing-hook = the hook has no undo of its own
+undo-nothing-lease = a lease that was given up is free for anyone
+undo-nothing-point = a restore point harms nothing
+undo-nothing-proof = the copy is discarded either way
+undo-nothing-scratch = the scratch database held nothing of value
+undo-nothing-first = no earlier release is known
+undo-nothing-static = no earlier release's files can be collected; the new ones do no harm
+undo-nothing-start = services that run harm nothing
+undo-nothing-stop = eclusa start starts them again
+undo-nothing-seed = demo data stays
+undo-no-return-image = images that were let go have to be built or pulled again
+
+## How each tenant's data would go back, and why.
+
+why-migrations-unknown = the application does not say which migrations are pending, so the data is taken to change
+why-schema-changes = { $count ->
+    [one] one migration is pending: { $migrations }
+   *[other] { $count } migrations are pending: { $migrations }
+  }
+why-dependencies-change = dependencies change, and they may bring migrations of their own
+why-no-schema-change = no schema change is pending
+why-data-changed = the release changed schema or data
+why-overridden = the operator chose it over what was computed
+why-restore-keeps = what is live now is kept beside and can be swapped back
+
+## What the operator should know before agreeing.
+
+remark-no-edge = No edge stands in front: people see the services stopped instead of a maintenance page, and their requests are not measured. To install it: eclusa edge install
+remark-first-release = No earlier release is known: the code cannot be taken back, only the data.
+remark-started-without-override = Some services were started without Eclusa's override and do not run the pinned release; this plan starts them under it.
+remark-dependencies-change = Dependencies change: read their release notes for migrations and settings.
+remark-edge-gap = The port changes hands: for a few seconds nothing answers on it. The gap is measured and reported.
+remark-no-watch = The watch is turned off: after the gate has opened, nobody compares the new release with the old.
+remark-writes-since = { $minutes ->
+    [one] One minute of writes is newer than the restore point. It is put into a salvage point first.
+   *[other] { $minutes } minutes of writes are newer than the restore point. They are put into a salvage point first.
+  }
+
+## What people are asked.
+
+question-checklist = Confirm: { $text }
+question-decide = Open the gate to { $release }?
+question-gate = The gate { $step } is not satisfied. Go on all the same?
+
+## What undoes a step, said after "back:".
+
+back-mark = nothing is done
+back-command = run { $command }
+back-prepare = prepare the images of { $release }
+back-switch = pin { $release } again
+back-start = start { $services }
+back-stop = stop { $services }
+back-let-go = let the images of { $release } go
+back-edge-install = put the edge in front again
+back-edge-remove = take the edge away
+back-scratch-create = make the scratch database { $name }
+back-scratch-drop = drop the scratch database { $name }
+back-take = put what { $tenant } has then into a restore point
+back-salvage = put what { $tenant } wrote meanwhile into a salvage point
+back-check = check a restore point of { $tenant }
+back-restore = restore the data of { $tenant } from { $point }, prove it, swap it in
+back-beside = restore { $tenant } beside the live data
+back-prove = prove what lies beside { $tenant }
+back-swap-in = swap the restored data of { $tenant } in
+back-swap-back = swap the data of { $tenant } back as it was
+back-discard = drop the copy beside { $tenant }
+back-drop-kept = drop the old data kept for { $tenant }
+back-gate-close = close the gate of { $tenant }
+back-gate-hold = let requests of { $tenant } wait at the gate
+back-gate-open = open the gate of { $tenant }
+back-lease-take = take the lease
+back-lease-release = give up the lease
+back-wait = wait { $duration }
+back-nothing = nothing to take back: { $why }
+back-no-return = no way back: { $why }
+back-point-of-step = the point that { $step } took
+back-point = point { $point }
+
+## What a gate asks, said after "asks:".
+
+asks-unmoved = Is the stack still as the plan saw it?
+asks-placeholders = Is every placeholder in { $files } filled in?
+asks-disk = Are { $percent } % and { $bytes } of { $path } free?
+asks-disk-share = Is { $percent } % of { $path } free?
+asks-database = Does the database of { $tenant } answer, with no transaction open for longer than { $duration }?
+asks-command = Does it end with code { $code }?
+asks-command-line = Does it end with code { $code } and a last line that contains “{ $line }”?
+asks-pending-known = Are exactly these migrations pending: { $migrations }?
+asks-pending-none = Is no migration pending?
+asks-pending-any = Which migrations are pending? Any are taken.
+asks-healthy = Are { $services } running and healthy within { $duration }?
+asks-probes-side = { $count ->
+    [one] Is one request by the side door answered as it should be?
+   *[other] Are { $count } requests by the side door answered as they should be?
+  }
+asks-probes-public = { $count ->
+    [one] Is one public request answered as it should be?
+   *[other] Are { $count } public requests answered as they should be?
+  }
+asks-logs = { $count ->
+    [0] Is there no error line in the logs of { $services }?
+    [one] Is there at most one error line in the logs of { $services }?
+   *[other] Are there at most { $count } error lines in the logs of { $services }?
+  }
+asks-baseline = How fast are the answers now? It stops nothing.
+asks-watch = Over { $duration }: errors at most { $errors } %, median under { $latency } ms and at most { $slowdown } × the baseline, at most { $lines } new error lines?
+asks-proof-age = Was a restore point of { $tenant } proved within the last { $duration }?
+
+gate-policy-no-go-ask = no-go: a person is asked
+gate-policy-no-go-back = no-go: the run goes back
+gate-policy-no-go-warn = no-go: it is said, and the run goes on
+gate-policy-hold-ask = hold: a person is asked
+gate-policy-hold-back = hold: the run goes back
+gate-policy-hold-warn = hold: it is said, and the run goes on
+
+## The plan, narrated.
+
+plan-intent-release = Release { $to }
+plan-intent-rollback = Roll back to { $to }
+plan-intent-backup = Back up
+plan-intent-restore = Restore { $tenant } from point { $point }
+plan-intent-restore-check = Check point { $point } of { $tenant }
+plan-intent-start = Start the services
+plan-intent-stop = Stop the services
+plan-intent-edge-install = Install the edge
+plan-intent-edge-remove = Remove the edge
+plan-intent-seed = Load demo data
+plan-headline = { $intent } on { $stack }
+plan-from-to = { $from } → { $to }
+plan-runs = { $release } runs
+plan-nothing-known = no release known
+plan-about = { $app } on { $runtime } · plan { $digest } · made { $time }
+plan-tenants-title = What it means for each tenant
+plan-way-code-only = goes back by code alone
+plan-way-restore = goes back by restoring its data
+plan-way-salvage-first = goes back by restoring its data, after a salvage point
+plan-tenant-way = { $tenant }: { $way } ({ $why })
+plan-tenant-touched = { $tenant }
+plan-downtime = expected to be closed: { $duration }
+plan-downtime-waits = requests are expected to wait: { $duration }
+plan-downtime-unknown = expected to be closed: not known yet: no earlier run
+plan-downtime-waits-unknown = requests are expected to wait: not known yet: no earlier run
+plan-downtime-none = expected to be closed: not at all
+plan-downtime-services = unreachable while the services are stopped: not known beforehand, no edge in front
+plan-no-return = Point of no return: { $step } ({ $title }). From there on, going back overwrites what was written since; that goes into a salvage point first.
+plan-no-return-none = Point of no return: none.
+plan-remarks-title = To know before agreeing
+plan-steps-title = Steps
+plan-phase = { $phase }
+plan-phase-expected = { $phase } · expected { $duration }
+plan-expected = { $duration }
+plan-expected-unknown = –
+plan-back = back: { $text }
+plan-asks = asks: { $text }
+plan-may-answer = may answer: { $people }
+plan-anyone = anyone who can run the command
+plan-answer-within = without an answer within { $duration }: the run goes back
+plan-answer-waits = it waits for the answer
+plan-at-once = { $count ->
+    [one] One step at a time
+   *[other] Up to { $count } steps at once
+  }
+plan-tolerated = if it fails, the run goes on
+plan-total = { $count ->
+    [one] One step
+   *[other] { $count } steps
+  }
+plan-emergency = If it gets stuck, call { $people }
+
+phase-preflight = Preflight
+phase-close = Close
+phase-secure = Secure
+phase-change = Change
+phase-migrate = Migrate
+phase-validate = Validate
+phase-decide = Decide
+phase-open = Open
+phase-watch = Watch
+phase-accept = Accept

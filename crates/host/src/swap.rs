@@ -1,0 +1,259 @@
+//! Swapping the content of a directory that may itself be a mount: entries are moved one by one, and which of the
+//! hidden directories exist says how far a swap came.
+//!
+//! Going in, the live entries are first collected in `…-old.part`, which becomes `…-old` when none is left; then the
+//! restored entries are moved up out of `…-new`, which is removed when it is empty. Going back does the same with
+//! the two exchanged.
+
+use std::ffi::OsStr;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use async_trait::async_trait;
+use eclusa_fault::{Code, Fault, Result};
+use eclusa_ports::{FilesSwap, OWN_FILES_PREFIX, SwapState, beside_directory, kept_directory};
+
+/// Swaps of directories of this host.
+pub struct LocalFilesSwap;
+
+fn part(directory: &Path) -> PathBuf {
+    let mut name = directory.as_os_str().to_owned();
+    name.push(".part");
+    PathBuf::from(name)
+}
+
+fn is_own(name: &OsStr) -> bool {
+    name.as_encoded_bytes().starts_with(OWN_FILES_PREFIX.as_bytes())
+}
+
+/// Moves every entry of `from` that is not Eclusa's own into `to`, and makes that durable.
+fn move_entries(from: &Path, to: &Path) -> io::Result<()> {
+    for entry in fs::read_dir(from)? {
+        let entry = entry?;
+        if !is_own(&entry.file_name()) {
+            fs::rename(entry.path(), to.join(entry.file_name()))?;
+        }
+    }
+    sync(to)?;
+    sync(from)
+}
+
+fn sync(directory: &Path) -> io::Result<()> {
+    fs::File::open(directory)?.sync_all()
+}
+
+/// A directory that only its owner may enter, so that what lies in it is not served.
+fn make_private(directory: &Path) -> io::Result<()> {
+    use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
+    match fs::DirBuilder::new().mode(0o700).create(directory) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+        other => other?,
+    }
+    fs::set_permissions(directory, fs::Permissions::from_mode(0o700))
+}
+
+fn state(live: &Path, suffix: &str) -> SwapState {
+    let (new, old) = (beside_directory(live, suffix), kept_directory(live, suffix));
+    if part(&old).exists() || part(&new).exists() || (new.exists() && old.exists()) {
+        SwapState::Halfway
+    } else if old.exists() {
+        SwapState::SwappedIn
+    } else if new.exists() {
+        SwapState::Beside
+    } else {
+        SwapState::Nothing
+    }
+}
+
+/// Collects the live entries in `keep`, then moves those of `bring` up. Each half can be cut off anywhere.
+fn exchange(live: &Path, keep: &Path, bring: &Path) -> io::Result<()> {
+    if !keep.exists() {
+        let collecting = part(keep);
+        make_private(&collecting)?;
+        sync(live)?;
+        move_entries(live, &collecting)?;
+        fs::rename(&collecting, keep)?;
+        sync(live)?;
+    }
+    if bring.exists() {
+        move_entries(bring, live)?;
+        fs::remove_dir(bring)?;
+        sync(live)?;
+    }
+    Ok(())
+}
+
+fn swap_in(live: &Path, suffix: &str) -> io::Result<()> {
+    let (new, old) = (beside_directory(live, suffix), kept_directory(live, suffix));
+    if part(&new).exists() {
+        // A swap back was cut off while it collected: what it has collected belongs up again.
+        move_entries(&part(&new), live)?;
+        fs::remove_dir(part(&new))?;
+        return sync(live);
+    }
+    exchange(live, &old, &new)
+}
+
+fn swap_back(live: &Path, suffix: &str) -> io::Result<()> {
+    let (new, old) = (beside_directory(live, suffix), kept_directory(live, suffix));
+    if part(&old).exists() {
+        move_entries(&part(&old), live)?;
+        fs::remove_dir(part(&old))?;
+        return sync(live);
+    }
+    if new.exists() && old.exists() {
+        // The restored entries that had been moved up go beside again; they are those that are live now.
+        move_entries(live, &new)?;
+        move_entries(&old, live)?;
+        fs::remove_dir(&old)?;
+        return sync(live);
+    }
+    exchange(live, &new, &old)
+}
+
+fn remove(directory: &Path) -> io::Result<()> {
+    for directory in [directory.to_owned(), part(directory)] {
+        match fs::remove_dir_all(&directory) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            other => other?,
+        }
+    }
+    Ok(())
+}
+
+async fn blocking<T: Send + 'static>(
+    path: &Path,
+    operation: &'static str,
+    work: impl FnOnce() -> io::Result<T> + Send + 'static,
+) -> Result<T> {
+    let path = path.display().to_string();
+    tokio::task::spawn_blocking(work)
+        .await
+        .map_err(|error| Fault::new(Code::Internal).with("what", error))?
+        .map_err(|error| {
+            Fault::new(Code::FileAccess).with("path", path).with("operation", operation).because(error)
+        })
+}
+
+#[async_trait]
+impl FilesSwap for LocalFilesSwap {
+    async fn state(&self, live: &Path, suffix: &str) -> Result<SwapState> {
+        let (directory, suffix) = (live.to_owned(), suffix.to_owned());
+        blocking(live, "read", move || Ok(state(&directory, &suffix))).await
+    }
+
+    async fn swap_in(&self, live: &Path, suffix: &str) -> Result<()> {
+        let (directory, name) = (live.to_owned(), suffix.to_owned());
+        if state(live, suffix) == SwapState::Nothing {
+            return Err(Fault::new(Code::SwapFailed)
+                .with("tenant", live.display())
+                .because("nothing lies beside that could be swapped in"));
+        }
+        if state(live, suffix) == SwapState::SwappedIn {
+            return Ok(());
+        }
+        blocking(live, "swapped", move || swap_in(&directory, &name)).await
+    }
+
+    async fn swap_back(&self, live: &Path, suffix: &str) -> Result<()> {
+        let (directory, name) = (live.to_owned(), suffix.to_owned());
+        if matches!(state(live, suffix), SwapState::Nothing | SwapState::Beside) {
+            return Ok(());
+        }
+        blocking(live, "swapped", move || swap_back(&directory, &name)).await
+    }
+
+    async fn drop_beside(&self, live: &Path, suffix: &str) -> Result<()> {
+        let directory = beside_directory(live, suffix);
+        blocking(live, "removed", move || remove(&directory)).await
+    }
+
+    async fn drop_kept(&self, live: &Path, suffix: &str) -> Result<()> {
+        let directory = kept_directory(live, suffix);
+        blocking(live, "removed", move || remove(&directory)).await
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used)]
+mod tests {
+    use super::*;
+
+    fn names(directory: &Path) -> Vec<String> {
+        let mut names: Vec<String> = fs::read_dir(directory)
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned())
+            .filter(|name| !name.starts_with(OWN_FILES_PREFIX))
+            .collect();
+        names.sort();
+        names
+    }
+
+    fn prepared() -> tempfile::TempDir {
+        let live = tempfile::tempdir().unwrap();
+        for name in ["a", "b", "same"] {
+            fs::write(live.path().join(name), "old").unwrap();
+        }
+        let new = beside_directory(live.path(), "x");
+        make_private(&new).unwrap();
+        for name in ["c", "same"] {
+            fs::write(new.join(name), "new").unwrap();
+        }
+        live
+    }
+
+    #[tokio::test]
+    async fn a_swap_goes_in_and_back() {
+        let live = prepared();
+        let swap = LocalFilesSwap;
+        assert_eq!(swap.state(live.path(), "x").await.unwrap(), SwapState::Beside);
+        swap.swap_in(live.path(), "x").await.unwrap();
+        swap.swap_in(live.path(), "x").await.unwrap();
+        assert_eq!(names(live.path()), ["c", "same"]);
+        assert_eq!(fs::read_to_string(live.path().join("same")).unwrap(), "new");
+        assert_eq!(swap.state(live.path(), "x").await.unwrap(), SwapState::SwappedIn);
+        swap.swap_back(live.path(), "x").await.unwrap();
+        assert_eq!(names(live.path()), ["a", "b", "same"]);
+        assert_eq!(fs::read_to_string(live.path().join("same")).unwrap(), "old");
+        assert_eq!(swap.state(live.path(), "x").await.unwrap(), SwapState::Beside);
+        swap.drop_beside(live.path(), "x").await.unwrap();
+        assert_eq!(swap.state(live.path(), "x").await.unwrap(), SwapState::Nothing);
+    }
+
+    #[tokio::test]
+    async fn a_swap_that_was_cut_off_anywhere_is_finished() {
+        for moved in 0..=3 {
+            let live = prepared();
+            let old = part(&kept_directory(live.path(), "x"));
+            make_private(&old).unwrap();
+            for name in ["a", "b", "same"].iter().take(moved) {
+                fs::rename(live.path().join(name), old.join(name)).unwrap();
+            }
+            assert_eq!(state(live.path(), "x"), SwapState::Halfway);
+            LocalFilesSwap.swap_in(live.path(), "x").await.unwrap();
+            assert_eq!(names(live.path()), ["c", "same"], "cut off after {moved} live entries");
+            LocalFilesSwap.swap_back(live.path(), "x").await.unwrap();
+            assert_eq!(names(live.path()), ["a", "b", "same"]);
+        }
+        for moved in 0..=2 {
+            let live = prepared();
+            let (old, new) = (kept_directory(live.path(), "x"), beside_directory(live.path(), "x"));
+            make_private(&old).unwrap();
+            move_entries(live.path(), &old).unwrap();
+            for name in ["c", "same"].iter().take(moved) {
+                fs::rename(new.join(name), live.path().join(name)).unwrap();
+            }
+            LocalFilesSwap.swap_back(live.path(), "x").await.unwrap();
+            assert_eq!(names(live.path()), ["a", "b", "same"], "taken back after {moved} restored entries");
+        }
+    }
+
+    #[test]
+    fn what_lies_beside_is_nobody_elses() {
+        use std::os::unix::fs::PermissionsExt;
+        let live = prepared();
+        let mode = fs::metadata(beside_directory(live.path(), "x")).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o700);
+    }
+}

@@ -1,0 +1,180 @@
+//! What intents, undos and gates are in words.
+
+use eclusa_fault::{Language, Message};
+use eclusa_runbook::{
+    DatabaseOperation, EdgeOperation, Effect, Gate, GateKind, Intent, LeaseOperation, OnNoGo, PointKind, PointReference,
+    ProbeRoute, RestoreOperation, RuntimeOperation, Undo, VaultOperation,
+};
+
+use crate::words::{bytes_text, duration_text, listed, short};
+
+/// What the operator wants, as a title.
+#[must_use]
+pub fn intent_text(intent: &Intent, language: &Language) -> String {
+    let message = match intent {
+        Intent::Release { to } => Message::new("plan-intent-release").with("to", to),
+        Intent::Rollback { to, .. } => Message::new("plan-intent-rollback").with("to", to),
+        Intent::Backup { .. } => Message::new("plan-intent-backup"),
+        Intent::Restore { tenant, point, check_only } => {
+            let id = if *check_only { "plan-intent-restore-check" } else { "plan-intent-restore" };
+            Message::new(id).with("tenant", tenant).with("point", short(point, 8))
+        }
+        Intent::Start => Message::new("plan-intent-start"),
+        Intent::Stop => Message::new("plan-intent-stop"),
+        Intent::EdgeInstall => Message::new("plan-intent-edge-install"),
+        Intent::EdgeRemove => Message::new("plan-intent-edge-remove"),
+        Intent::Seed => Message::new("plan-intent-seed"),
+    };
+    message.render(language)
+}
+
+/// What takes a step back.
+#[must_use]
+pub fn undo_text(undo: &Undo, language: &Language) -> String {
+    match undo {
+        Undo::By(effect) => effect_text(effect, language),
+        Undo::Restore { tenant, point, .. } => Message::new("back-restore")
+            .with("tenant", tenant)
+            .with("point", point_text(point, language))
+            .render(language),
+        Undo::Nothing { why } => Message::new("back-nothing").with("why", why.render(language)).render(language),
+        Undo::NoReturn { why } => Message::new("back-no-return").with("why", why.render(language)).render(language),
+    }
+}
+
+/// What an effect does, as what takes another one back.
+#[must_use]
+pub fn effect_text(effect: &Effect, language: &Language) -> String {
+    let message = match effect {
+        Effect::Mark => Message::new("back-mark"),
+        Effect::Exec(exec) => Message::new("back-command").with("command", exec.argv.join(" ")),
+        Effect::Runtime(operation) => runtime(operation),
+        Effect::Database(DatabaseOperation::CreateScratch { name, .. }) => {
+            Message::new("back-scratch-create").with("name", name)
+        }
+        Effect::Database(DatabaseOperation::DropScratch { name, .. }) => {
+            Message::new("back-scratch-drop").with("name", name)
+        }
+        Effect::Vault(VaultOperation::Take { tenant, kind, .. }) => {
+            let id = if *kind == PointKind::Salvage { "back-salvage" } else { "back-take" };
+            Message::new(id).with("tenant", tenant)
+        }
+        Effect::Vault(VaultOperation::Check { tenant, .. }) => Message::new("back-check").with("tenant", tenant),
+        Effect::Restore(operation) => restore(operation, language),
+        Effect::Edge(EdgeOperation::Close { tenant, .. }) => Message::new("back-gate-close").with("tenant", tenant),
+        Effect::Edge(EdgeOperation::Hold { tenant }) => Message::new("back-gate-hold").with("tenant", tenant),
+        Effect::Edge(EdgeOperation::Open { tenant }) => Message::new("back-gate-open").with("tenant", tenant),
+        Effect::Lease(LeaseOperation::Take { .. }) => Message::new("back-lease-take"),
+        Effect::Lease(LeaseOperation::Release) => Message::new("back-lease-release"),
+        Effect::Wait { milliseconds } => Message::new("back-wait").with("duration", duration_text(*milliseconds)),
+    };
+    message.render(language)
+}
+
+fn runtime(operation: &RuntimeOperation) -> Message {
+    match operation {
+        RuntimeOperation::Prepare { release } => Message::new("back-prepare").with("release", &release.name),
+        RuntimeOperation::Switch { to, .. } => Message::new("back-switch").with("release", &to.name),
+        RuntimeOperation::Start { services, .. } => Message::new("back-start").with("services", listed(services)),
+        RuntimeOperation::Stop { services, .. } => Message::new("back-stop").with("services", listed(services)),
+        RuntimeOperation::LetGo { release } => Message::new("back-let-go").with("release", &release.name),
+        RuntimeOperation::EdgeInstall => Message::new("back-edge-install"),
+        RuntimeOperation::EdgeRemove => Message::new("back-edge-remove"),
+    }
+}
+
+fn restore(operation: &RestoreOperation, language: &Language) -> Message {
+    let (id, tenant) = match operation {
+        RestoreOperation::Whole { tenant, point, .. } => {
+            return Message::new("back-restore").with("tenant", tenant).with("point", point_text(point, language));
+        }
+        RestoreOperation::Beside { tenant, .. } => ("back-beside", tenant),
+        RestoreOperation::Prove { tenant, .. } => ("back-prove", tenant),
+        RestoreOperation::SwapIn { tenant, .. } => ("back-swap-in", tenant),
+        RestoreOperation::SwapBack { tenant, .. } => ("back-swap-back", tenant),
+        RestoreOperation::Discard { tenant, .. } => ("back-discard", tenant),
+        RestoreOperation::DropKept { tenant, .. } => ("back-drop-kept", tenant),
+    };
+    Message::new(id).with("tenant", tenant)
+}
+
+fn point_text(point: &PointReference, language: &Language) -> String {
+    match point {
+        PointReference::Id(id) => Message::new("back-point").with("point", short(id, 8)),
+        PointReference::TakenBy(step) => Message::new("back-point-of-step").with("step", step),
+    }
+    .render(language)
+}
+
+/// What a gate asks, as a question.
+#[must_use]
+pub fn gate_question(kind: &GateKind, language: &Language) -> String {
+    let seconds = |seconds: u64| duration_text(seconds.saturating_mul(1000));
+    let message = match kind {
+        GateKind::Unmoved => Message::new("asks-unmoved"),
+        GateKind::Placeholders { files, .. } => Message::new("asks-placeholders").with("files", listed(files)),
+        GateKind::Disk { path, minimum_percent, minimum_bytes: 0, .. } => {
+            Message::new("asks-disk-share").with("path", path).with("percent", minimum_percent)
+        }
+        GateKind::Disk { path, minimum_percent, minimum_bytes, .. } => Message::new("asks-disk")
+            .with("path", path)
+            .with("percent", minimum_percent)
+            .with("bytes", bytes_text(*minimum_bytes)),
+        GateKind::Database { tenant, long_transaction } => {
+            Message::new("asks-database").with("tenant", tenant).with("duration", seconds(*long_transaction))
+        }
+        GateKind::Command { exec } => match &exec.expect.last_line_contains {
+            Some(line) => Message::new("asks-command-line").with("code", exec.expect.code).with("line", line),
+            None => Message::new("asks-command").with("code", exec.expect.code),
+        },
+        GateKind::PendingMigrations { expected, allowed, .. } => match expected {
+            Some(names) if *allowed && !names.is_empty() => {
+                Message::new("asks-pending-known").with("migrations", listed(names))
+            }
+            None if *allowed => Message::new("asks-pending-any"),
+            _ => Message::new("asks-pending-none"),
+        },
+        GateKind::Healthy { services, within } => {
+            Message::new("asks-healthy").with("services", listed(services)).with("duration", seconds(*within))
+        }
+        GateKind::Probes { probes, route, .. } => {
+            let id = match route {
+                ProbeRoute::SideDoor => "asks-probes-side",
+                ProbeRoute::Public => "asks-probes-public",
+            };
+            Message::new(id).with("count", probes.len())
+        }
+        GateKind::Logs { rule, most, .. } => {
+            Message::new("asks-logs").with("services", listed(&rule.services)).with("count", most)
+        }
+        GateKind::Baseline { .. } => Message::new("asks-baseline"),
+        GateKind::Watch { rule, .. } => Message::new("asks-watch")
+            .with("duration", seconds(rule.seconds))
+            .with("errors", (rule.error_rate * 1000.0).round() / 10.0)
+            .with("latency", rule.latency_milliseconds)
+            .with("slowdown", rule.slowdown)
+            .with("lines", rule.log_errors),
+        GateKind::ProofAge { tenant, within } => {
+            Message::new("asks-proof-age").with("tenant", tenant).with("duration", seconds(*within))
+        }
+    };
+    message.render(language)
+}
+
+/// What a gate's verdicts lead to, where it is anything but going back.
+pub(crate) fn gate_policies(gate: &Gate, language: &Language) -> Vec<String> {
+    let no_go = match gate.on_no_go {
+        OnNoGo::Back => "gate-policy-no-go-back",
+        OnNoGo::Ask => "gate-policy-no-go-ask",
+        OnNoGo::Warn => "gate-policy-no-go-warn",
+    };
+    let hold = match gate.on_hold {
+        OnNoGo::Back => "gate-policy-hold-back",
+        OnNoGo::Ask => "gate-policy-hold-ask",
+        OnNoGo::Warn => "gate-policy-hold-warn",
+    };
+    if gate.on_no_go == OnNoGo::Back && gate.on_hold == OnNoGo::Back {
+        return vec![Message::new(no_go).render(language)];
+    }
+    vec![Message::new(no_go).render(language), Message::new(hold).render(language)]
+}

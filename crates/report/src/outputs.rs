@@ -1,0 +1,55 @@
+//! What steps gave, in words.
+
+use eclusa_fault::{Language, Message};
+use eclusa_runbook::Outputs;
+
+use crate::words::{bytes_text, count_text, duration_text, short};
+
+/// Outputs that are said together or stand elsewhere in the report: the reference of an image repeats its id.
+fn is_left_out(name: &str) -> bool {
+    name.starts_with("reference.") || name == "stored"
+}
+
+/// The order in which outputs are said: what matters most comes first.
+const ORDER: [&str; 8] = ["rows", "tables", "files", "bytes", "point", "verified", "proved", "seconds"];
+
+/// Outputs as short phrases.
+pub(crate) fn phrases(outputs: &Outputs, language: &Language) -> Vec<String> {
+    let mut names: Vec<&String> = outputs.keys().filter(|name| !is_left_out(name)).collect();
+    names.sort_by_key(|name| (ORDER.iter().position(|known| known == name).unwrap_or(ORDER.len()), name.as_str()));
+    names
+        .into_iter()
+        .filter_map(|name| outputs.get(name).map(|value| (name, value)))
+        .filter(|(_, value)| !value.is_empty())
+        .map(|(name, value)| phrase(name, value).render(language))
+        .collect()
+}
+
+fn phrase(name: &str, value: &str) -> Message {
+    let number: Option<u64> = value.parse().ok();
+    let milliseconds = value.parse::<f64>().ok().filter(|seconds| seconds.is_finite() && *seconds >= 0.0);
+    let milliseconds = milliseconds.map(|seconds| (seconds * 1000.0).round() as u64);
+    let counted = |id: &str, count: u64| Message::new(id).with("count", count_text(count));
+    match (name, number, milliseconds) {
+        ("rows", Some(count), _) => counted("output-rows", count),
+        ("files", Some(count), _) => counted("output-files", count),
+        ("tables", Some(count), _) => counted("output-tables", count),
+        ("verified", Some(count), _) => counted("output-verified", count),
+        ("remaining", Some(count), _) => counted("output-remaining", count),
+        ("bytes", Some(bytes), _) => Message::verbatim(bytes_text(bytes)),
+        ("closed-seconds", _, Some(time)) => Message::new("output-closed").with("duration", duration_text(time)),
+        ("seconds", _, Some(time)) => Message::new("output-proof-took").with("duration", duration_text(time)),
+        ("point", ..) => Message::new("output-point").with("point", short(value, 8)),
+        ("proved", ..) => Message::new("output-proved"),
+        ("kept", ..) => Message::new("output-kept").with("suffix", value),
+        ("generation", ..) => Message::new("output-generation").with("generation", value),
+        ("last-line", ..) => Message::new("output-last-line").with("line", value.chars().take(120).collect::<String>()),
+        _ => match name.strip_prefix("image.") {
+            Some(service) => {
+                let id = value.strip_prefix("sha256:").unwrap_or(value);
+                Message::new("output-image").with("service", service).with("image", short(id, 12))
+            }
+            None => Message::new("output-other").with("name", name).with("value", value),
+        },
+    }
+}

@@ -1,0 +1,11 @@
+//! The vault through its door: real repositories in temporary directories.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod crash;
+mod damage;
+mod failures;
+mod fixture;
+mod keys;
+mod memory;
+mod restic;
+mod round_trip;
