@@ -86,9 +86,17 @@ impl Edge for EdgeControl {
         self.client().await?.hold(request).await.map_err(|error| self.failed("hold requests", &error)).map(|_| ())
     }
 
-    async fn open(&self, tenant: &TenantName) -> Result<()> {
+    async fn open(&self, tenant: &TenantName) -> Result<f64> {
         let request = OpenRequest { tenant: tenant.to_string(), force: true, ..OpenRequest::default() };
-        self.client().await?.open(request).await.map_err(|error| self.failed("open the gate", &error)).map(|_| ())
+        let client = self.client().await?;
+        let before = client.status().await.map_err(|error| self.failed("say how it stands", &error))?;
+        let since = before.tenants.iter().find(|found| found.tenant == tenant.as_str()).and_then(|found| match &found.gate {
+            Gate::Open => None,
+            Gate::Closed(closure) => Some(closure.since),
+            Gate::Held(holding) => Some(holding.since),
+        });
+        client.open(request).await.map_err(|error| self.failed("open the gate", &error))?;
+        Ok(since.map_or(0.0, |since| Timestamp::now().duration_since(since).as_secs_f64().max(0.0)))
     }
 
     async fn samples(&self, tenant: &TenantName, since: Timestamp) -> Result<Vec<Sample>> {

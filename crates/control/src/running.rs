@@ -81,7 +81,9 @@ fn runner_file_lives(assembly: &Assembly, run: &RunId) -> bool {
     let (Some(pid), Some(started)) = (parts.next(), parts.next()) else { return false };
     let Ok(stat) = std::fs::read_to_string(format!("/proc/{pid}/stat")) else { return false };
     // The name may hold spaces and brackets; what follows the last bracket has fixed places.
-    stat.rsplit_once(')').and_then(|(_, rest)| rest.split_whitespace().nth(19)) == Some(started)
+    let fields: Vec<&str> = stat.rsplit_once(')').map(|(_, rest)| rest.split_whitespace().collect()).unwrap_or_default();
+    // A process that has ended and was not yet waited for owns nothing.
+    fields.get(19) == Some(&started) && !matches!(fields.first(), Some(&("Z" | "X")))
 }
 
 /// Starts the detached process that owns a run; it goes on when this process ends.
@@ -112,11 +114,12 @@ pub fn spawn_runner(assembly: &Assembly, run: &RunId, resume: Option<&PersonName
         command.arg("--resume").arg(by.as_str());
     }
     command.stdin(Stdio::null()).stdout(log).stderr(errors).process_group(0);
-    // Not waited for: it is not this process's to end.
-    command
+    let mut child = command
         .spawn()
-        .map_err(|error| Fault::new(Code::CommandMissing).with("program", assembly.binary.display()).because(error))
-        .map(|_| ())
+        .map_err(|error| Fault::new(Code::CommandMissing).with("program", assembly.binary.display()).because(error))?;
+    // It is not this process's to end; but while this one lives, it does not leave the ended one in the process table.
+    std::thread::spawn(move || child.wait());
+    Ok(())
 }
 
 /// Owns a run until it ends or this process is told to stop.

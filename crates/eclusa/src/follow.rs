@@ -12,7 +12,7 @@ use eclusa_fault::{Code, Fault, Language, Message, Result};
 use eclusa_journal::SqliteJournal;
 use eclusa_model::{RunId, StepName};
 use eclusa_ports::JournalStore;
-use eclusa_runbook::{Entry, Event, Outcome, Progress, Run, UndoProgress};
+use eclusa_runbook::{Action, Entry, Event, Outcome, Progress, Run, UndoProgress};
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use jiff::Timestamp;
 
@@ -116,6 +116,9 @@ impl Follower {
             say(eclusa_report::events_json(entry));
             return Ok(());
         }
+        if self.is_passing(&entry.event, run) {
+            return Ok(());
+        }
         let Some(line) = eclusa_report::summary_line(entry, run, &self.language) else { return Ok(()) };
         let line = paint(&entry.event, &line);
         match &self.live {
@@ -130,6 +133,23 @@ impl Follower {
             }
         }
         Ok(())
+    }
+
+    /// A beginning that needs no line: in a terminal what is under way is drawn, and in a pipe a gate's verdict and a
+    /// short step's end follow at once.
+    fn is_passing(&self, event: &Event, run: &Run) -> bool {
+        let short = |name: &StepName| {
+            run.plan.step(name).is_some_and(|step| step.expected.is_some_and(|expected| expected < 3000))
+        };
+        match event {
+            Event::Sampled { .. } => true,
+            Event::Intended { step, .. } => {
+                let gate = run.plan.step(step).is_some_and(|step| matches!(step.action, Action::Judge(_)));
+                self.live.is_some() || short(step) || (gate && !step.as_str().starts_with("watch"))
+            }
+            Event::UndoIntended { .. } => self.live.is_some(),
+            _ => false,
+        }
     }
 
     fn clear(&mut self) {

@@ -57,11 +57,11 @@ pub trait Edge: Send + Sync {
     /// `EdgeUnreachable`, `EdgeFailed`.
     async fn hold(&self, tenant: &TenantName, run: &RunId) -> Result<()>;
 
-    /// Opens a gate. Idempotent.
+    /// Opens a gate; says for how many seconds it had been closed or held. Idempotent.
     ///
     /// # Errors
     /// `EdgeUnreachable`, `EdgeFailed`.
-    async fn open(&self, tenant: &TenantName) -> Result<()>;
+    async fn open(&self, tenant: &TenantName) -> Result<f64>;
 
     /// The requests of the public that began after a time, as samples of source `traffic`; refused ones are left out.
     ///

@@ -2,13 +2,15 @@
 
 use eclusa_fault::{Language, Message};
 use eclusa_model::StepName;
-use eclusa_runbook::{Action, Direction, Intent, Outcome, Progress, Run, UndoProgress};
+use eclusa_runbook::{
+    Action, Direction, Intent, Outcome, PointKind, Progress, Run, UndoProgress, VerdictKind,
+};
 use jiff::tz::TimeZone;
 
 use crate::describe::intent_text;
 use crate::model::{
-    ChecklistReport, DecisionReport, FailureReport, JournalReport, KeptReport, NoteReport, REPORT_FORMAT, ReportModel,
-    RunState, TenantData, TenantReport, TurnReport,
+    ChecklistReport, DecisionReport, FailureReport, JournalReport, KeptReport, NoteReport, REPORT_FORMAT,
+    ReportModel, RunState, TenantData, TenantReport, TurnReport,
 };
 use crate::narration::kebab;
 use crate::words::{between, listed, sentence, short, word};
@@ -37,7 +39,8 @@ pub fn report(run: &Run, language: &Language, options: &ReportOptions) -> Report
     let tenants = tenants::of(run);
     let kept = kept::of(run);
     let intent = intent_text(&plan.intent, language);
-    let title = Message::new("report-title").with("intent", intent).with("stack", &plan.stack).render(language);
+    let title =
+        Message::new("report-title").with("intent", intent).with("stack", &plan.stack).render(language);
     ReportModel {
         format: REPORT_FORMAT,
         language: language.clone(),
@@ -134,7 +137,7 @@ fn meaning(
         }
         .with("why", why)
         .render(language),
-        RunState::WentBack => went_back(from, &why, tenants, kept, language),
+        RunState::WentBack => went_back(run, from, &why, tenants, kept, language),
         RunState::Stuck => stuck(run, &why, language),
         RunState::GoingBack => Message::new("report-meaning-going-back").with("why", why).render(language),
         RunState::Asking => Message::new("report-meaning-asking")
@@ -153,7 +156,10 @@ fn why_back(run: &Run, language: &Language) -> String {
 
 fn done(run: &Run, language: &Language) -> String {
     let plan = &run.plan;
-    match (&plan.intent, &plan.to) {
+    let overruled = run.verdicts.values().filter(|verdict| verdict.kind != VerdictKind::Go).count();
+    let tolerated =
+        run.progress.values().filter(|progress| matches!(progress, Progress::Failed { .. })).count();
+    let mut said = vec![match (&plan.intent, &plan.to) {
         (Intent::Release { .. } | Intent::Rollback { .. }, Some(to)) => {
             let tenants = match plan.tenants.as_slice() {
                 [only] => only.name.to_string(),
@@ -162,11 +168,19 @@ fn done(run: &Run, language: &Language) -> String {
             Message::new("report-meaning-done-release").with("to", &to.name).with("tenants", tenants)
         }
         _ => Message::new("report-meaning-done"),
+    }];
+    said.push(match overruled {
+        0 => Message::new("report-meaning-gates-go"),
+        count => Message::new("report-meaning-gates-overruled").with("count", count),
+    });
+    if tolerated > 0 {
+        said.push(Message::new("report-meaning-tolerated").with("count", tolerated));
     }
-    .render(language)
+    said.iter().map(|message| message.render(language)).collect::<Vec<_>>().join(" ")
 }
 
 fn went_back(
+    run: &Run,
     from: Option<String>,
     why: &str,
     tenants: &[TenantReport],
@@ -184,11 +198,15 @@ fn went_back(
         (true, false) => Message::new("report-meaning-back-data"),
         (false, false) => Message::new("report-meaning-back-data-plain"),
     };
-    let message = message.with("from", from.unwrap_or_default()).with("why", why).with("tenants", listed(&restored));
+    let message =
+        message.with("from", from.unwrap_or_default()).with("why", why).with("tenants", listed(&restored));
     let salvaged: Vec<String> = kept
         .iter()
         .filter_map(|kept| match kept {
-            KeptReport::Point { tenant, kind: eclusa_runbook::PointKind::Salvage, point, .. } => {
+            // One that a rollback took on its way forward holds nothing that going back overwrote.
+            KeptReport::Point { tenant, kind: PointKind::Salvage, point, step, .. }
+                if is_of_undo(run, step) =>
+            {
                 Some(format!("{tenant} {}", short(point, 8)))
             }
             _ => None,
@@ -202,8 +220,16 @@ fn went_back(
     text
 }
 
+fn is_of_undo(run: &Run, step: &str) -> bool {
+    run.undo_outputs.keys().any(|name| name.as_str() == step)
+}
+
 fn stuck(run: &Run, why: &str, language: &Language) -> String {
-    let steps = run.undone.iter().filter(|(_, undo)| matches!(undo, UndoProgress::Failed { .. })).map(|(name, _)| name);
+    let steps = run
+        .undone
+        .iter()
+        .filter(|(_, undo)| matches!(undo, UndoProgress::Failed { .. }))
+        .map(|(name, _)| name);
     let mut text =
         Message::new("report-meaning-stuck").with("why", why).with("steps", listed(steps)).render(language);
     if !run.plan.emergency.is_empty() {
@@ -230,8 +256,9 @@ fn running(run: &Run, language: &Language) -> String {
 fn turned_back(run: &Run, language: &Language) -> Option<TurnReport> {
     let (step, why, at) = run.turned_back.as_ref()?;
     let verdict = step.as_ref().and_then(|step| run.verdicts.get(step));
-    let mut reasons: Vec<String> =
-        verdict.map(|verdict| verdict.reasons.iter().map(|reason| reason.render(language)).collect()).unwrap_or_default();
+    let mut reasons: Vec<String> = verdict
+        .map(|verdict| verdict.reasons.iter().map(|reason| reason.render(language)).collect())
+        .unwrap_or_default();
     // A step that failed has no verdict; its last fault says why.
     if let Some(step) = step
         && reasons.is_empty()

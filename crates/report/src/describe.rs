@@ -2,8 +2,8 @@
 
 use eclusa_fault::{Language, Message};
 use eclusa_runbook::{
-    DatabaseOperation, EdgeOperation, Effect, Gate, GateKind, Intent, LeaseOperation, OnNoGo, PointKind, PointReference,
-    ProbeRoute, RestoreOperation, RuntimeOperation, Undo, VaultOperation,
+    DatabaseOperation, EdgeOperation, Effect, Gate, GateKind, Intent, LeaseOperation, OnNoGo, PointKind,
+    PointReference, ProbeRoute, RestoreOperation, RuntimeOperation, Undo, VaultOperation,
 };
 
 use crate::words::{bytes_text, duration_text, listed, short};
@@ -37,8 +37,12 @@ pub fn undo_text(undo: &Undo, language: &Language) -> String {
             .with("tenant", tenant)
             .with("point", point_text(point, language))
             .render(language),
-        Undo::Nothing { why } => Message::new("back-nothing").with("why", why.render(language)).render(language),
-        Undo::NoReturn { why } => Message::new("back-no-return").with("why", why.render(language)).render(language),
+        Undo::Nothing { why } => {
+            Message::new("back-nothing").with("why", why.render(language)).render(language)
+        }
+        Undo::NoReturn { why } => {
+            Message::new("back-no-return").with("why", why.render(language)).render(language)
+        }
     }
 }
 
@@ -59,14 +63,20 @@ pub fn effect_text(effect: &Effect, language: &Language) -> String {
             let id = if *kind == PointKind::Salvage { "back-salvage" } else { "back-take" };
             Message::new(id).with("tenant", tenant)
         }
-        Effect::Vault(VaultOperation::Check { tenant, .. }) => Message::new("back-check").with("tenant", tenant),
+        Effect::Vault(VaultOperation::Check { tenant, .. }) => {
+            Message::new("back-check").with("tenant", tenant)
+        }
         Effect::Restore(operation) => restore(operation, language),
-        Effect::Edge(EdgeOperation::Close { tenant, .. }) => Message::new("back-gate-close").with("tenant", tenant),
+        Effect::Edge(EdgeOperation::Close { tenant, .. }) => {
+            Message::new("back-gate-close").with("tenant", tenant)
+        }
         Effect::Edge(EdgeOperation::Hold { tenant }) => Message::new("back-gate-hold").with("tenant", tenant),
         Effect::Edge(EdgeOperation::Open { tenant }) => Message::new("back-gate-open").with("tenant", tenant),
         Effect::Lease(LeaseOperation::Take { .. }) => Message::new("back-lease-take"),
         Effect::Lease(LeaseOperation::Release) => Message::new("back-lease-release"),
-        Effect::Wait { milliseconds } => Message::new("back-wait").with("duration", duration_text(*milliseconds)),
+        Effect::Wait { milliseconds } => {
+            Message::new("back-wait").with("duration", duration_text(*milliseconds))
+        }
     };
     message.render(language)
 }
@@ -75,8 +85,12 @@ fn runtime(operation: &RuntimeOperation) -> Message {
     match operation {
         RuntimeOperation::Prepare { release } => Message::new("back-prepare").with("release", &release.name),
         RuntimeOperation::Switch { to, .. } => Message::new("back-switch").with("release", &to.name),
-        RuntimeOperation::Start { services, .. } => Message::new("back-start").with("services", listed(services)),
-        RuntimeOperation::Stop { services, .. } => Message::new("back-stop").with("services", listed(services)),
+        RuntimeOperation::Start { services, .. } => {
+            Message::new("back-start").with("services", listed(services))
+        }
+        RuntimeOperation::Stop { services, .. } => {
+            Message::new("back-stop").with("services", listed(services))
+        }
         RuntimeOperation::LetGo { release } => Message::new("back-let-go").with("release", &release.name),
         RuntimeOperation::EdgeInstall => Message::new("back-edge-install"),
         RuntimeOperation::EdgeRemove => Message::new("back-edge-remove"),
@@ -86,7 +100,9 @@ fn runtime(operation: &RuntimeOperation) -> Message {
 fn restore(operation: &RestoreOperation, language: &Language) -> Message {
     let (id, tenant) = match operation {
         RestoreOperation::Whole { tenant, point, .. } => {
-            return Message::new("back-restore").with("tenant", tenant).with("point", point_text(point, language));
+            return Message::new("back-restore")
+                .with("tenant", tenant)
+                .with("point", point_text(point, language));
         }
         RestoreOperation::Beside { tenant, .. } => ("back-beside", tenant),
         RestoreOperation::Prove { tenant, .. } => ("back-prove", tenant),
@@ -112,7 +128,9 @@ pub fn gate_question(kind: &GateKind, language: &Language) -> String {
     let seconds = |seconds: u64| duration_text(seconds.saturating_mul(1000));
     let message = match kind {
         GateKind::Unmoved => Message::new("asks-unmoved"),
-        GateKind::Placeholders { files, .. } => Message::new("asks-placeholders").with("files", listed(files)),
+        GateKind::Placeholders { files, .. } => {
+            Message::new("asks-placeholders").with("files", listed(files))
+        }
         GateKind::Disk { path, minimum_percent, minimum_bytes: 0, .. } => {
             Message::new("asks-disk-share").with("path", path).with("percent", minimum_percent)
         }

@@ -2,14 +2,16 @@
 
 use eclusa_model::{StepName, TenantName};
 use eclusa_runbook::{
-    Action, Effect, Outputs, PointKind, Progress, RestoreOperation, Run, Step, Undo, UndoProgress, VaultOperation,
+    Action, Effect, Outputs, PointKind, Progress, RestoreOperation, Run, Step, Undo, UndoProgress,
+    VaultOperation,
 };
 
 use crate::model::KeptReport;
 
 /// Everything that was kept, in the order of the plan.
 pub(crate) fn of(run: &Run) -> Vec<KeptReport> {
-    let mut kept: Vec<KeptReport> = run.plan.steps.iter().filter_map(|step| taken_forward(run, step)).collect();
+    let mut kept: Vec<KeptReport> =
+        run.plan.steps.iter().filter_map(|step| taken_forward(run, step)).collect();
     kept.extend(run.plan.steps.iter().filter_map(|step| taken_back(run, step)));
     kept.extend(run.plan.steps.iter().filter_map(|step| old_data(run, step)));
     kept
@@ -55,7 +57,9 @@ fn old_data(run: &Run, step: &Step) -> Option<KeptReport> {
     let swapped = matches!(run.progress.get(&step.name), Some(Progress::Done));
     let undone = matches!(run.undone.get(&step.name), Some(UndoProgress::Done));
     let (tenant, suffix) = match (&step.action, &step.undo) {
-        (Action::Perform(Effect::Restore(RestoreOperation::SwapIn { tenant, suffix })), _) if swapped && !undone => {
+        (Action::Perform(Effect::Restore(RestoreOperation::SwapIn { tenant, suffix })), _)
+            if swapped && !undone =>
+        {
             (tenant, suffix)
         }
         (_, Undo::Restore { tenant, suffix, .. }) if undone => (tenant, suffix),

@@ -13,6 +13,7 @@ mod model;
 mod narration;
 mod outputs;
 mod plot;
+mod rows;
 mod steps;
 mod tenants;
 mod timeline;
@@ -26,9 +27,9 @@ pub use html::html;
 pub use lines::{summary_line, summary_line_in};
 pub use markdown::markdown;
 pub use model::{
-    ChecklistReport, DecisionReport, DowntimeReport, FactReport, FailureReport, GateReport, JournalReport, KeptReport,
-    NoteReport, PhaseReport, REPORT_FORMAT, ReportModel, RunState, SampleReport, SeriesReport, StepReport, StepStatus,
-    TenantData, TenantReport, TurnReport, UndoReport, json,
+    ChecklistReport, DecisionReport, DowntimeReport, FactReport, FailureReport, GateReport, JournalReport,
+    KeptReport, NoteReport, PhaseReport, REPORT_FORMAT, ReportModel, RunState, SampleReport, SeriesReport,
+    StepReport, StepStatus, TenantData, TenantReport, TurnReport, UndoReport, json,
 };
 pub use narration::{Line, LineKind, NarrationOptions, narrate_plan, plain};
 pub use words::{bytes_text, count_text, duration_text};

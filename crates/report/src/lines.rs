@@ -28,7 +28,8 @@ pub fn summary_line(entry: &Entry, run: &Run, language: &Language) -> Option<Str
 pub fn summary_line_in(entry: &Entry, run: &Run, language: &Language, zone: &TimeZone) -> Option<String> {
     let telling = Telling { run, language, zone, at: entry.at };
     let (step, text) = telling.event(&entry.event)?;
-    let width = run.plan.steps.iter().map(|step| step.name.as_str().len()).max().unwrap_or(0).min(WIDEST_NAME);
+    let width =
+        run.plan.steps.iter().map(|step| step.name.as_str().len()).max().unwrap_or(0).min(WIDEST_NAME);
     let whole = word("line-run", language);
     let name = step.map_or(whole.as_str(), StepName::as_str);
     // A line is one line, whatever a command printed.
@@ -79,7 +80,8 @@ impl Telling<'_> {
 
     fn started(&self, by: &PersonName, reason: Option<&str>) -> Message {
         let plan = &self.run.plan;
-        let digest = plan.digest().map_or_else(|_| "–".to_owned(), |digest| short(digest.as_str(), 12).to_owned());
+        let digest =
+            plan.digest().map_or_else(|_| "–".to_owned(), |digest| short(digest.as_str(), 12).to_owned());
         let id = if plan.to.is_some() { "line-started" } else { "line-started-plain" };
         let message = Message::new(id)
             .with("intent", intent_text(&plan.intent, self.language))
@@ -114,7 +116,11 @@ impl Telling<'_> {
     }
 
     fn performed(&self, step: &StepName, outputs: &Outputs) -> Message {
-        with_outputs(["line-performed", "line-performed-with"], &self.took(step), &phrases(outputs, self.language))
+        with_outputs(
+            ["line-performed", "line-performed-with"],
+            &self.took(step),
+            &phrases(outputs, self.language),
+        )
     }
 
     fn undone(&self, step: &StepName, outputs: &Outputs) -> Message {
@@ -123,11 +129,13 @@ impl Telling<'_> {
     }
 
     fn failed(&self, step: &StepName, fault: &Fault) -> Message {
-        let retries = self.run.plan.step(step).map_or((0, false), |step| (step.limits.retries, step.limits.tolerated));
+        let retries =
+            self.run.plan.step(step).map_or((0, false), |step| (step.limits.retries, step.limits.tolerated));
         let attempts = match self.run.progress.get(step) {
-            Some(eclusa_runbook::Progress::Failed { attempts, .. } | eclusa_runbook::Progress::Begun { attempt: attempts, .. }) => {
-                *attempts
-            }
+            Some(
+                eclusa_runbook::Progress::Failed { attempts, .. }
+                | eclusa_runbook::Progress::Begun { attempt: attempts, .. },
+            ) => *attempts,
             _ => u32::MAX,
         };
         let id = match retries {
@@ -153,12 +161,17 @@ impl Telling<'_> {
         match (count, bad) {
             (0, _) => None,
             (_, 0) => Some(samples),
-            _ => Some(Message::new("line-sampled-bad").with("samples", samples.render(self.language)).with("bad", bad)),
+            _ => Some(
+                Message::new("line-sampled-bad")
+                    .with("samples", samples.render(self.language))
+                    .with("bad", bad),
+            ),
         }
     }
 
     fn judged(&self, step: &StepName, verdict: &Verdict) -> Message {
-        let reasons: Vec<String> = verdict.reasons.iter().map(|reason| reason.render(self.language)).collect();
+        let reasons: Vec<String> =
+            verdict.reasons.iter().map(|reason| reason.render(self.language)).collect();
         let kind = verdict_text(verdict.kind, self.language);
         // A go is explained only where it is short; everything stands in the report.
         if reasons.is_empty() || (verdict.kind == VerdictKind::Go && reasons.len() > 1) {
@@ -168,13 +181,18 @@ impl Telling<'_> {
         if reasons.len() > MOST_REASONS {
             text.push_str(&format!("; … (+{})", reasons.len() - MOST_REASONS));
         }
-        Message::new("line-judged-because").with("verdict", kind).with("duration", self.took(step)).with("reasons", text)
+        Message::new("line-judged-because")
+            .with("verdict", kind)
+            .with("duration", self.took(step))
+            .with("reasons", text)
     }
 
     fn asked(&self, text: &Message, deadline: Option<Timestamp>) -> Message {
         let question = text.render(self.language);
         let message = match deadline {
-            Some(deadline) => Message::new("line-asked-until").with("deadline", moment_text(deadline, self.zone)),
+            Some(deadline) => {
+                Message::new("line-asked-until").with("deadline", moment_text(deadline, self.zone))
+            }
             None => Message::new("line-asked"),
         };
         let asked = message.with("question", question).render(self.language);
@@ -192,7 +210,8 @@ impl Telling<'_> {
     }
 
     fn undo_intended(&self, step: &StepName, attempt: u32) -> Message {
-        let text = self.run.plan.step(step).map(|step| undo_text(&step.undo, self.language)).unwrap_or_default();
+        let text =
+            self.run.plan.step(step).map(|step| undo_text(&step.undo, self.language)).unwrap_or_default();
         match attempt {
             0 | 1 => Message::new("line-undo-intended").with("text", text),
             _ => Message::new("line-undo-intended-again").with("text", text).with("attempt", attempt),

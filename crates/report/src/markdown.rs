@@ -3,7 +3,8 @@
 use std::fmt::Write as _;
 
 use crate::model::ReportModel;
-use crate::view::{self, DecisionRow, GateView, KeptRow, View};
+use crate::rows::{DecisionRow, GateView, KeptRow};
+use crate::view::{self, View};
 use crate::words::word;
 
 /// The report as Markdown. Everything that came from outside is escaped, so that it cannot become markup.
@@ -80,13 +81,19 @@ impl Writer<'_> {
         if !view.reasons.is_empty() {
             self.text.push('\n');
         }
-        let _ = writeln!(self.text, "| {} | {} |\n| --- | --- |", self.word("report-product"), code(&model.run));
+        let _ =
+            writeln!(self.text, "| {} | {} |\n| --- | --- |", self.word("report-product"), code(&model.run));
         for about in &view.about {
             let value = if about.is_code { code(&about.value) } else { escape(&about.value) };
             let _ = writeln!(self.text, "| {} | {value} |", escape(&about.label));
         }
         if !view.turned_back.is_empty() {
-            let _ = writeln!(self.text, "| {} | {} |", self.word("report-turned-back"), escape(&view.turned_back));
+            let _ = writeln!(
+                self.text,
+                "| {} | {} |",
+                self.word("report-turned-back"),
+                escape(&view.turned_back)
+            );
         }
         self.text.push('\n');
     }
@@ -131,7 +138,11 @@ impl Writer<'_> {
         }
         self.heading(2, "report-failures");
         for failure in &view.failures {
-            let times = if failure.times.is_empty() { String::new() } else { format!(" ({})", escape(&failure.times)) };
+            let times = if failure.times.is_empty() {
+                String::new()
+            } else {
+                format!(" ({})", escape(&failure.times))
+            };
             self.line(&format!("**{}**{times}: {}", code(&failure.step), escape(&failure.headline)));
             for text in [&failure.state, &failure.hint].into_iter().filter(|text| !text.is_empty()) {
                 self.line(&escape(text));

@@ -174,8 +174,11 @@ pub enum TenantData {
 /// How long a tenant could not be used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct DowntimeReport {
-    /// How long, in milliseconds, from the beginning of the steps that close the gate to the end of those that open it.
+    /// How long, in milliseconds.
     pub milliseconds: u64,
+    /// Whether the edge measured it; otherwise it is the time from the beginning of the step that closes the gate to
+    /// the end of the one that opens it, which is a little longer.
+    pub measured: bool,
     /// Whether the gate still stands closed.
     pub still: bool,
     /// Whether requests waited rather than being turned away.

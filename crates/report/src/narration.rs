@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use eclusa_fault::{Language, Message};
 use eclusa_model::TenantName;
-use eclusa_runbook::{Action, EdgeOperation, Effect, Gate, Intent, Phase, Plan, Question, Reversibility, Step};
+use eclusa_runbook::{
+    Action, EdgeOperation, Effect, Gate, Intent, Phase, Plan, Question, Reversibility, Step,
+};
 use jiff::tz::TimeZone;
 
 use crate::describe::{gate_policies, gate_question, intent_text, undo_text};
@@ -87,6 +89,9 @@ pub fn plain(lines: &[Line]) -> String {
     lines.iter().map(|line| format!("{:indent$}{}\n", "", line.text, indent = line.indent)).collect()
 }
 
+/// Tenants of whom the same is said: how they go back and why, and how long they are closed.
+type Group<'a> = (Vec<&'a TenantName>, Option<(String, String)>, Option<String>);
+
 struct Teller<'a> {
     plan: &'a Plan,
     language: &'a Language,
@@ -113,10 +118,15 @@ impl Teller<'_> {
     fn head(&mut self, zone: &TimeZone) {
         let plan = self.plan;
         let intent = intent_text(&plan.intent, self.language);
-        self.tell(LineKind::Headline, 0, &Message::new("plan-headline").with("intent", intent).with("stack", &plan.stack));
+        self.tell(
+            LineKind::Headline,
+            0,
+            &Message::new("plan-headline").with("intent", intent).with("stack", &plan.stack),
+        );
         self.say(LineKind::About, 2, &change_text(plan, self.language));
         // A plan that cannot be written as JSON has no digest; it could not be saved either.
-        let digest = plan.digest().map_or_else(|_| "–".to_owned(), |digest| short(digest.as_str(), 12).to_owned());
+        let digest =
+            plan.digest().map_or_else(|_| "–".to_owned(), |digest| short(digest.as_str(), 12).to_owned());
         let time = format!("{} {}", moment_text(plan.made_at, zone), zone_text(plan.made_at, zone));
         let about = Message::new("plan-about")
             .with("app", kebab(&plan.app))
@@ -131,7 +141,7 @@ impl Teller<'_> {
         if self.plan.tenants.is_empty() {
             return;
         }
-        let mut groups: Vec<(Vec<&TenantName>, Option<(String, String)>, Option<String>)> = Vec::new();
+        let mut groups: Vec<Group<'_>> = Vec::new();
         for tenant in &self.plan.tenants {
             let way = self.way(&tenant.name);
             let downtime = self.downtime(&tenant.name);
@@ -167,10 +177,16 @@ impl Teller<'_> {
     /// How long a tenant waits or is closed, as far as that is known.
     fn downtime(&self, tenant: &TenantName) -> Option<String> {
         let gate = |wanted: &dyn Fn(&EdgeOperation) -> bool| {
-            self.plan.steps.iter().any(|step| matches!(&step.action, Action::Perform(Effect::Edge(op)) if wanted(op)))
+            self.plan
+                .steps
+                .iter()
+                .any(|step| matches!(&step.action, Action::Perform(Effect::Edge(op)) if wanted(op)))
         };
-        let closes = gate(&|operation| matches!(operation, EdgeOperation::Close { tenant: name, .. } if name == tenant));
-        let holds = gate(&|operation| matches!(operation, EdgeOperation::Hold { tenant: name } if name == tenant));
+        let closes = gate(
+            &|operation| matches!(operation, EdgeOperation::Close { tenant: name, .. } if name == tenant),
+        );
+        let holds =
+            gate(&|operation| matches!(operation, EdgeOperation::Hold { tenant: name } if name == tenant));
         let message = match self.plan.expected_downtime.get(tenant).copied().flatten() {
             Some(time) if holds => Message::new("plan-downtime-waits").with("duration", duration_text(time)),
             Some(time) if closes => Message::new("plan-downtime").with("duration", duration_text(time)),
@@ -200,7 +216,8 @@ impl Teller<'_> {
         self.blank();
         let message = match &self.plan.point_of_no_return {
             Some(name) => {
-                let title = self.plan.step(name).map(|step| step.title.render(self.language)).unwrap_or_default();
+                let title =
+                    self.plan.step(name).map(|step| step.title.render(self.language)).unwrap_or_default();
                 Message::new("plan-no-return").with("step", name).with("title", title)
             }
             None => Message::new("plan-no-return-none"),
@@ -244,7 +261,9 @@ impl Teller<'_> {
         let times: Option<u64> =
             self.plan.steps.iter().filter(|step| step.phase == phase).map(|step| step.expected).sum();
         let message = match times {
-            Some(time) => Message::new("plan-phase-expected").with("phase", name).with("duration", duration_text(time)),
+            Some(time) => {
+                Message::new("plan-phase-expected").with("phase", name).with("duration", duration_text(time))
+            }
             None => Message::new("plan-phase").with("phase", name),
         };
         self.tell(LineKind::Phase, 2, &message);
@@ -275,7 +294,11 @@ impl Teller<'_> {
             Action::Ask(question) => {
                 let text = question.text.render(self.language);
                 // What is to be confirmed is the title itself.
-                let told = if text == title { Message::verbatim("") } else { Message::new("plan-asks").with("text", text) };
+                let told = if text == title {
+                    Message::verbatim("")
+                } else {
+                    Message::new("plan-asks").with("text", text)
+                };
                 (LineKind::Question, told)
             }
         };
@@ -315,9 +338,8 @@ impl Teller<'_> {
         let people = if people.is_empty() { word("plan-anyone", self.language) } else { listed(people) };
         let people = Message::new("plan-may-answer").with("people", people).render(self.language);
         let deadline = match within {
-            Some(seconds) => {
-                Message::new("plan-answer-within").with("duration", duration_text(seconds.saturating_mul(1000)))
-            }
+            Some(seconds) => Message::new("plan-answer-within")
+                .with("duration", duration_text(seconds.saturating_mul(1000))),
             None => Message::new("plan-answer-waits"),
         };
         let deadline = deadline.render(self.language);

@@ -16,7 +16,9 @@ const ORDER: [&str; 8] = ["rows", "tables", "files", "bytes", "point", "verified
 /// Outputs as short phrases.
 pub(crate) fn phrases(outputs: &Outputs, language: &Language) -> Vec<String> {
     let mut names: Vec<&String> = outputs.keys().filter(|name| !is_left_out(name)).collect();
-    names.sort_by_key(|name| (ORDER.iter().position(|known| known == name).unwrap_or(ORDER.len()), name.as_str()));
+    names.sort_by_key(|name| {
+        (ORDER.iter().position(|known| known == name).unwrap_or(ORDER.len()), name.as_str())
+    });
     names
         .into_iter()
         .filter_map(|name| outputs.get(name).map(|value| (name, value)))
@@ -37,13 +39,17 @@ fn phrase(name: &str, value: &str) -> Message {
         ("verified", Some(count), _) => counted("output-verified", count),
         ("remaining", Some(count), _) => counted("output-remaining", count),
         ("bytes", Some(bytes), _) => Message::verbatim(bytes_text(bytes)),
-        ("closed-seconds", _, Some(time)) => Message::new("output-closed").with("duration", duration_text(time)),
+        ("closed-seconds", _, Some(time)) => {
+            Message::new("output-closed").with("duration", duration_text(time))
+        }
         ("seconds", _, Some(time)) => Message::new("output-proof-took").with("duration", duration_text(time)),
         ("point", ..) => Message::new("output-point").with("point", short(value, 8)),
         ("proved", ..) => Message::new("output-proved"),
         ("kept", ..) => Message::new("output-kept").with("suffix", value),
         ("generation", ..) => Message::new("output-generation").with("generation", value),
-        ("last-line", ..) => Message::new("output-last-line").with("line", value.chars().take(120).collect::<String>()),
+        ("last-line", ..) => {
+            Message::new("output-last-line").with("line", value.chars().take(120).collect::<String>())
+        }
         _ => match name.strip_prefix("image.") {
             Some(service) => {
                 let id = value.strip_prefix("sha256:").unwrap_or(value);

@@ -102,8 +102,12 @@ fn plot(gate: &GateReport, tenant: &str, language: &Language, zone: &TimeZone) -
     let from = own.iter().map(|sample| sample.at).min()?;
     let to = own.iter().map(|sample| sample.at).max()?;
     let series: Vec<&SeriesReport> = gate.series.iter().filter(|series| series.tenant == tenant).collect();
-    let values = own.iter().map(|sample| sample.milliseconds.max(0.01)).chain(gate.limit_milliseconds.map(|ms| ms as f64));
-    let (low, high) = values.fold((f64::MAX, 0.0_f64), |(low, high), value| (low.min(value), high.max(value)));
+    let values = own
+        .iter()
+        .map(|sample| sample.milliseconds.max(0.01))
+        .chain(gate.limit_milliseconds.map(|ms| ms as f64));
+    let (low, high) =
+        values.fold((f64::MAX, 0.0_f64), |(low, high), value| (low.min(value), high.max(value)));
     let scale = Scale { from, span: between(from, to).max(1) as f64, low: low * 0.8, high: high * 1.3 };
     let tick = |value: f64, label: String| {
         let y = scale.y(value);

@@ -2,7 +2,8 @@
 
 use eclusa_model::TenantName;
 use eclusa_runbook::{
-    Action, EdgeOperation, Effect, Outputs, PointKind, Progress, RestoreOperation, Run, Step, Undo, UndoProgress,
+    Action, EdgeOperation, Effect, Outputs, PointKind, Progress, RestoreOperation, Run, Step, Undo,
+    UndoProgress,
 };
 use jiff::Timestamp;
 
@@ -85,10 +86,11 @@ struct Move {
     at: Timestamp,
     shut: bool,
     held: bool,
+    /// How long it had been closed, as the edge measured it, in milliseconds.
+    measured: Option<u64>,
 }
 
-/// From the beginning of what shuts the gate to the end of what opens it, as often as that happened: a run that went
-/// back after it had opened has shut it twice.
+/// How long a gate was closed, as often as that happened: a run that went back after it had opened has shut it twice.
 fn closed(run: &Run, tenant: &TenantName) -> Option<DowntimeReport> {
     let mut moves: Vec<Move> = Vec::new();
     let mut has_gate = false;
@@ -100,38 +102,51 @@ fn closed(run: &Run, tenant: &TenantName) -> Option<DowntimeReport> {
             has_gate = true;
             let ended = timing.ended.filter(|_| matches!(run.progress.get(&step.name), Some(Progress::Done)));
             let at = if shut { timing.began } else { ended };
-            moves.extend(at.map(|at| Move { at, shut, held }));
+            let measured = measured(run.outputs.get(&step.name));
+            moves.extend(at.map(|at| Move { at, shut, held, measured }));
         }
         if let Undo::By(effect) = &step.undo
             && let Some((shut, held)) = gate_of(effect, tenant)
         {
             let at = if shut { timing.undo_began } else { timing.undo_ended };
-            moves.extend(at.map(|at| Move { at, shut, held }));
+            let measured = measured(run.undo_outputs.get(&step.name));
+            moves.extend(at.map(|at| Move { at, shut, held, measured }));
         }
     }
-    if !has_gate {
-        return None;
-    }
     moves.sort_by_key(|moved| moved.at);
-    let (mut since, mut total, mut held) = (None, 0, false);
+    has_gate.then(|| add_up(run, &moves))
+}
+
+fn add_up(run: &Run, moves: &[Move]) -> DowntimeReport {
+    let mut since = None;
+    let mut downtime = DowntimeReport { milliseconds: 0, measured: true, still: false, held: false };
     for moved in moves {
         match (moved.shut, since) {
             (true, None) => {
                 since = Some(moved.at);
-                held |= moved.held;
+                downtime.held |= moved.held;
             }
             (false, Some(began)) => {
-                total += between(began, moved.at);
+                // What the edge measures is how long it turned requests away, not how long it let them wait.
+                let measured = moved.measured.filter(|_| !downtime.held);
+                downtime.measured &= measured.is_some();
+                downtime.milliseconds += measured.unwrap_or_else(|| between(began, moved.at));
                 since = None;
             }
             _ => {}
         }
     }
-    let still = since.is_some();
     if let Some(began) = since {
-        total += between(began, run.newest_at);
+        downtime.milliseconds += between(began, run.newest_at);
+        downtime.still = true;
+        downtime.measured = false;
     }
-    Some(DowntimeReport { milliseconds: total, still, held })
+    downtime
+}
+
+fn measured(outputs: Option<&Outputs>) -> Option<u64> {
+    let seconds: f64 = outputs?.get("closed-seconds")?.parse().ok()?;
+    (seconds.is_finite() && seconds >= 0.0).then(|| (seconds * 1000.0).round() as u64)
 }
 
 /// Whether an effect shuts a tenant's gate, and whether it lets requests wait.

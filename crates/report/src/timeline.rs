@@ -112,31 +112,45 @@ fn row(step: &StepReport, scale: &Scale, language: &Language) -> Option<Row> {
         StepStatus::Begun | StepStatus::Asking => "open",
         _ => "done",
     };
-    let mut bars = vec![scale.bar(class, began, milliseconds, format!("{}: {}", step.name, duration_text(milliseconds)))];
+    let mut bars = vec![scale.bar(
+        class,
+        began,
+        milliseconds,
+        format!("{}: {}", step.name, duration_text(milliseconds)),
+    )];
     let mut took = duration_text(milliseconds);
     if let Some(undo) = &step.undo
         && let Some(began) = undo.began_at
     {
         let milliseconds = undo.milliseconds.unwrap_or(0);
         let class = if undo.status == StepStatus::Failed { "bad" } else { "undo" };
-        let about = format!("{}: {}", crate::words::word("report-legend-undo", language), duration_text(milliseconds));
+        let about = format!(
+            "{}: {}",
+            crate::words::word("report-legend-undo", language),
+            duration_text(milliseconds)
+        );
         bars.push(scale.bar(class, began, milliseconds, about));
         took = format!("{took} ↩ {}", duration_text(milliseconds));
     }
     let expected = step.expected_milliseconds.map(|expected| {
-        let about = format!("{}: {}", crate::words::word("report-legend-expected", language), duration_text(expected));
+        let about = format!(
+            "{}: {}",
+            crate::words::word("report-legend-expected", language),
+            duration_text(expected)
+        );
         scale.bar("expected", began, expected, about)
     });
     Some(Row { name: step.name.clone(), title: step.title.clone(), bars, expected, took })
 }
 
-/// Four or five marks at round times since the beginning.
+/// Up to five marks at round times since the beginning.
 fn ticks(span: f64) -> Vec<Mark> {
     const ROUND: [u64; 22] = [
-        10, 50, 100, 250, 500, 1000, 2000, 5000, 10_000, 15_000, 30_000, 60_000, 120_000, 300_000, 600_000, 900_000,
-        1_800_000, 3_600_000, 7_200_000, 21_600_000, 43_200_000, 86_400_000,
+        10, 50, 100, 250, 500, 1000, 2000, 5000, 10_000, 15_000, 30_000, 60_000, 120_000, 300_000, 600_000,
+        900_000, 1_800_000, 3_600_000, 7_200_000, 21_600_000, 43_200_000, 86_400_000,
     ];
-    let step = ROUND.into_iter().find(|step| span / *step as f64 <= 5.0).unwrap_or((span / 5.0) as u64).max(1);
+    let step =
+        ROUND.into_iter().find(|step| span / *step as f64 <= 4.0).unwrap_or((span / 4.0) as u64).max(1);
     (0..)
         .map(|number| number * step)
         .take_while(|at| (*at as f64) <= span)
@@ -151,7 +165,7 @@ fn ticks(span: f64) -> Vec<Mark> {
 
 /// A round time without the digits that it does not need.
 fn round_text(milliseconds: u64) -> String {
-    if milliseconds % 1000 == 0 && milliseconds < 60_000 {
+    if milliseconds.is_multiple_of(1000) && milliseconds < 60_000 {
         format!("{} s", milliseconds / 1000)
     } else {
         duration_text(milliseconds)

@@ -6,9 +6,13 @@ use jiff::tz::TimeZone;
 
 use crate::lines::verdict_text;
 use crate::model::{
-    DecisionReport, FailureReport, GateReport, KeptReport, ReportModel, RunState, StepReport, StepStatus, TenantData, TenantReport,
+    DecisionReport, FailureReport, GateReport, KeptReport, ReportModel, RunState, StepReport, StepStatus,
+    TenantData, TenantReport,
 };
-use crate::plot::{self, Plot};
+use crate::plot;
+use crate::rows::{
+    About, DecisionRow, FactRow, FailureRow, GateView, KeptRow, NoteRow, PhaseView, StepRow, TenantRow,
+};
 use crate::timeline::{self, Timeline};
 use crate::words::{
     bytes_text, clock_text, count_text, duration_text, listed, moment_text, sentence, short, word, zone_text,
@@ -16,108 +20,6 @@ use crate::words::{
 
 /// More reasons than this would push the rest of the page away.
 const MOST_REASONS: usize = 8;
-
-/// A label and its value.
-pub(crate) struct About {
-    pub label: String,
-    pub value: String,
-    pub is_code: bool,
-}
-
-pub(crate) struct TenantRow {
-    pub name: String,
-    pub closed: String,
-    pub closed_note: String,
-    pub expected: String,
-    pub data: String,
-    pub data_class: &'static str,
-    pub rows: String,
-    pub files: String,
-    pub point: String,
-    pub salvage: String,
-}
-
-pub(crate) struct PhaseView {
-    pub title: String,
-    pub steps: Vec<StepRow>,
-}
-
-pub(crate) struct StepRow {
-    pub name: String,
-    pub title: String,
-    pub class: &'static str,
-    pub status: String,
-    pub began: String,
-    pub took: String,
-    pub expected: String,
-    pub tries: String,
-    pub results: String,
-    pub undo: String,
-}
-
-pub(crate) struct FactRow {
-    pub class: &'static str,
-    pub verdict: String,
-    pub text: String,
-}
-
-pub(crate) struct GateView {
-    pub step: String,
-    pub title: String,
-    pub asks: String,
-    pub class: &'static str,
-    pub verdict: String,
-    pub facts: Vec<FactRow>,
-    pub lines: Vec<String>,
-    pub samples: String,
-    pub drawn: String,
-    pub plots: Vec<Plot>,
-    pub is_open: bool,
-}
-
-impl GateView {
-    pub(crate) fn has_baseline(&self) -> bool {
-        self.plots.iter().any(|plot| plot.series.iter().any(|series| series.baseline.is_some()))
-    }
-}
-
-pub(crate) struct DecisionRow {
-    pub when: String,
-    pub who: String,
-    pub what: String,
-    pub class: &'static str,
-    pub verdict: String,
-    pub why: String,
-}
-
-pub(crate) struct KeptRow {
-    pub what: String,
-    pub tenant: String,
-    pub id: String,
-    pub full_id: String,
-    pub rows: String,
-    pub files: String,
-    pub size: String,
-    pub proof: String,
-}
-
-pub(crate) struct FailureRow {
-    pub step: String,
-    /// How often, where it was more than once.
-    pub times: String,
-    pub headline: String,
-    pub state: String,
-    pub hint: String,
-    pub causes: Vec<String>,
-}
-
-pub(crate) struct NoteRow {
-    pub class: &'static str,
-    pub kind: String,
-    pub when: String,
-    pub who: String,
-    pub text: String,
-}
 
 /// The page.
 pub(crate) struct View {
@@ -146,22 +48,15 @@ pub(crate) struct View {
 /// Builds the page of a report.
 pub(crate) fn of(model: &ReportModel) -> View {
     let teller = Teller { language: &model.language, zone: &model.zone };
-    let held = !model.tenants.is_empty() && model.tenants.iter().all(|tenant| tenant.closed.is_some_and(|time| time.held));
+    let held = !model.tenants.is_empty()
+        && model.tenants.iter().all(|tenant| tenant.closed.is_some_and(|time| time.held));
     View {
         about: teller.about(model),
-        reasons: model
-            .turned_back
-            .as_ref()
-            .map(|turn| teller.reasons(&turn.reasons))
-            .unwrap_or_default(),
+        reasons: model.turned_back.as_ref().map(|turn| teller.reasons(&turn.reasons)).unwrap_or_default(),
         turned_back: teller.turned_back(model),
         tenants: model.tenants.iter().map(|tenant| teller.tenant(tenant)).collect(),
         closed_label: teller.word(if held { "report-waited" } else { "report-closed" }),
-        closed_about: if model.tenants.iter().any(|tenant| tenant.closed.is_some()) {
-            teller.word("report-closed-about")
-        } else {
-            String::new()
-        },
+        closed_about: teller.closed_about(model),
         has_salvage: model.tenants.iter().any(|tenant| tenant.salvage.is_some()),
         timeline: timeline::of(model, &model.language, &model.zone),
         phases: model
@@ -206,7 +101,9 @@ impl Teller<'_> {
         let code = |id: &str, value: String| About { label: self.word(id), value, is_code: true };
         let unknown = || self.word("report-nothing-known");
         let change = match (&model.from, &model.to) {
-            (from, Some(to)) => Message::new("report-from-to").with("from", from.clone().unwrap_or_else(unknown)).with("to", to),
+            (from, Some(to)) => Message::new("report-from-to")
+                .with("from", from.clone().unwrap_or_else(unknown))
+                .with("to", to),
             (Some(from), None) => Message::new("report-release-kept").with("release", from),
             (None, None) => Message::new("report-nothing-known"),
         };
@@ -243,6 +140,16 @@ impl Teller<'_> {
             None => Message::new("report-turned-back-value-plain"),
         };
         message.with("time", clock_text(turn.at, self.zone)).with("why", &turn.why).render(self.language)
+    }
+
+    fn closed_about(&self, model: &ReportModel) -> String {
+        let closed =
+            || model.tenants.iter().filter_map(|tenant| tenant.closed).filter(|time| time.milliseconds > 0);
+        match closed().next() {
+            None => String::new(),
+            Some(_) if closed().all(|time| time.measured) => self.word("report-closed-measured"),
+            Some(_) => self.word("report-closed-about"),
+        }
     }
 
     /// The first reasons; the others are counted, and stand under their gate.
@@ -293,13 +200,18 @@ impl Teller<'_> {
             name: tenant.name.clone(),
             closed,
             closed_note,
-            expected: tenant.expected_milliseconds.map_or_else(|| self.word("report-expected-unknown"), duration_text),
+            expected: tenant
+                .expected_milliseconds
+                .map_or_else(|| self.word("report-expected-unknown"), duration_text),
             data,
             data_class,
             rows: self.number(tenant.rows),
             files: self.number(tenant.files),
             point: point.unwrap_or_else(|| self.word("report-none")),
-            salvage: tenant.salvage.as_deref().map_or_else(|| self.word("report-none"), |point| short(point, 8).to_owned()),
+            salvage: tenant
+                .salvage
+                .as_deref()
+                .map_or_else(|| self.word("report-none"), |point| short(point, 8).to_owned()),
         }
     }
 
@@ -355,7 +267,9 @@ impl Teller<'_> {
         let samples = match (gate.sample_count, gate.bad_count) {
             (0, _) => String::new(),
             (count, bad) => {
-                let text = Message::new("report-samples").with("count", count_text(count as u64)).render(self.language);
+                let text = Message::new("report-samples")
+                    .with("count", count_text(count as u64))
+                    .render(self.language);
                 match bad {
                     0 => text,
                     _ => Message::new("report-samples-failed")
@@ -449,7 +363,9 @@ impl Teller<'_> {
                 };
                 let mut proof = Vec::new();
                 proof.extend(verified.map(|count| {
-                    Message::new("report-kept-verified").with("count", count_text(count)).render(self.language)
+                    Message::new("report-kept-verified")
+                        .with("count", count_text(count))
+                        .render(self.language)
                 }));
                 proof.extend(proved.then(|| self.word("report-kept-proved")));
                 KeptRow {
@@ -482,7 +398,13 @@ impl Teller<'_> {
             "lesson" => ("go", self.word("report-note-lesson")),
             _ => ("quiet", self.word("report-note-note")),
         };
-        NoteRow { class, kind, when: moment_text(note.at, self.zone), who: note.by.clone(), text: note.text.clone() }
+        NoteRow {
+            class,
+            kind,
+            when: moment_text(note.at, self.zone),
+            who: note.by.clone(),
+            text: note.text.clone(),
+        }
     }
 
     fn journal(&self, model: &ReportModel) -> String {

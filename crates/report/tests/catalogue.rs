@@ -8,8 +8,24 @@ use std::path::{Path, PathBuf};
 
 /// Ids of these families are texts wherever they stand in a literal.
 const FAMILIES: [&str; 18] = [
-    "step-", "fact-", "undo-", "why-", "remark-", "question-", "notice-", "plan-", "back-", "asks-", "gate-policy-",
-    "phase-", "line-", "verdict-", "outcome-", "output-", "report-", "config-",
+    "step-",
+    "fact-",
+    "undo-",
+    "why-",
+    "remark-",
+    "question-",
+    "notice-",
+    "plan-",
+    "back-",
+    "asks-",
+    "gate-policy-",
+    "phase-",
+    "line-",
+    "verdict-",
+    "outcome-",
+    "output-",
+    "report-",
+    "config-",
 ];
 /// Files whose texts are all used by id; the errors' are made from their codes, and those of the configuration
 /// have endings that are added to an id.
@@ -40,7 +56,10 @@ fn sources() -> BTreeMap<String, Vec<(PathBuf, String)>> {
         let mut files = Vec::new();
         files_under(&path.join("src"), &["rs"], &mut files);
         files_under(&path.join("templates"), &["html"], &mut files);
-        crates.insert(name, files.into_iter().map(|path| (path.clone(), fs::read_to_string(path).unwrap())).collect());
+        crates.insert(
+            name,
+            files.into_iter().map(|path| (path.clone(), fs::read_to_string(path).unwrap())).collect(),
+        );
     }
     assert!(crates.len() > 10, "the workspace was not found");
     crates
@@ -105,8 +124,10 @@ fn every_id_in_the_sources_is_in_the_catalogue() {
             for (literal, is_message) in literals(&source) {
                 // Templates and endings of ids are no ids; `verbatim` is in no catalogue.
                 let family = FAMILIES.iter().any(|family| literal.starts_with(family));
-                let wanted = is_message && literal != "verbatim" && !literal.is_empty() || family && name != "xtask";
-                if wanted && is_id(literal) && !catalogue.contains_key(literal) && !is_no_text(&name, literal) {
+                let wanted =
+                    is_message && literal != "verbatim" && !literal.is_empty() || family && name != "xtask";
+                if wanted && is_id(literal) && !catalogue.contains_key(literal) && !is_no_text(&name, literal)
+                {
                     missing.push(format!("{literal} ({})", path.display()));
                 }
             }
@@ -118,7 +139,9 @@ fn every_id_in_the_sources_is_in_the_catalogue() {
 /// Literals that look like ids and are none.
 fn is_no_text(in_crate: &str, literal: &str) -> bool {
     // Templates of the edge have words of their own; the configuration adds endings to its ids.
-    in_crate == "edge" || literal == "config-files" || (in_crate == "config" && catalogue_has_beginning(literal))
+    in_crate == "edge"
+        || literal == "config-files"
+        || (in_crate == "config" && catalogue_has_beginning(literal))
 }
 
 fn catalogue_has_beginning(literal: &str) -> bool {

@@ -5,8 +5,8 @@ mod scenes;
 
 use eclusa_fault::Language;
 use eclusa_report::{
-    LineKind, NarrationOptions, ReportModel, ReportOptions, events_json, html, json, markdown, narrate_plan, plain, report,
-    summary_line, summary_line_in,
+    LineKind, NarrationOptions, ReportModel, ReportOptions, events_json, html, json, markdown, narrate_plan,
+    plain, report, summary_line, summary_line_in,
 };
 use eclusa_runbook::{Event, Run};
 use jiff::tz::TimeZone;
@@ -59,7 +59,9 @@ fn calm(page: &str) -> String {
         let part = if number == 0 { part } else { part.split_once('"').unwrap().1 };
         calm.push_str(part);
     }
-    without_digest(&calm.lines().map(str::trim_end).filter(|line| !line.is_empty()).collect::<Vec<_>>().join("\n"))
+    without_digest(
+        &calm.lines().map(str::trim_end).filter(|line| !line.is_empty()).collect::<Vec<_>>().join("\n"),
+    )
 }
 
 #[test]
@@ -123,7 +125,9 @@ fn events_are_lines_of_json_that_read_back() {
         }
     }
     assert!(kinds.contains("turned-back") && kinds.contains("undo-failed"), "{kinds:?}");
-    insta::assert_snapshot!(events_json(&scene.entries[2]) + "\n" + &events_json(scene.entries.last().unwrap()));
+    insta::assert_snapshot!(
+        events_json(&scene.entries[2]) + "\n" + &events_json(scene.entries.last().unwrap())
+    );
 }
 
 #[test]
@@ -157,21 +161,36 @@ fn what_came_from_outside_is_escaped() {
 fn a_report_says_what_went_back_and_what_was_salvaged() {
     let model = modelled(&scenes::went_back());
     assert_eq!(model.state.word(), "went-back");
-    assert!(model.meaning.contains("v1 is live again, with the data of alpha, bravo, charlie"), "{}", model.meaning);
+    assert!(
+        model.meaning.contains("v1 is live again, with the data of alpha, bravo, charlie"),
+        "{}",
+        model.meaning
+    );
     assert!(model.meaning.contains("alpha aa11bb22"), "{}", model.meaning);
     let value: serde_json::Value = serde_json::from_str(&json(&model).unwrap()).unwrap();
     assert_eq!(value["format"], 1);
     assert_eq!(value["tenants"][0]["data"], "restored");
     assert_eq!(value["tenants"][0]["rows"], 8214);
-    let kept: Vec<&str> = value["kept"].as_array().unwrap().iter().map(|kept| kept["kept"].as_str().unwrap()).collect();
+    let kept: Vec<&str> =
+        value["kept"].as_array().unwrap().iter().map(|kept| kept["kept"].as_str().unwrap()).collect();
     assert_eq!(kept.iter().filter(|kept| **kept == "point").count(), 6);
     assert_eq!(kept.iter().filter(|kept| **kept == "old-data").count(), 3);
 }
 
 #[test]
 fn a_tenant_was_closed_twice_when_the_run_went_back_after_it_had_opened() {
-    let scene = scenes::went_back();
-    let at = |wanted: &dyn Fn(&Event) -> bool| scene.entries.iter().find(|entry| wanted(&entry.event)).unwrap().at;
+    let mut scene = scenes::went_back();
+    // As the edge measured it, both times.
+    let closed = modelled(&scene).tenants[0].closed.unwrap();
+    assert_eq!((closed.milliseconds, closed.measured), (24_105 + 16_412, true));
+    // Where it measured nothing, the steps tell.
+    for entry in &mut scene.entries {
+        if let Event::Performed { outputs, .. } | Event::Undone { outputs, .. } = &mut entry.event {
+            outputs.remove("closed-seconds");
+        }
+    }
+    let at =
+        |wanted: &dyn Fn(&Event) -> bool| scene.entries.iter().find(|entry| wanted(&entry.event)).unwrap().at;
     let step = |name: &'static str| move |found: &eclusa_model::StepName| found.as_str() == name;
     let (close, open) = (step("close.gate.alpha"), step("open.gate.alpha"));
     let shut = at(&|event| matches!(event, Event::Intended { step, .. } if close(step)));
@@ -181,7 +200,7 @@ fn a_tenant_was_closed_twice_when_the_run_went_back_after_it_had_opened() {
     let expected = opened.duration_since(shut) + opened_again.duration_since(shut_again);
     let closed = modelled(&scene).tenants[0].closed.unwrap();
     assert_eq!(i128::from(closed.milliseconds), expected.as_millis());
-    assert!(!closed.still && !closed.held);
+    assert!(!closed.still && !closed.held && !closed.measured);
     assert!(modelled(&scenes::stuck()).tenants[0].closed.unwrap().still);
 }
 
@@ -205,4 +224,21 @@ fn pages_can_be_looked_at() {
     ] {
         std::fs::write(directory.join(format!("{name}.html")), html(&modelled(&scene)).unwrap()).unwrap();
     }
+}
+
+#[test]
+fn a_go_says_what_was_overruled_and_tolerated() {
+    let mut scene = scenes::success();
+    let meaning = modelled(&scene).meaning;
+    assert!(meaning.ends_with("Every gate said go. One step failed, which was tolerated."), "{meaning}");
+    // The same run, but the baseline, which only warns, did not like what it saw.
+    for entry in &mut scene.entries {
+        if let Event::Judged { step, verdict, .. } = &mut entry.event
+            && step.as_str() == "preflight.baseline"
+        {
+            verdict.kind = eclusa_runbook::VerdictKind::NoGo;
+        }
+    }
+    let meaning = modelled(&scene).meaning;
+    assert!(meaning.contains("One gate did not say go"), "{meaning}");
 }

@@ -13,6 +13,9 @@ use crate::{Fact, Sample, Verdict, VerdictKind, WatchRule};
 const Z_95: f64 = 1.959_963_984_540_054;
 /// Below this many samples an error rate above the ceiling is no no-go yet.
 const MINIMUM_FOR_NO_GO: usize = 20;
+/// A median that rose by less than this is no slowdown, whatever its ratio: on answers of a millisecond, the
+/// scheduler and the network make such differences by themselves.
+const SLOWDOWN_FLOOR_MICROSECONDS: f64 = 10_000.0;
 /// The confidence of the one-sided Mann-Whitney test.
 const LATENCY_CONFIDENCE: f64 = 0.98;
 
@@ -48,6 +51,8 @@ pub fn median(values: &[u64]) -> Option<u64> {
 pub struct LatencyComparison {
     /// The median of the later ones over that of the earlier ones.
     pub ratio: f64,
+    /// The difference of the medians.
+    pub difference: f64,
     /// How sure it is that the later ones are higher: one minus the p-value of the one-sided Mann-Whitney test.
     pub confidence: f64,
 }
@@ -59,7 +64,8 @@ pub fn compare_latency(earlier: &[u64], later: &[u64]) -> Option<LatencyComparis
     if earlier.len() < 8 || later.len() < 8 {
         return None;
     }
-    let ratio = median(later)? as f64 / (median(earlier)?.max(1)) as f64;
+    let (before, after) = (median(earlier)? as f64, median(later)? as f64);
+    let ratio = after / before.max(1.0);
     let mut all: Vec<(u64, bool)> =
         earlier.iter().map(|value| (*value, false)).chain(later.iter().map(|value| (*value, true))).collect();
     all.sort_unstable();
@@ -84,7 +90,7 @@ pub fn compare_latency(earlier: &[u64], later: &[u64]) -> Option<LatencyComparis
         let z = (u - n1 * n2 / 2.0 - 0.5) / variance.sqrt();
         Normal::standard().cdf(z)
     };
-    Some(LatencyComparison { ratio, confidence })
+    Some(LatencyComparison { ratio, difference: after - before, confidence })
 }
 
 fn percent(share: f64) -> String {
@@ -177,7 +183,10 @@ fn judge_slowdown(rule: &WatchRule, tenant: &TenantName, baseline: &[Sample], ow
                 None => Fact { text: text.with("ratio", "–").with("most", rule.slowdown), verdict: VerdictKind::Hold },
                 Some(found) => Fact {
                     text: text.with("ratio", format!("{:.2}", found.ratio)).with("most", rule.slowdown),
-                    verdict: if found.ratio > rule.slowdown && found.confidence > LATENCY_CONFIDENCE {
+                    verdict: if found.ratio > rule.slowdown
+                        && found.difference > SLOWDOWN_FLOOR_MICROSECONDS
+                        && found.confidence > LATENCY_CONFIDENCE
+                    {
                         VerdictKind::NoGo
                     } else {
                         VerdictKind::Go
@@ -186,4 +195,97 @@ fn judge_slowdown(rule: &WatchRule, tenant: &TenantName, baseline: &[Sample], ow
             }
         })
         .collect()
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    fn rule() -> WatchRule {
+        WatchRule {
+            seconds: 60,
+            warm_up: 2,
+            interval: 5,
+            error_rate: 0.05,
+            slowdown: 1.5,
+            latency_milliseconds: 500,
+            minimum_samples: 20,
+            synthetic_per_second: 1.0,
+            log_errors: 0,
+        }
+    }
+
+    fn tenant() -> TenantName {
+        TenantName::new("alpha").unwrap()
+    }
+
+    fn samples(count: usize, bad: usize, microseconds: u64) -> Vec<Sample> {
+        (0..count)
+            .map(|number| Sample {
+                at: Timestamp::from_second(100 + number as i64 / 10).unwrap(),
+                tenant: tenant(),
+                source: "p".to_owned(),
+                good: number >= bad,
+                status: if number >= bad { 200 } else { 500 },
+                microseconds: microseconds + number as u64 % 7,
+                problem: None,
+            })
+            .collect()
+    }
+
+    fn judged(baseline: &[Sample], found: &[Sample], lines: u64) -> VerdictKind {
+        judge_watch(&rule(), Timestamp::from_second(98).unwrap(), baseline, found, &[tenant()], lines).0.kind
+    }
+
+    #[test]
+    fn seventy_three_samples_without_an_error_are_go_for_five_percent_and_one_less_is_not() {
+        let baseline = samples(30, 0, 1000);
+        assert_eq!(judged(&baseline, &samples(73, 0, 1000), 0), VerdictKind::Go);
+        assert_eq!(judged(&baseline, &samples(72, 0, 1000), 0), VerdictKind::Hold);
+    }
+
+    #[test]
+    fn errors_need_twenty_samples_and_a_lower_bound_above_the_ceiling() {
+        let baseline = samples(30, 0, 1000);
+        assert_eq!(judged(&baseline, &samples(19, 19, 1000), 0), VerdictKind::Hold);
+        assert_eq!(judged(&baseline, &samples(20, 20, 1000), 0), VerdictKind::NoGo);
+        // One bad answer of twenty may be an accident.
+        assert_eq!(judged(&baseline, &samples(20, 1, 1000), 0), VerdictKind::Hold);
+    }
+
+    #[test]
+    fn a_slowdown_is_no_go_only_when_it_is_large_sure_and_noticeable() {
+        let baseline = samples(30, 0, 40_000);
+        assert_eq!(judged(&baseline, &samples(100, 0, 90_000), 0), VerdictKind::NoGo);
+        assert_eq!(judged(&baseline, &samples(100, 0, 50_000), 0), VerdictKind::Go);
+        // Three times a millisecond is nothing that anyone notices.
+        assert_eq!(judged(&samples(30, 0, 1000), &samples(100, 0, 3000), 0), VerdictKind::Go);
+    }
+
+    #[test]
+    fn the_ceiling_and_new_error_lines_are_judged_by_themselves() {
+        assert_eq!(judged(&samples(30, 0, 600_000), &samples(100, 0, 600_000), 0), VerdictKind::NoGo);
+        assert_eq!(judged(&samples(30, 0, 1000), &samples(100, 0, 1000), 1), VerdictKind::NoGo);
+    }
+
+    #[test]
+    fn the_warm_up_does_not_count() {
+        let mut found = samples(100, 0, 1000);
+        for sample in found.iter_mut().take(30) {
+            sample.good = false;
+            sample.at = Timestamp::from_second(99).unwrap();
+        }
+        // 70 are left, which is too few for a go, and none of the bad ones speaks against it.
+        assert_eq!(judged(&samples(30, 0, 1000), &found, 0), VerdictKind::Hold);
+    }
+
+    #[test]
+    fn wilson_is_as_published() {
+        // Newcombe 1998, table I: 81 of 263 gives 0.2553 to 0.3662; 0 of 20 gives 0 to 0.1611.
+        let (low, high) = wilson(81, 263);
+        assert!((low - 0.2553).abs() < 1e-4 && (high - 0.3662).abs() < 1e-4);
+        let (low, high) = wilson(0, 20);
+        assert!(low.abs() < 1e-9 && (high - 0.1611).abs() < 1e-4);
+    }
 }

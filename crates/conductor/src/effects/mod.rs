@@ -80,11 +80,8 @@ async fn edge(context: &Context, operation: &EdgeOperation) -> Result<Outputs> {
         }
         EdgeOperation::Hold { tenant } => edge.hold(tenant, &context.run).await?,
         EdgeOperation::Open { tenant } => {
-            edge.open(tenant).await?;
-            let status = edge.status().await?;
-            if let Some(status) = status.iter().find(|status| status.tenant == *tenant) {
-                outputs.insert("closed-seconds".to_owned(), format!("{:.3}", status.closed_seconds));
-            }
+            let seconds = edge.open(tenant).await?;
+            outputs.insert("closed-seconds".to_owned(), format!("{seconds:.3}"));
         }
     }
     Ok(outputs)

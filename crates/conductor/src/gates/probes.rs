@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use eclusa_fault::{Message, Result};
 use eclusa_runbook::{Evidence, HttpProbe, ProbeRoute, Sample, median};
+use futures_util::future::join_all;
 
 use super::fact;
 use crate::context::Context;
@@ -47,20 +48,17 @@ fn describe(probe: &HttpProbe, sample: &Sample) -> Message {
         .with("problem", sample.problem.as_deref().unwrap_or(""))
 }
 
-/// Samples for a later comparison. It never stops a run by itself: what is slow or broken before the release is no
-/// fault of the release, but it is said.
+/// The pause between two samples of a baseline: answers that follow at once on one another come from warm caches and
+/// a busy processor, and would make every later, spaced answer look slow.
+const PAUSE: Duration = Duration::from_millis(50);
+
+/// Samples for a later comparison, of all tenants side by side, as a watch takes them. It never stops a run by
+/// itself: what is slow or broken before the release is no fault of the release, but it is said.
 pub(super) async fn baseline(context: &Context, probes: &[HttpProbe], samples: usize) -> Result<Evidence> {
     let base = base(context, ProbeRoute::SideDoor).await?;
     let mut evidence = Evidence::default();
-    for probe in probes {
-        // The first answers warm caches and connections and are dropped.
-        for _ in 0..2 {
-            context.ports.http.ask(probe, &base).await;
-        }
-        let mut own = Vec::with_capacity(samples);
-        for _ in 0..samples {
-            own.push(context.ports.http.ask(probe, &base).await);
-        }
+    let each = join_all(probes.iter().map(|probe| sampled(context, probe, &base, samples))).await;
+    for (probe, own) in probes.iter().zip(each) {
         let times: Vec<u64> = own.iter().map(|sample| sample.microseconds).collect();
         let text = Message::new("fact-baseline")
             .with("tenant", &probe.tenant)
@@ -75,4 +73,17 @@ pub(super) async fn baseline(context: &Context, probes: &[HttpProbe], samples: u
         evidence.facts.push(fact(true, Message::new("fact-no-probes")));
     }
     Ok(evidence)
+}
+
+async fn sampled(context: &Context, probe: &HttpProbe, base: &str, samples: usize) -> Vec<Sample> {
+    // The first answers warm caches and are dropped.
+    for _ in 0..2 {
+        context.ports.http.ask(probe, base).await;
+    }
+    let mut own = Vec::with_capacity(samples);
+    for _ in 0..samples {
+        tokio::time::sleep(PAUSE).await;
+        own.push(context.ports.http.ask(probe, base).await);
+    }
+    own
 }

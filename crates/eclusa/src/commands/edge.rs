@@ -108,7 +108,7 @@ async fn open(session: &Session, tenant: &eclusa_model::TenantName) -> Result<Ex
         .edge()
         .await?
         .ok_or_else(|| Fault::new(Code::EdgeState).with("problem", "No edge is installed in front of this stack"))?;
-    edge.open(tenant).await?;
+    edge.open(tenant).await.map(|_| ())?;
     say(Message::new("edge-opened").with("tenant", tenant).render(&session.language));
     Ok(Exit::Ok)
 }

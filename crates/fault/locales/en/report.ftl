@@ -12,7 +12,16 @@ report-verdict-running = Running
 report-verdict-going-back = Going back
 report-verdict-asking = Waiting for an answer
 
-report-meaning-done-release = { $to } is live for { $tenants }. Everything in the plan was done, and every gate let it pass.
+report-meaning-done-release = { $to } is live for { $tenants }. Everything in the plan was done.
+report-meaning-gates-go = Every gate said go.
+report-meaning-gates-overruled = { $count ->
+    [one] One gate did not say go; it was overruled or only warned, see below.
+   *[other] { $count } gates did not say go; they were overruled or only warned, see below.
+  }
+report-meaning-tolerated = { $count ->
+    [one] One step failed, which was tolerated.
+   *[other] { $count } steps failed, which was tolerated.
+  }
 report-meaning-done = Everything in the plan was done.
 report-meaning-refused = It was stopped before anything was changed: { $why }. { $from } serves as before.
 report-meaning-refused-plain = It was stopped before anything was changed: { $why }.
@@ -62,6 +71,7 @@ report-tenants = Tenants
 report-tenant = Tenant
 report-closed = Closed
 report-waited = Requests waited
+report-closed-measured = Closed: as the edge measured it.
 report-closed-about = Closed: from the beginning of the step that closes the gate to the end of the step that opens it.
 report-closed-still = still closed
 report-closed-unknown = not measured: no edge in front

@@ -131,7 +131,7 @@ output-remaining = { $count ->
     [one] one request was still running
    *[other] { $count } requests were still running
   }
-output-closed = closed for { $duration } in all
+output-closed = closed for { $duration }
 output-kept = old data kept as { $suffix }
 output-generation = lease generation { $generation }
 output-image = { $service }: { $image }

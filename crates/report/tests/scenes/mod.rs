@@ -6,8 +6,8 @@ use std::collections::BTreeMap;
 
 use eclusa_fault::{Code, Fault, Message};
 use eclusa_model::{
-    AppKind, DatabasePlace, FilesPlace, Fingerprint, FingerprintKey, PersonName, Release, ReleaseSource, RuntimeKind,
-    ServiceName, StepName, Tenant, TenantName,
+    AppKind, DatabasePlace, FilesPlace, Fingerprint, FingerprintKey, PersonName, Release, ReleaseSource,
+    RuntimeKind, ServiceName, StepName, Tenant, TenantName,
 };
 use eclusa_runbook::*;
 use jiff::{SignedDuration, Timestamp};
@@ -40,7 +40,10 @@ fn tenant(name: &str) -> Tenant {
         name: tenant_name(name),
         domains: vec![format!("{name}.example.org")],
         database: DatabasePlace::Sqlite { path: format!("/srv/shop/data/{name}.db") },
-        files: vec![FilesPlace::Directory { name: "media".to_owned(), path: format!("/srv/shop/data/{name}/media") }],
+        files: vec![FilesPlace::Directory {
+            name: "media".to_owned(),
+            path: format!("/srv/shop/data/{name}/media"),
+        }],
         configuration: Vec::new(),
     }
 }
@@ -83,7 +86,15 @@ impl Steps {
         self.add(phase, made);
     }
 
-    fn one(&mut self, phase: Phase, name: &str, title: Message, action: Action, undo: Undo, expected: Option<u64>) {
+    fn one(
+        &mut self,
+        phase: Phase,
+        name: &str,
+        title: Message,
+        action: Action,
+        undo: Undo,
+        expected: Option<u64>,
+    ) {
         self.add(phase, vec![(name.to_owned(), Scope::Stack, title, action, undo, expected)]);
     }
 }
@@ -109,7 +120,10 @@ fn probes() -> Vec<HttpProbe> {
         contains: None,
         maximum_milliseconds: 500,
     };
-    TENANTS.iter().flat_map(|tenant| [probe(tenant, "catalogue", "/"), probe(tenant, "csrf", "/api/v1/auth/csrf/")]).collect()
+    TENANTS
+        .iter()
+        .flat_map(|tenant| [probe(tenant, "catalogue", "/"), probe(tenant, "csrf", "/api/v1/auth/csrf/")])
+        .collect()
 }
 
 fn rule() -> WatchRule {
@@ -141,7 +155,12 @@ fn exec(argv: &[&str]) -> Exec {
 }
 
 fn take(tenant: &str, kind: PointKind) -> Effect {
-    Effect::Vault(VaultOperation::Take { tenant: tenant_name(tenant), kind, release: Some(release("v1")), prove: false })
+    Effect::Vault(VaultOperation::Take {
+        tenant: tenant_name(tenant),
+        kind,
+        release: Some(release("v1")),
+        prove: false,
+    })
 }
 
 fn preflight(steps: &mut Steps, known: bool) {
@@ -150,7 +169,14 @@ fn preflight(steps: &mut Steps, known: bool) {
     let lease = Action::Perform(Effect::Lease(LeaseOperation::Take { run: None }));
     let undo = Undo::By(Effect::Lease(LeaseOperation::Release));
     steps.one(Preflight, "preflight.lease", Message::new("step-lease-take"), lease, undo, time(40));
-    steps.one(Preflight, "preflight.unmoved", Message::new("step-unmoved"), judge(GateKind::Unmoved), only_looks(), time(90));
+    steps.one(
+        Preflight,
+        "preflight.unmoved",
+        Message::new("step-unmoved"),
+        judge(GateKind::Unmoved),
+        only_looks(),
+        time(90),
+    );
     let question = Question {
         text: Message::new("question-checklist").with("text", "The clients were told about the window"),
         allowed: vec![person("marta"), person("joao")],
@@ -158,7 +184,14 @@ fn preflight(steps: &mut Steps, known: bool) {
         checklist: Some("clients-told".to_owned()),
     };
     let title = Message::new("step-checklist").with("text", "The clients were told about the window");
-    steps.one(Preflight, "preflight.checklist.clients-told", title, Action::Ask(question), only_looks(), None);
+    steps.one(
+        Preflight,
+        "preflight.checklist.clients-told",
+        title,
+        Action::Ask(question),
+        only_looks(),
+        None,
+    );
     let kind = GateKind::Disk {
         purpose: "data".to_owned(),
         path: "/srv/shop/data".to_owned(),
@@ -192,7 +225,13 @@ fn closing(steps: &mut Steps, known: bool) {
     let open = |tenant: &str| Effect::Edge(EdgeOperation::Open { tenant: tenant_name(tenant) });
     steps.each(Phase::Close, |tenant| {
         let title = Message::new("step-gate-close").with("tenant", tenant);
-        (format!("close.gate.{tenant}"), title, Action::Perform(close(tenant)), Undo::By(open(tenant)), time(420))
+        (
+            format!("close.gate.{tenant}"),
+            title,
+            Action::Perform(close(tenant)),
+            Undo::By(open(tenant)),
+            time(420),
+        )
     });
     steps.each(Phase::Secure, |tenant| {
         let title = Message::new("step-point").with("tenant", tenant);
@@ -201,12 +240,23 @@ fn closing(steps: &mut Steps, known: bool) {
         (format!("secure.point.{tenant}"), title, action, Undo::Nothing { why }, time(1_300))
     });
     let switch = |to: &str| {
-        let operation =
-            RuntimeOperation::Switch { to: release(to), services: services(), start: false, healthy_within: 60 };
+        let operation = RuntimeOperation::Switch {
+            to: release(to),
+            services: services(),
+            start: false,
+            healthy_within: 60,
+        };
         Effect::Runtime(operation)
     };
     let title = Message::new("step-pin").with("release", "v2");
-    steps.one(Phase::Change, "change.pin", title, Action::Perform(switch("v2")), Undo::By(switch("v1")), time(800));
+    steps.one(
+        Phase::Change,
+        "change.pin",
+        title,
+        Action::Perform(switch("v2")),
+        Undo::By(switch("v1")),
+        time(800),
+    );
     steps.each(Phase::Migrate, |tenant| {
         let title = Message::new("step-migrate").with("tenant", tenant).with("release", "v2");
         let action = Action::Perform(Effect::Exec(exec(&["./shop", "migrate", "--tenant", tenant])));
@@ -226,9 +276,23 @@ fn closing(steps: &mut Steps, known: bool) {
 fn proving(steps: &mut Steps, known: bool) {
     let time = |milliseconds| known.then_some(milliseconds);
     let kind = GateKind::Probes { probes: probes(), route: ProbeRoute::SideDoor, attempts: 3 };
-    steps.one(Phase::Validate, "validate.probes", Message::new("step-probes"), judge(kind), only_looks(), time(300));
+    steps.one(
+        Phase::Validate,
+        "validate.probes",
+        Message::new("step-probes"),
+        judge(kind),
+        only_looks(),
+        time(300),
+    );
     let kind = GateKind::Logs { rule: logs(), most: 0, since: Some(step_name("change.pin")) };
-    steps.one(Phase::Validate, "validate.logs", Message::new("step-logs"), judge(kind), only_looks(), time(60));
+    steps.one(
+        Phase::Validate,
+        "validate.logs",
+        Message::new("step-logs"),
+        judge(kind),
+        only_looks(),
+        time(60),
+    );
     let question = Question {
         text: Message::new("question-decide").with("release", "v2"),
         allowed: vec![person("marta")],
@@ -285,7 +349,8 @@ pub fn plan(known: bool) -> Plan {
     preflight(&mut steps, known);
     closing(&mut steps, known);
     proving(&mut steps, known);
-    let each = |make: &dyn Fn() -> Message| TENANTS.iter().map(|tenant| (tenant_name(tenant), make())).collect();
+    let each =
+        |make: &dyn Fn() -> Message| TENANTS.iter().map(|tenant| (tenant_name(tenant), make())).collect();
     Plan {
         format: PLAN_FORMAT,
         version: "0.1.0".to_owned(),
@@ -300,7 +365,9 @@ pub fn plan(known: bool) -> Plan {
         tenants: TENANTS.iter().map(|name| tenant(name)).collect(),
         reversibility: TENANTS.iter().map(|name| (tenant_name(name), Reversibility::Restore)).collect(),
         reversibility_reasons: each(&|| {
-            Message::new("why-schema-changes").with("count", 2).with("migrations", "0002_discount, 0003_receipt_total")
+            Message::new("why-schema-changes")
+                .with("count", 2)
+                .with("migrations", "0002_discount, 0003_receipt_total")
         }),
         point_of_no_return: Some(step_name("open.gate.alpha")),
         expected_downtime: TENANTS.iter().map(|name| (tenant_name(name), known.then_some(9_850))).collect(),
@@ -352,7 +419,8 @@ impl Scene {
 
     /// A number from 0 to 1 that looks random and is the same in every test.
     fn chance(&mut self) -> f64 {
-        self.random = self.random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        self.random =
+            self.random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         (self.random >> 33) as f64 / (1_u64 << 31) as f64
     }
 
@@ -402,7 +470,8 @@ impl Scene {
                 let spread = (self.chance() - 0.5 + (self.chance() - 0.5)) * 0.5;
                 let late = if self.chance() > 0.97 { 4.0 } else { 1.0 };
                 let good = self.chance() >= bad;
-                let time = middle * (1.0 + 0.3 * place as f64) * spread.exp() * late * if good { 1.0 } else { 2.5 };
+                let time =
+                    middle * (1.0 + 0.3 * place as f64) * spread.exp() * late * if good { 1.0 } else { 2.5 };
                 samples.push(Sample {
                     at: start + SignedDuration::from_millis(number as i64 * each + place as i64 * 7),
                     tenant: tenant_name(tenant),
@@ -432,7 +501,14 @@ fn through_preflight(scene: &mut Scene) {
     let text = Message::new("fact-fingerprint").with("now", "61f0c2a9b7d4").with("then", "61f0c2a9b7d4");
     scene.judge("preflight.unmoved", 84, facts(vec![fact(true, text)]));
     let text = Message::new("question-checklist").with("text", "The clients were told about the window");
-    scene.answer("preflight.checklist.clients-told", 6_200, text, true, "joao", "mail sent on Thursday, no objections");
+    scene.answer(
+        "preflight.checklist.clients-told",
+        6_200,
+        text,
+        true,
+        "joao",
+        "mail sent on Thursday, no objections",
+    );
     let text = Message::new("fact-disk")
         .with("purpose", "data")
         .with("path", "/srv/shop/data")
@@ -449,9 +525,14 @@ fn through_preflight(scene: &mut Scene) {
     samples.extend(scene.samples("csrf", 30, 30, 2.4, 0.0));
     let found = TENANTS
         .iter()
-        .flat_map(|tenant| [("catalogue", "7.6"), ("csrf", "2.4")].map(|(probe, median)| (*tenant, probe, median)))
+        .flat_map(|tenant| {
+            [("catalogue", "7.6"), ("csrf", "2.4")].map(|(probe, median)| (*tenant, probe, median))
+        })
         .map(|(tenant, probe, median)| {
-            let text = Message::new("fact-baseline").with("tenant", tenant).with("probe", probe).with("median", median);
+            let text = Message::new("fact-baseline")
+                .with("tenant", tenant)
+                .with("probe", probe)
+                .with("median", median);
             fact(true, text.with("bad", 0).with("all", 30))
         })
         .collect();
@@ -470,8 +551,14 @@ fn through_secure(scene: &mut Scene) {
         ("charlie", 610, "918", "7", "402118", "77aa88bb99cc00dd"),
     ];
     for (tenant, time, rows, files, bytes, point) in points {
-        let outputs =
-            [("point", point), ("rows", rows), ("tables", "6"), ("files", files), ("bytes", bytes), ("verified", "2")];
+        let outputs = [
+            ("point", point),
+            ("rows", rows),
+            ("tables", "6"),
+            ("files", files),
+            ("bytes", bytes),
+            ("verified", "2"),
+        ];
         scene.perform(&format!("secure.point.{tenant}"), time, &outputs);
     }
 }
@@ -493,9 +580,12 @@ fn through_open(scene: &mut Scene) {
     scene.end("migrate.start", 2_450, &[]);
     let found = TENANTS
         .iter()
-        .flat_map(|tenant| [("catalogue", "/", "8.1"), ("csrf", "/api/v1/auth/csrf/", "2.6")].map(|rest| (*tenant, rest)))
+        .flat_map(|tenant| {
+            [("catalogue", "/", "8.1"), ("csrf", "/api/v1/auth/csrf/", "2.6")].map(|rest| (*tenant, rest))
+        })
         .map(|(tenant, (probe, path, time))| {
-            let text = Message::new("fact-probe").with("tenant", tenant).with("probe", probe).with("path", path);
+            let text =
+                Message::new("fact-probe").with("tenant", tenant).with("probe", probe).with("path", path);
             fact(true, text.with("status", 200).with("milliseconds", time).with("problem", ""))
         })
         .collect();
@@ -520,7 +610,9 @@ fn watch(scene: &mut Scene, rounds: usize, slower: f64, bad: f64, lines: Vec<Str
         .entries
         .iter()
         .find_map(|entry| match &entry.event {
-            Event::Judged { step, evidence, .. } if step.as_str() == "preflight.baseline" => Some(evidence.samples.clone()),
+            Event::Judged { step, evidence, .. } if step.as_str() == "preflight.baseline" => {
+                Some(evidence.samples.clone())
+            }
             _ => None,
         })
         .unwrap();
@@ -531,7 +623,10 @@ fn watch(scene: &mut Scene, rounds: usize, slower: f64, bad: f64, lines: Vec<Str
         samples.extend(scene.samples("csrf", 1_000, 10, 2.4, 0.0));
         all.extend(samples.iter().cloned());
         if round + 1 < rounds {
-            scene.add(10_000, Event::Sampled { step: name.clone(), evidence: Evidence { samples, ..Evidence::default() } });
+            scene.add(
+                10_000,
+                Event::Sampled { step: name.clone(), evidence: Evidence { samples, ..Evidence::default() } },
+            );
             continue;
         }
         let tenants: Vec<TenantName> = TENANTS.iter().map(|tenant| tenant_name(tenant)).collect();
@@ -561,14 +656,16 @@ pub fn success() -> Scene {
     }
     scene.perform("accept.lease", 18, &[]);
     scene.add(2, Event::Ended { outcome: Outcome::Done });
-    let fault = Fault::new(Code::NotifyFailed).with("to", "https://hooks.example.org/eclusa").because("timed out");
+    let fault =
+        Fault::new(Code::NotifyFailed).with("to", "https://hooks.example.org/eclusa").because("timed out");
     scene.add(4_000, Event::NoticeLost { kind: "run.ended".to_owned(), fault });
     scene.add(
         600_000,
         Event::Noted {
             by: person("joao"),
             kind: "lesson".to_owned(),
-            text: "The port of web was still taken at the first start; give the old process longer to end.".to_owned(),
+            text: "The port of web was still taken at the first start; give the old process longer to end."
+                .to_owned(),
         },
     );
     scene
@@ -596,12 +693,19 @@ pub fn went_back() -> Scene {
         ("charlie", "921", "7", "cc33dd44ee55ff66"),
     ];
     for (tenant, rows, files, point) in salvaged {
-        let outputs = [("point", point), ("rows", rows), ("files", files), ("bytes", "5133120"), ("verified", "2")];
+        let outputs =
+            [("point", point), ("rows", rows), ("files", files), ("bytes", "5133120"), ("verified", "2")];
         scene.undo(&format!("open.mark.{tenant}"), 700, &outputs);
     }
     scene.undo("migrate.start", 1_100, &[]);
-    for (tenant, rows, point) in [("alpha", "8214", "1a2b3c4d5e6f7081"), ("bravo", "3071", "9c0d1e2f3a4b5c6d")] {
-        scene.undo(&format!("migrate.{tenant}"), 1_700, &[("point", point), ("rows", rows), ("kept", "r7f3a")]);
+    for (tenant, rows, point) in
+        [("alpha", "8214", "1a2b3c4d5e6f7081"), ("bravo", "3071", "9c0d1e2f3a4b5c6d")]
+    {
+        scene.undo(
+            &format!("migrate.{tenant}"),
+            1_700,
+            &[("point", point), ("rows", rows), ("kept", "r7f3a")],
+        );
     }
     scene.add(3, Event::UndoIntended { step: step_name("migrate.charlie"), attempt: 1 });
     let fault = Fault::new(Code::SwapFailed).with("tenant", "charlie").because("database is locked");
@@ -612,7 +716,7 @@ pub fn went_back() -> Scene {
     scene.add(800, Event::Undone { step: step_name("migrate.charlie"), outputs });
     scene.undo("change.pin", 2_900, &[]);
     for tenant in TENANTS {
-        scene.undo(&format!("close.gate.{tenant}"), 20, &[("closed-seconds", "44.990")]);
+        scene.undo(&format!("close.gate.{tenant}"), 20, &[("closed-seconds", "16.412")]);
     }
     scene.undo("preflight.lease", 12, &[]);
     scene.add(2, Event::Ended { outcome: Outcome::WentBack });
