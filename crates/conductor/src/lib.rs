@@ -3,6 +3,7 @@
 
 mod conduct;
 mod context;
+mod crash;
 mod effects;
 mod gates;
 mod inbox;

@@ -26,7 +26,9 @@ impl Recorder {
     pub(crate) async fn append(&mut self, event: Event) -> Result<Entry> {
         let event = redacted(event, self.secrets.as_ref());
         let (run, stack, sequence) = (self.run.id.clone(), self.run.plan.stack.clone(), self.run.sequence + 1);
+        crate::crash::point(crate::crash::Moment::Before, sequence);
         let entry = append(&self.journal, self.clock.as_ref(), run, stack, sequence, event).await?;
+        crate::crash::point(crate::crash::Moment::After, sequence);
         self.run.apply(&entry).map_err(|illegal| Fault::new(Code::Internal).with("what", illegal))?;
         for watcher in &self.watchers {
             watcher.entry(&entry, &self.run);

@@ -80,6 +80,9 @@ fn data(run: &Run, tenant: &TenantName) -> TenantData {
     }
 }
 
+/// The edge has a clock of its own; so many milliseconds it may be ahead.
+const CLOCK_TOLERANCE: u64 = 250;
+
 /// A moment at which the gate of a tenant is moved.
 #[derive(Clone, Copy)]
 struct Move {
@@ -127,10 +130,12 @@ fn add_up(run: &Run, moves: &[Move]) -> DowntimeReport {
                 downtime.held |= moved.held;
             }
             (false, Some(began)) => {
-                // What the edge measures is how long it turned requests away, not how long it let them wait.
-                let measured = moved.measured.filter(|_| !downtime.held);
+                let around = between(began, moved.at);
+                // The gate was closed and opened within these steps. What says more than they took was not measured
+                // of this closure alone; and of a gate that let requests wait, the steps are believed.
+                let measured = moved.measured.filter(|time| !downtime.held && *time <= around + CLOCK_TOLERANCE);
                 downtime.measured &= measured.is_some();
-                downtime.milliseconds += measured.unwrap_or_else(|| between(began, moved.at));
+                downtime.milliseconds += measured.unwrap_or(around);
                 since = None;
             }
             _ => {}

@@ -182,12 +182,16 @@ fn a_tenant_was_closed_twice_when_the_run_went_back_after_it_had_opened() {
     let mut scene = scenes::went_back();
     // As the edge measured it, both times.
     let closed = modelled(&scene).tenants[0].closed.unwrap();
-    assert_eq!((closed.milliseconds, closed.measured), (24_105 + 16_412, true));
-    // Where it measured nothing, the steps tell.
+    assert_eq!((closed.milliseconds, closed.measured), (22_105 + 15_412, true));
+    // Where it measured nothing, or says more than can be, the steps tell.
     for entry in &mut scene.entries {
-        if let Event::Performed { outputs, .. } | Event::Undone { outputs, .. } = &mut entry.event {
-            outputs.remove("closed-seconds");
-        }
+        match &mut entry.event {
+            Event::Performed { outputs, .. } => outputs.remove("closed-seconds"),
+            Event::Undone { outputs, .. } if outputs.contains_key("closed-seconds") => {
+                outputs.insert("closed-seconds".to_owned(), "2400.5".to_owned())
+            }
+            _ => None,
+        };
     }
     let at =
         |wanted: &dyn Fn(&Event) -> bool| scene.entries.iter().find(|entry| wanted(&entry.event)).unwrap().at;

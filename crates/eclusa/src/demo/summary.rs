@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 
 use comfy_table::{Table, presets::NOTHING};
-use eclusa_fault::{Message, Result};
-use eclusa_shop::{Census, TrafficResults, census as shop_census, missing_sales};
+use eclusa_fault::{Code, Fault, Message, Result};
+use eclusa_runbook::PointKind;
+use eclusa_shop::{AcknowledgedSale, Census, TrafficResults, Trouble, census as shop_census, missing_sales};
 
 use super::Stage;
 use super::layout::TENANTS;
@@ -41,7 +42,7 @@ pub async fn print(stage: &Stage, before: &BTreeMap<String, Census>) -> Result<b
         let missing = missing_sales(&traffic.join("acknowledged.jsonl"), &stage.directory.join("data"), tenant)
             .map_err(fault)?;
         salvaged += missing.len() as u64;
-        kept &= missing.is_empty() || salvage_holds(stage, tenant).await?;
+        kept &= lost(stage, tenant, missing).await?.is_empty();
         table.add_row([
             tenant.to_owned(),
             found.sent.to_string(),
@@ -72,9 +73,31 @@ async fn closed_seconds(stage: &Stage) -> BTreeMap<String, f64> {
     gates.into_iter().map(|gate| (gate.tenant.to_string(), gate.closed_seconds)).collect()
 }
 
-/// Whether a salvage point of the tenant is in the vault.
-async fn salvage_holds(stage: &Stage, tenant: &str) -> Result<bool> {
-    let Ok(name) = eclusa_model::TenantName::new(tenant) else { return Ok(false) };
+/// The sales of `missing` that are in no salvage point either. Each salvage point's database is read out of the vault
+/// into `salvage/`, so that it can be looked at.
+async fn lost(stage: &Stage, tenant: &str, missing: Vec<AcknowledgedSale>) -> Result<Vec<AcknowledgedSale>> {
+    let name = eclusa_model::TenantName::new(tenant)
+        .map_err(|error| Fault::new(Code::Internal).with("what", error))?;
+    let acknowledged = stage.directory.join("traffic").join("acknowledged.jsonl");
+    let mut lost = missing;
     let (points, _) = stage.assembly.ports.vault.list(&name).await?;
-    Ok(points.iter().any(|point| point.kind == eclusa_runbook::PointKind::Salvage))
+    for point in points.iter().filter(|point| point.kind == PointKind::Salvage) {
+        let (Some(id), Some(stream)) = (&point.id, &point.database) else { continue };
+        let data = stage.directory.join("salvage").join(id.as_str());
+        let mut reader = stage.assembly.ports.vault.open(&name, id, &stream.path).await?;
+        let (directory, tenant) = (data.clone(), tenant.to_owned());
+        let acknowledged = acknowledged.clone();
+        let absent = tokio::task::spawn_blocking(move || -> std::result::Result<_, Trouble> {
+            let own = eclusa_shop::tenant_directory(&directory, &tenant)?;
+            std::fs::create_dir_all(&own)?;
+            let mut file = std::fs::File::create(eclusa_shop::database_path(&own))?;
+            std::io::copy(&mut reader, &mut file)?;
+            missing_sales(&acknowledged, &directory, &tenant)
+        })
+        .await
+        .map_err(|error| Fault::new(Code::Internal).with("what", error))?
+        .map_err(fault)?;
+        lost.retain(|sale| absent.iter().any(|other| other.reference == sale.reference));
+    }
+    Ok(lost)
 }

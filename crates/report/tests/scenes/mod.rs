@@ -598,7 +598,7 @@ fn through_open(scene: &mut Scene) {
         scene.perform(&format!("open.mark.{tenant}"), 1, &[]);
     }
     for tenant in TENANTS {
-        scene.perform(&format!("open.gate.{tenant}"), 24, &[("closed-seconds", "24.105")]);
+        scene.perform(&format!("open.gate.{tenant}"), 24, &[("closed-seconds", "22.105")]);
     }
 }
 
@@ -716,7 +716,7 @@ pub fn went_back() -> Scene {
     scene.add(800, Event::Undone { step: step_name("migrate.charlie"), outputs });
     scene.undo("change.pin", 2_900, &[]);
     for tenant in TENANTS {
-        scene.undo(&format!("close.gate.{tenant}"), 20, &[("closed-seconds", "16.412")]);
+        scene.undo(&format!("close.gate.{tenant}"), 20, &[("closed-seconds", "15.412")]);
     }
     scene.undo("preflight.lease", 12, &[]);
     scene.add(2, Event::Ended { outcome: Outcome::WentBack });
