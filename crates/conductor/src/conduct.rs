@@ -8,7 +8,7 @@ use eclusa_fault::{Code, Fault, Message, Result};
 use eclusa_model::{PersonName, RunId, StepName};
 use eclusa_ports::Request;
 use eclusa_runbook::{
-    Action, Direction, Effect, Event, Evidence, GateKind, Next, Outcome, Outputs, Plan, Recovery, Run, Verdict, EVENT_FORMAT,
+    Action, Direction, Effect, Event, Evidence, GateKind, Next, Outcome, Outputs, Plan, Recovery, Run, Verdict, look_of, EVENT_FORMAT,
 };
 use jiff::SignedDuration;
 use tokio::sync::{mpsc, watch};
@@ -286,12 +286,14 @@ impl Conductor {
         let mut earlier = Earlier {
             began: run.timings.get(&step).and_then(|timing| timing.began),
             samples: run.evidence.get(&step).map(|evidence| evidence.samples.clone()).unwrap_or_default(),
-            baseline: Vec::new(),
+            ..Earlier::default()
         };
         if let Some(Action::Judge(gate)) = &action
-            && let GateKind::Watch { baseline, .. } = &gate.kind
+            && let GateKind::Watch { baseline, .. } | GateKind::Logs { baseline: Some(baseline), .. } = &gate.kind
+            && let Some(evidence) = run.evidence.get(&baseline.step)
         {
-            earlier.baseline = run.evidence.get(&baseline.step).map(|e| e.samples.clone()).unwrap_or_default();
+            earlier.baseline.clone_from(&evidence.samples);
+            earlier.known_lines = evidence.lines.iter().map(|line| look_of(gates::text_of(line))).collect();
         }
         let (sender, mut receiver) = mpsc::channel(4);
         let (all, name) = (self.samples.0.clone(), step.clone());

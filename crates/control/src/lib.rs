@@ -1,6 +1,7 @@
 //! L4: the use cases. Each module is one thing that an operator wants; `assembly` puts the ports together for a
 //! stack, and nothing here prints.
 
+pub mod adopt;
 pub mod assembly;
 pub mod candidate;
 pub mod clock;

@@ -65,7 +65,8 @@ pub struct TenantConfig {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ForwardedHeaders {
-    /// Keep `-Proto` and `-Host`, append to `-For`: right behind a trusted proxy, which is what sets them.
+    /// Keep `-Proto` and `-Host` as they came, or did not come, and append to `-For`: what stands behind sees the
+    /// same as without the edge.
     #[default]
     Extend,
     /// Drop what came and set them anew: right where users connect directly and could claim anything.

@@ -69,9 +69,13 @@ pub(crate) fn set_forwarded(
     if let Ok(value) = HeaderValue::from_bytes(&line) {
         headers.insert(FORWARDED_FOR, value);
     }
-    headers.entry(FORWARDED_PROTO).or_insert(HeaderValue::from_static("http"));
-    if !host.is_empty() {
-        headers.entry(FORWARDED_HOST).or_insert_with(|| host.clone());
+    // An application behaves differently when these are there (Django redirects to https): where they were not there
+    // without the edge, they are not there with it.
+    if policy == ForwardedHeaders::Replace {
+        headers.insert(FORWARDED_PROTO, HeaderValue::from_static("http"));
+        if !host.is_empty() {
+            headers.insert(FORWARDED_HOST, host.clone());
+        }
     }
 }
 

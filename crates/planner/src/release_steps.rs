@@ -34,7 +34,7 @@ pub(crate) fn preflight(draft: &mut Draft<'_, '_>, release: &ReleaseDraft) -> Re
         "preflight.baseline",
         Scope::Stack,
         Message::new("step-baseline"),
-        GateKind::Baseline { probes: baseline_probes(draft.input, &release.tenants), samples: 30 },
+        GateKind::Baseline { probes: baseline_probes(draft.input, &release.tenants), samples: 30, logs: log_rule(draft.input) },
     )?
     .on_no_go(OnNoGo::Warn)
     .on_hold(OnNoGo::Warn)
@@ -400,7 +400,8 @@ pub(crate) fn validate(draft: &mut Draft<'_, '_>, release: &ReleaseDraft) -> Res
     let rule = log_rule(input);
     let since = StepName::new("change.pin")
         .map_err(|error| Fault::new(Code::Internal).with("what", error))?;
-    let kind = GateKind::Logs { rule, most: input.stack.logs.most, since: Some(since) };
+    let baseline = Some(baseline_source()?);
+    let kind = GateKind::Logs { rule, most: input.stack.logs.most, since: Some(since), baseline };
     let title = Message::new("step-logs");
     draft.then(NewStep::judge(phase, "validate.logs", Scope::Stack, title, kind)?.seconds(120)).map(|_| ())
 }
@@ -484,6 +485,11 @@ pub(crate) fn open(draft: &mut Draft<'_, '_>, release: &ReleaseDraft) -> Result<
     first.map(|name| StepName::new(name).map_err(|error| Fault::new(Code::Internal).with("what", error))).transpose()
 }
 
+fn baseline_source() -> Result<eclusa_runbook::BaselineSource> {
+    let step = StepName::new("preflight.baseline").map_err(|error| Fault::new(Code::Internal).with("what", error))?;
+    Ok(eclusa_runbook::BaselineSource { step })
+}
+
 pub(crate) fn watch(draft: &mut Draft<'_, '_>, release: &ReleaseDraft) -> Result<()> {
     draft.phase(Phase::Watch)?;
     let input = draft.input;
@@ -493,11 +499,10 @@ pub(crate) fn watch(draft: &mut Draft<'_, '_>, release: &ReleaseDraft) -> Result
         return Ok(());
     }
     let seconds = rule.seconds;
-    let baseline = StepName::new("preflight.baseline").map_err(|error| Fault::new(Code::Internal).with("what", error))?;
     let kind = GateKind::Watch {
         probes: baseline_probes(input, &release.tenants),
         rule,
-        baseline: eclusa_runbook::BaselineSource { step: baseline },
+        baseline: baseline_source()?,
         logs: log_rule(input),
     };
     let back = release.code_only || input.stack.watch.after_open == AfterOpen::Restore;

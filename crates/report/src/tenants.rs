@@ -133,7 +133,8 @@ fn add_up(run: &Run, moves: &[Move]) -> DowntimeReport {
                 let around = between(began, moved.at);
                 // The gate was closed and opened within these steps. What says more than they took was not measured
                 // of this closure alone; and of a gate that let requests wait, the steps are believed.
-                let measured = moved.measured.filter(|time| !downtime.held && *time <= around + CLOCK_TOLERANCE);
+                let measured =
+                    moved.measured.filter(|time| !downtime.held && *time <= around + CLOCK_TOLERANCE);
                 downtime.measured &= measured.is_some();
                 downtime.milliseconds += measured.unwrap_or(around);
                 since = None;

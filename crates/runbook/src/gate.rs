@@ -159,6 +159,8 @@ pub enum GateKind {
         most: u64,
         /// The step since whose end lines count; absent: since the run began.
         since: Option<StepName>,
+        /// The gate that kept the error lines of before: lines that look like those are not new.
+        baseline: Option<BaselineSource>,
     },
     /// Samples are taken for a later comparison; this never stops a run by itself.
     Baseline {
@@ -166,6 +168,8 @@ pub enum GateKind {
         probes: Vec<HttpProbe>,
         /// How often each is sent.
         samples: usize,
+        /// The logs whose error lines of before are kept, so that later ones are known to be new.
+        logs: LogRule,
     },
     /// The stack is watched while it serves.
     Watch {
@@ -284,6 +288,36 @@ impl Verdict {
         let reasons = facts.iter().filter(|fact| fact.verdict == kind).map(|fact| fact.text.clone()).collect();
         Self { kind, reasons }
     }
+}
+
+/// What a log line looks like without what changes from line to line: runs of digits, and hexadecimal ids of eight and
+/// more characters, become `#`. Two lines of one look are the same news.
+#[must_use]
+pub fn look_of(line: &str) -> String {
+    let mut look = String::with_capacity(line.len());
+    for (number, word) in line.split(|c: char| !c.is_ascii_alphanumeric()).enumerate() {
+        if number > 0 {
+            look.push(' ');
+        }
+        let id = word.len() >= 8 && word.chars().all(|c| c.is_ascii_hexdigit());
+        if id {
+            look.push('#');
+        } else {
+            let mut in_digits = false;
+            for c in word.chars() {
+                if c.is_ascii_digit() {
+                    if !in_digits {
+                        look.push('#');
+                    }
+                    in_digits = true;
+                } else {
+                    in_digits = false;
+                    look.push(c);
+                }
+            }
+        }
+    }
+    look
 }
 
 /// Whether a command did what it must.

@@ -16,7 +16,7 @@ pub use effect::{
 };
 pub use event::{Entry, Event, Outcome, Outputs, EVENT_FORMAT};
 pub use gate::{
-    meets,
+    look_of, meets,
     BaselineSource, Evidence, Fact, Gate, GateKind, HttpProbe, LogRule, OnNoGo, ProbeRoute, Sample, Verdict, VerdictKind,
     WatchRule,
 };

@@ -9,3 +9,5 @@ graceful_timeout = 20
 accesslog = "-"
 errorlog = "-"
 worker_tmp_dir = "/dev/shm"
+# Nobody uses it, and its file could not be written: the image belongs to root.
+control_socket_disable = True

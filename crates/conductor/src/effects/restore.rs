@@ -32,12 +32,7 @@ pub(super) async fn perform(context: &Context, operation: &RestoreOperation) -> 
             Ok(Outputs::new())
         }
         RestoreOperation::DropKept { tenant, suffix } => {
-            let tenant = context.tenant(tenant)?;
-            context.ports.database.drop_copy(tenant, &DatabaseCopy::Kept(suffix.clone())).await?;
-            for place in &tenant.files {
-                let live = context.ports.runtime.files_directory(place).await?;
-                context.ports.files.drop_kept(&live, suffix).await?;
-            }
+            drop_kept(context, context.tenant(tenant)?, suffix).await?;
             Ok(Outputs::new())
         }
         RestoreOperation::Whole { tenant, point, suffix } => {
@@ -63,10 +58,12 @@ async fn whole(context: &Context, tenant: &TenantName, point: &str, suffix: &str
     // What is live now is compared once more: this is what will be said to be back.
     let live = context.ports.database.summarise(tenant, &DatabaseCopy::Live).await?;
     compare(tenant, &manifest, &live)?;
+    // What was swapped out is the restore point plus a migration that is taken back; what was written after the
+    // gate had opened is in the salvage point, which was read back before this. Nothing of it is lost.
+    drop_kept(context, tenant, suffix).await?;
     Ok(Outputs::from([
         ("point".to_owned(), id_of(&manifest)?.to_string()),
         ("rows".to_owned(), live.rows().to_string()),
-        ("kept".to_owned(), suffix.to_owned()),
     ]))
 }
 
@@ -157,6 +154,16 @@ pub(super) async fn discard(context: &Context, tenant: &Tenant, suffix: &str) ->
     for place in &tenant.files {
         let live = context.ports.runtime.files_directory(place).await?;
         context.ports.files.drop_beside(&live, suffix).await?;
+    }
+    Ok(())
+}
+
+/// Drops what a swap kept.
+async fn drop_kept(context: &Context, tenant: &Tenant, suffix: &str) -> Result<()> {
+    context.ports.database.drop_copy(tenant, &DatabaseCopy::Kept(suffix.to_owned())).await?;
+    for place in &tenant.files {
+        let live = context.ports.runtime.files_directory(place).await?;
+        context.ports.files.drop_kept(&live, suffix).await?;
     }
     Ok(())
 }

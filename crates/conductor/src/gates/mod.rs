@@ -4,9 +4,13 @@ mod checks;
 mod probes;
 mod watch;
 
+pub(crate) use probes::text_of;
+
+use std::collections::BTreeSet;
+
 use eclusa_fault::{Message, Result};
 use eclusa_ports::LogLine;
-use eclusa_runbook::{Evidence, Fact, Gate, GateKind, LogRule, Sample, Verdict, VerdictKind};
+use eclusa_runbook::{Evidence, Fact, Gate, GateKind, LogRule, Sample, Verdict, VerdictKind, look_of};
 use jiff::Timestamp;
 use tokio::sync::mpsc;
 
@@ -18,6 +22,8 @@ pub(crate) struct Earlier {
     pub began: Option<Timestamp>,
     pub samples: Vec<Sample>,
     pub baseline: Vec<Sample>,
+    /// What the error lines of before looked like.
+    pub known_lines: BTreeSet<String>,
 }
 
 /// Evidence on its way to the journal while a gate is still collecting.
@@ -42,10 +48,10 @@ pub(crate) async fn judge(context: &Context, gate: &Gate, earlier: Earlier, samp
         GateKind::Healthy { services, within } => checks::healthy(context, services, *within).await?,
         GateKind::ProofAge { tenant, within } => checks::proof_age(context, tenant, *within).await?,
         GateKind::Probes { probes, route, attempts } => probes::ask_all(context, probes, *route, *attempts).await?,
-        GateKind::Baseline { probes, samples } => probes::baseline(context, probes, *samples).await?,
-        GateKind::Logs { rule, most, since } => {
+        GateKind::Baseline { probes, samples, logs } => probes::baseline(context, probes, *samples, logs).await?,
+        GateKind::Logs { rule, most, since, .. } => {
             let since = since.as_ref().and_then(|step| context.timings.get(step).copied()).unwrap_or(context.began_at);
-            logs(context, rule, *most, since).await?
+            logs(context, rule, *most, since, &earlier.known_lines).await?
         }
     };
     let verdict = Verdict::of_facts(&evidence.facts);
@@ -57,8 +63,8 @@ fn fact(good: bool, text: Message) -> Fact {
     Fact { text, verdict: if good { VerdictKind::Go } else { VerdictKind::NoGo } }
 }
 
-/// The lines of the services since a time that count as errors.
-async fn error_lines(context: &Context, rule: &LogRule, since: Timestamp) -> Result<Vec<String>> {
+/// The lines of the services since a time that count as errors and look like none of those that are known.
+async fn error_lines(context: &Context, rule: &LogRule, since: Timestamp, known: &BTreeSet<String>) -> Result<Vec<String>> {
     if rule.services.is_empty() {
         return Ok(Vec::new());
     }
@@ -66,6 +72,7 @@ async fn error_lines(context: &Context, rule: &LogRule, since: Timestamp) -> Res
     let counts = |line: &&LogLine| {
         rule.patterns.iter().any(|pattern| line.text.contains(pattern.as_str()))
             && !rule.ignore.iter().any(|pattern| line.text.contains(pattern.as_str()))
+            && !known.contains(&look_of(&line.text))
     };
     Ok(lines.iter().filter(counts).map(|line| format!("{} {}: {}", line.at, line.service, line.text)).collect())
 }
@@ -73,8 +80,14 @@ async fn error_lines(context: &Context, rule: &LogRule, since: Timestamp) -> Res
 /// How many error lines go into the journal; they are counted all.
 const LINES_KEPT: usize = 50;
 
-async fn logs(context: &Context, rule: &LogRule, most: u64, since: Timestamp) -> Result<Evidence> {
-    let mut lines = error_lines(context, rule, since).await?;
+async fn logs(
+    context: &Context,
+    rule: &LogRule,
+    most: u64,
+    since: Timestamp,
+    known: &BTreeSet<String>,
+) -> Result<Evidence> {
+    let mut lines = error_lines(context, rule, since, known).await?;
     let found = lines.len() as u64;
     lines.truncate(LINES_KEPT);
     let text = Message::new("fact-log-errors").with("found", found).with("most", most);

@@ -37,7 +37,7 @@ pub(super) async fn watch(
         new.extend(traffic(context, &tenants, seen_until).await?);
         seen_until = asked_at;
         collected.extend(new.iter().cloned());
-        let mut lines = error_lines(context, logs, began).await?;
+        let mut lines = error_lines(context, logs, began, &earlier.known_lines).await?;
         let found = lines.len() as u64;
         let (verdict, facts) = judge_watch(rule, began, &earlier.baseline, &collected, &tenants, found);
         let over = clock.now() >= ends;

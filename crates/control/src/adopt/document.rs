@@ -161,6 +161,16 @@ impl Document {
         self.notes.push(Note { key, value: None, certainty: Certainty::Missing, why: why.clone() });
     }
 
+    /// One more entry of a list that is commented out, for the same reason as the one before it.
+    pub(crate) fn commented_again(&mut self, table: &str, lines: &[(&str, String)]) {
+        let header = format!("# [[{}]]", self.header_name(table));
+        self.line("#");
+        self.line(&header);
+        for (key, value) in lines {
+            self.line(&format!("# {key} = {value}"));
+        }
+    }
+
     /// A table that is commented out, with nothing in the summary.
     pub(crate) fn commented_table(&mut self, table: &str, about: &Message, lines: &[&str]) {
         self.line("");

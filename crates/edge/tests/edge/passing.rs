@@ -59,7 +59,7 @@ async fn forwarded_headers_are_set_and_hop_headers_are_not_passed_on() {
     let echo = json_of(request.send().await.unwrap()).await;
     assert_eq!(headers_of(&echo, "x-forwarded-for"), ["203.0.113.7, 127.0.0.1"]);
     assert_eq!(headers_of(&echo, "x-forwarded-proto"), ["https"]);
-    assert_eq!(headers_of(&echo, "x-forwarded-host"), ["alpha.localhost:8443"]);
+    assert!(headers_of(&echo, "x-forwarded-host").is_empty(), "what did not come is not made up");
     assert_eq!(headers_of(&echo, "cookie"), ["session=1"]);
     for gone in ["x-private", "keep-alive", "connection"] {
         assert!(headers_of(&echo, gone).is_empty(), "{gone} is of one hop");

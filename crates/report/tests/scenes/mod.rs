@@ -204,7 +204,7 @@ fn preflight(steps: &mut Steps, known: bool) {
     let title = Message::new("step-command").with("command", "./shop check --deploy");
     steps.one(Preflight, "preflight.check.deploy", title, judge(kind), only_looks(), time(700));
     let gate = Gate {
-        kind: GateKind::Baseline { probes: probes(), samples: 30 },
+        kind: GateKind::Baseline { probes: probes(), samples: 30, logs: logs() },
         on_no_go: OnNoGo::Warn,
         on_hold: OnNoGo::Warn,
     };
@@ -284,7 +284,7 @@ fn proving(steps: &mut Steps, known: bool) {
         only_looks(),
         time(300),
     );
-    let kind = GateKind::Logs { rule: logs(), most: 0, since: Some(step_name("change.pin")) };
+    let kind = GateKind::Logs { rule: logs(), most: 0, since: Some(step_name("change.pin")), baseline: None };
     steps.one(
         Phase::Validate,
         "validate.logs",
