@@ -36,7 +36,8 @@ pub(crate) fn plan(input: &PlanInput<'_>, names: &[TenantName]) -> Result<Plan> 
             release: input.observation.release.clone(),
             prove: input.prove,
         });
-        let title = Message::new(if input.prove { "step-point-proved" } else { "step-point" }).with("tenant", &tenant.name);
+        let title = Message::new(if input.prove { "step-point-proved" } else { "step-point" })
+            .with("tenant", &tenant.name);
         let name = format!("secure.point.{}", tenant.name);
         // One tenant's failure keeps no other from its backup; the run's end says who has none.
         let step = NewStep::perform(Phase::Secure, &name, Scope::Tenant(tenant.name.clone()), title, effect)?

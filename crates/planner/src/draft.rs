@@ -6,8 +6,8 @@ use eclusa_config::{HookPoint, Side};
 use eclusa_fault::{Code, Fault, Message, Result};
 use eclusa_model::{PersonName, Release, ServiceName, StepName, Tenant, TenantName};
 use eclusa_runbook::{
-    Action, Effect, EnvironmentValue, Exec, Expect, Gate, GateKind, Intent, LeaseOperation, Limits, OnNoGo, Phase, Place,
-    Plan, Question, Recovery, Reversibility, Scope, Step, Undo, PLAN_FORMAT,
+    Action, Effect, EnvironmentValue, Exec, Expect, Gate, GateKind, Intent, LeaseOperation, Limits, OnNoGo,
+    PLAN_FORMAT, Phase, Place, Plan, Question, Recovery, Reversibility, Scope, Step, Undo,
 };
 
 use crate::PlanInput;
@@ -24,15 +24,38 @@ impl NewStep {
         let limits = Limits { timeout: 120, retries: 0, tolerated: false };
         let recovery = Recovery::Repeat;
         Ok(Self {
-            step: Step { name, phase, scope, title, after: Vec::new(), action, undo, recovery, limits, expected: None },
+            step: Step {
+                name,
+                phase,
+                scope,
+                title,
+                after: Vec::new(),
+                action,
+                undo,
+                recovery,
+                limits,
+                expected: None,
+            },
         })
     }
 
-    pub(crate) fn perform(phase: Phase, name: &str, scope: Scope, title: Message, effect: Effect) -> Result<Self> {
+    pub(crate) fn perform(
+        phase: Phase,
+        name: &str,
+        scope: Scope,
+        title: Message,
+        effect: Effect,
+    ) -> Result<Self> {
         Self::new(phase, name, scope, title, Action::Perform(effect))
     }
 
-    pub(crate) fn judge(phase: Phase, name: &str, scope: Scope, title: Message, kind: GateKind) -> Result<Self> {
+    pub(crate) fn judge(
+        phase: Phase,
+        name: &str,
+        scope: Scope,
+        title: Message,
+        kind: GateKind,
+    ) -> Result<Self> {
         let gate = Gate { kind, on_no_go: OnNoGo::Back, on_hold: OnNoGo::Back };
         Self::new(phase, name, scope, title, Action::Judge(gate))
     }
@@ -120,10 +143,14 @@ impl<'a, 'b> Draft<'a, 'b> {
     fn hooks(&mut self, side: Side, phase: Phase) -> Result<()> {
         let stack = self.input.stack;
         let wanted = |point: HookPoint| point.side == side && point.phase.word() == phase.word();
-        let release = self.input.observation.candidate.as_ref().map_or("", |candidate| candidate.release.name.as_str());
+        let release =
+            self.input.observation.candidate.as_ref().map_or("", |candidate| candidate.release.name.as_str());
         for hook in stack.hooks.iter().filter(|hook| wanted(hook.at)) {
-            let environment: BTreeMap<String, EnvironmentValue> =
-                hook.environment.iter().map(|(name, value)| (name.clone(), environment_value(value))).collect();
+            let environment: BTreeMap<String, EnvironmentValue> = hook
+                .environment
+                .iter()
+                .map(|(name, value)| (name.clone(), environment_value(value)))
+                .collect();
             let exec = |argv: Vec<String>| Exec {
                 place: Place::Host,
                 argv,
@@ -138,11 +165,17 @@ impl<'a, 'b> Draft<'a, 'b> {
             };
             let title = Message::new("step-hook").with("name", &hook.name);
             let effect = Effect::Exec(exec(hook.command.filled(&values)));
-            let mut step = NewStep::perform(phase, &format!("{}.hook.{}", phase.word(), hook.name), Scope::Host, title, effect)?
-                .undo(undo)
-                .seconds(hook.timeout.as_seconds())
-                // Whether a command of the user's may run twice is not known: what it did is taken back.
-                .recovery(Recovery::GoBack);
+            let mut step = NewStep::perform(
+                phase,
+                &format!("{}.hook.{}", phase.word(), hook.name),
+                Scope::Host,
+                title,
+                effect,
+            )?
+            .undo(undo)
+            .seconds(hook.timeout.as_seconds())
+            // Whether a command of the user's may run twice is not known: what it did is taken back.
+            .recovery(Recovery::GoBack);
             // After the gate has opened, a word that was not delivered is no reason to take the release back.
             if phase >= Phase::Open {
                 step = step.tolerated();
@@ -223,8 +256,11 @@ impl<'a, 'b> Draft<'a, 'b> {
         self.release_lease()?;
         let input = self.input;
         let stack = input.stack;
-        let expected_downtime =
-            frame.tenants.iter().map(|tenant| (tenant.name.clone(), downtime(&self.steps, &tenant.name))).collect();
+        let expected_downtime = frame
+            .tenants
+            .iter()
+            .map(|tenant| (tenant.name.clone(), downtime(&self.steps, &tenant.name)))
+            .collect();
         let emergency = stack.duties.emergency.iter().map(|person| describe(stack, person)).collect();
         Ok(Plan {
             format: PLAN_FORMAT,
@@ -239,7 +275,11 @@ impl<'a, 'b> Draft<'a, 'b> {
             to: frame.to,
             tenants: frame.tenants,
             reversibility: frame.reversibility.iter().map(|(name, (how, _))| (name.clone(), *how)).collect(),
-            reversibility_reasons: frame.reversibility.into_iter().map(|(name, (_, why))| (name, why)).collect(),
+            reversibility_reasons: frame
+                .reversibility
+                .into_iter()
+                .map(|(name, (_, why))| (name, why))
+                .collect(),
             point_of_no_return: frame.point_of_no_return,
             expected_downtime,
             services: frame.services,

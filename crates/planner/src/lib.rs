@@ -8,6 +8,7 @@ mod edge;
 mod input;
 mod lint;
 mod release;
+mod release_preflight;
 mod release_steps;
 mod restore;
 mod reversibility;

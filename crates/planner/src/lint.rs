@@ -5,8 +5,8 @@ use std::fmt;
 
 use eclusa_model::StepName;
 use eclusa_runbook::{
-    Action, EdgeOperation, Effect, LeaseOperation, Phase, Plan, PointReference, RestoreOperation, RuntimeOperation, Step, Undo,
-    VaultOperation,
+    Action, EdgeOperation, Effect, LeaseOperation, Phase, Plan, PointReference, RestoreOperation,
+    RuntimeOperation, Step, Undo, VaultOperation,
 };
 
 /// What is wrong with a plan.
@@ -62,7 +62,8 @@ fn order<'a>(plan: &'a Plan, findings: &mut Vec<Finding>) -> Before<'a> {
             }
         }
         if before.insert(&step.name, all).is_some() {
-            findings.push(Finding { step: Some(step.name.clone()), problem: "the name stands twice".to_owned() });
+            findings
+                .push(Finding { step: Some(step.name.clone()), problem: "the name stands twice".to_owned() });
         }
     }
     before
@@ -79,9 +80,13 @@ fn one_step(plan: &Plan, step: &Step, found: &mut impl FnMut(String)) {
         found("its failure is tolerated before the gate opens".to_owned());
     }
     let tenant = match &step.action {
-        Action::Perform(Effect::Vault(VaultOperation::Take { tenant, .. } | VaultOperation::Check { tenant, .. })) => Some(tenant),
+        Action::Perform(Effect::Vault(
+            VaultOperation::Take { tenant, .. } | VaultOperation::Check { tenant, .. },
+        )) => Some(tenant),
         Action::Perform(Effect::Edge(
-            EdgeOperation::Close { tenant, .. } | EdgeOperation::Open { tenant } | EdgeOperation::Hold { tenant },
+            EdgeOperation::Close { tenant, .. }
+            | EdgeOperation::Open { tenant }
+            | EdgeOperation::Hold { tenant },
         )) => Some(tenant),
         _ => None,
     };
@@ -95,9 +100,12 @@ fn one_step(plan: &Plan, step: &Step, found: &mut impl FnMut(String)) {
 /// What must have been done before a step.
 fn needs(plan: &Plan, step: &Step, before: &Before<'_>, found: &mut impl FnMut(String)) {
     let earlier = |wanted: &dyn Fn(&Step) -> bool| {
-        before.get(&step.name).is_some_and(|names| names.iter().any(|name| plan.step(name).is_some_and(wanted)))
+        before
+            .get(&step.name)
+            .is_some_and(|names| names.iter().any(|name| plan.step(name).is_some_and(wanted)))
     };
-    let is_lease = |step: &Step| matches!(step.action, Action::Perform(Effect::Lease(LeaseOperation::Take { .. })));
+    let is_lease =
+        |step: &Step| matches!(step.action, Action::Perform(Effect::Lease(LeaseOperation::Take { .. })));
     if matches!(&step.action, Action::Perform(_)) && !is_lease(step) && !earlier(&is_lease) {
         found("it changes something before the lease is taken".to_owned());
     }
@@ -112,19 +120,17 @@ fn needs(plan: &Plan, step: &Step, before: &Before<'_>, found: &mut impl FnMut(S
         }
     }
     if let Action::Perform(Effect::Restore(RestoreOperation::SwapIn { tenant, .. })) = &step.action {
-        let salvaged = |other: &Step| {
-            matches!(&other.action, Action::Perform(Effect::Vault(VaultOperation::Take { tenant: of, .. })) if of == tenant)
-        };
-        let proved = |other: &Step| {
-            matches!(&other.action, Action::Perform(Effect::Restore(RestoreOperation::Prove { tenant: of, .. })) if of == tenant)
-        };
+        let salvaged = |other: &Step| matches!(&other.action, Action::Perform(Effect::Vault(VaultOperation::Take { tenant: of, .. })) if of == tenant);
+        let proved = |other: &Step| matches!(&other.action, Action::Perform(Effect::Restore(RestoreOperation::Prove { tenant: of, .. })) if of == tenant);
         if !earlier(&salvaged) {
             found(format!("{tenant} is overwritten without a restore point of what is there"));
         }
         if !earlier(&proved) {
             found(format!("{tenant} is overwritten by what was not proved"));
         }
-        if !earlier(&|other| matches!(other.action, Action::Perform(Effect::Runtime(RuntimeOperation::Stop { .. })))) {
+        if !earlier(&|other| {
+            matches!(other.action, Action::Perform(Effect::Runtime(RuntimeOperation::Stop { .. })))
+        }) {
             found(format!("{tenant} is overwritten while its services run"));
         }
     }

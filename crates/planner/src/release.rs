@@ -9,9 +9,9 @@ use eclusa_runbook::{Intent, Phase, Place, Plan, Reversibility};
 
 use crate::PlanInput;
 use crate::draft::{Draft, Frame};
-use crate::release_steps as steps;
 use crate::reversibility::{self, Pending};
 use crate::services::Services;
+use crate::{release_preflight, release_steps as steps};
 
 /// What all the steps of a release are made from.
 pub(crate) struct ReleaseDraft {
@@ -33,7 +33,8 @@ pub(crate) struct ReleaseDraft {
 pub(crate) fn plan(input: &PlanInput<'_>, to: &str) -> Result<Plan> {
     let observation = input.observation;
     let candidate = observation.candidate.as_ref().ok_or_else(|| {
-        Fault::new(Code::Internal).with("what", "a release was to be planned from an observation without a candidate")
+        Fault::new(Code::Internal)
+            .with("what", "a release was to be planned from an observation without a candidate")
     })?;
     if let Some(running) = &observation.release
         && running.source == candidate.release.source
@@ -66,7 +67,8 @@ pub(crate) fn plan(input: &PlanInput<'_>, to: &str) -> Result<Plan> {
 
 /// Whether the release is what runs in every service that Eclusa pins.
 fn everything_runs(input: &PlanInput<'_>, release: &Release) -> bool {
-    let mut pinned = input.observation.services.iter().filter(|service| release.images.contains_key(&service.name));
+    let mut pinned =
+        input.observation.services.iter().filter(|service| release.images.contains_key(&service.name));
     pinned.all(|service| service.release.as_deref() == Some(release.name.as_str()))
 }
 
@@ -75,7 +77,7 @@ fn assemble(input: &PlanInput<'_>, to: &str, release: ReleaseDraft) -> Result<Pl
     remark(&mut draft, &release);
     draft.take_lease()?;
     draft.phase(Phase::Preflight)?;
-    steps::preflight(&mut draft, &release)?;
+    release_preflight::preflight(&mut draft, &release)?;
     if release.code_only {
         steps::secure(&mut draft, &release)?;
         steps::ask_decision(&mut draft, &release)?;
@@ -98,7 +100,11 @@ fn assemble(input: &PlanInput<'_>, to: &str, release: ReleaseDraft) -> Result<Pl
         to: Some(release.to),
         tenants: release.tenants,
         services: release.services.all(),
-        reversibility: release.pending.into_iter().map(|(name, found)| (name, (found.how, found.why))).collect(),
+        reversibility: release
+            .pending
+            .into_iter()
+            .map(|(name, found)| (name, (found.how, found.why)))
+            .collect(),
         point_of_no_return,
     })
 }
@@ -111,7 +117,12 @@ fn remark(draft: &mut Draft<'_, '_>, release: &ReleaseDraft) {
         draft.remarks.push(Message::new("remark-first-release"));
     }
     let unpinned = draft.input.observation.services.iter().any(|service| {
-        let pinned = draft.input.observation.release.as_ref().is_some_and(|from| from.images.contains_key(&service.name));
+        let pinned = draft
+            .input
+            .observation
+            .release
+            .as_ref()
+            .is_some_and(|from| from.images.contains_key(&service.name));
         pinned && service.release.is_none() && service.instance.is_some()
     });
     if unpinned && draft.input.observation.services.iter().any(|service| service.release.is_some()) {

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use eclusa_fault::{Message, Result};
 use eclusa_model::{Tenant, TenantName};
 use eclusa_runbook::{
-    EdgeOperation, Effect, GateKind, Intent, Phase, Plan, PointKind, PointReference, ProbeRoute, RestoreOperation, Reversibility,
-    Scope, Undo, VaultOperation,
+    EdgeOperation, Effect, GateKind, Intent, Phase, Plan, PointKind, PointReference, ProbeRoute,
+    RestoreOperation, Reversibility, Scope, Undo, VaultOperation,
 };
 
 use crate::PlanInput;
@@ -16,7 +16,12 @@ use crate::release_steps::{close_operation, stop};
 use crate::services::Services;
 use crate::simple::baseline_probes;
 
-pub(crate) fn plan(input: &PlanInput<'_>, tenant: &TenantName, point: &str, check_only: bool) -> Result<Plan> {
+pub(crate) fn plan(
+    input: &PlanInput<'_>,
+    tenant: &TenantName,
+    point: &str,
+    check_only: bool,
+) -> Result<Plan> {
     let all: Vec<Tenant> = input.observation.tenants.iter().map(|tenant| tenant.tenant.clone()).collect();
     let tenant = one(&all, tenant)?;
     let mut draft = Draft::new(input);
@@ -29,7 +34,8 @@ pub(crate) fn plan(input: &PlanInput<'_>, tenant: &TenantName, point: &str, chec
     let intent = Intent::Restore { tenant: tenant.name.clone(), point: point.to_owned(), check_only };
     let mut reversibility = BTreeMap::new();
     if !check_only {
-        reversibility.insert(tenant.name.clone(), (Reversibility::Restore, Message::new("why-restore-keeps")));
+        reversibility
+            .insert(tenant.name.clone(), (Reversibility::Restore, Message::new("why-restore-keeps")));
     }
     draft.finish(Frame {
         intent,
@@ -48,9 +54,15 @@ fn check(draft: &mut Draft<'_, '_>, tenant: &Tenant, point: &str) -> Result<()> 
         point: PointReference::Id(point.to_owned()),
     });
     let title = Message::new("step-point-check").with("tenant", &tenant.name).with("point", short(point));
-    let step = NewStep::perform(Phase::Validate, &format!("validate.point.{}", tenant.name), scope(tenant), title, effect)?
-        .nothing_to_undo("undo-nothing-proof")
-        .seconds(6 * 3600);
+    let step = NewStep::perform(
+        Phase::Validate,
+        &format!("validate.point.{}", tenant.name),
+        scope(tenant),
+        title,
+        effect,
+    )?
+    .nothing_to_undo("undo-nothing-proof")
+    .seconds(6 * 3600);
     draft.then(step).map(|_| ())
 }
 
@@ -85,17 +97,28 @@ fn whole(draft: &mut Draft<'_, '_>, tenant: &Tenant, point: &str) -> Result<()> 
 }
 
 /// Restores a point beside the live data and proves it there. Nobody notices.
-pub(crate) fn beside(draft: &mut Draft<'_, '_>, phase: Phase, tenant: &Tenant, point: &str, suffix: &str) -> Result<()> {
+pub(crate) fn beside(
+    draft: &mut Draft<'_, '_>,
+    phase: Phase,
+    tenant: &Tenant,
+    point: &str,
+    suffix: &str,
+) -> Result<()> {
     let reference = PointReference::Id(point.to_owned());
     let name = |verb: &str| format!("{}.{verb}.{}", phase.word(), tenant.name);
-    let effect = RestoreOperation::Beside { tenant: tenant.name.clone(), point: reference.clone(), suffix: suffix.to_owned() };
+    let effect = RestoreOperation::Beside {
+        tenant: tenant.name.clone(),
+        point: reference.clone(),
+        suffix: suffix.to_owned(),
+    };
     let discard = RestoreOperation::Discard { tenant: tenant.name.clone(), suffix: suffix.to_owned() };
     let title = Message::new("step-beside").with("tenant", &tenant.name).with("point", short(point));
     let step = NewStep::perform(phase, &name("beside"), scope(tenant), title, Effect::Restore(effect))?
         .undo(Undo::By(Effect::Restore(discard)))
         .seconds(6 * 3600);
     draft.then(step)?;
-    let effect = RestoreOperation::Prove { tenant: tenant.name.clone(), point: reference, suffix: suffix.to_owned() };
+    let effect =
+        RestoreOperation::Prove { tenant: tenant.name.clone(), point: reference, suffix: suffix.to_owned() };
     let title = Message::new("step-prove").with("tenant", &tenant.name);
     let step = NewStep::perform(phase, &name("prove"), scope(tenant), title, Effect::Restore(effect))?
         .nothing_to_undo("undo-nothing-check")
@@ -129,9 +152,15 @@ pub(crate) fn salvage(draft: &mut Draft<'_, '_>, tenant: &Tenant) -> Result<()> 
         prove: false,
     });
     let title = Message::new("step-salvage").with("tenant", &tenant.name);
-    let step = NewStep::perform(Phase::Secure, &format!("secure.salvage.{}", tenant.name), scope(tenant), title, effect)?
-        .nothing_to_undo("undo-nothing-point")
-        .seconds(6 * 3600);
+    let step = NewStep::perform(
+        Phase::Secure,
+        &format!("secure.salvage.{}", tenant.name),
+        scope(tenant),
+        title,
+        effect,
+    )?
+    .nothing_to_undo("undo-nothing-point")
+    .seconds(6 * 3600);
     draft.then(step).map(|_| ())
 }
 
@@ -140,10 +169,16 @@ pub(crate) fn swap(draft: &mut Draft<'_, '_>, phase: Phase, tenant: &Tenant, suf
     let back = RestoreOperation::SwapBack { tenant: name.clone(), suffix: suffix.clone() };
     let effect = RestoreOperation::SwapIn { tenant: name.clone(), suffix };
     let title = Message::new("step-swap").with("tenant", &name);
-    let step = NewStep::perform(phase, &format!("{}.swap.{name}", phase.word()), scope(tenant), title, Effect::Restore(effect))?
-        .undo(Undo::By(Effect::Restore(back)))
-        .retries(1)
-        .seconds(300);
+    let step = NewStep::perform(
+        phase,
+        &format!("{}.swap.{name}", phase.word()),
+        scope(tenant),
+        title,
+        Effect::Restore(effect),
+    )?
+    .undo(Undo::By(Effect::Restore(back)))
+    .retries(1)
+    .seconds(300);
     draft.then(step).map(|_| ())
 }
 
@@ -164,7 +199,9 @@ pub(crate) fn probe(draft: &mut Draft<'_, '_>, tenants: &[Tenant]) -> Result<()>
     let probes = baseline_probes(draft.input, tenants);
     let kind = GateKind::Probes { probes, route: ProbeRoute::SideDoor, attempts: 3 };
     let title = Message::new("step-probes");
-    draft.then(NewStep::judge(Phase::Validate, "validate.probes", Scope::Stack, title, kind)?.seconds(300)).map(|_| ())
+    draft
+        .then(NewStep::judge(Phase::Validate, "validate.probes", Scope::Stack, title, kind)?.seconds(300))
+        .map(|_| ())
 }
 
 fn open_one(draft: &mut Draft<'_, '_>, tenant: &Tenant) -> Result<()> {
@@ -174,10 +211,11 @@ fn open_one(draft: &mut Draft<'_, '_>, tenant: &Tenant) -> Result<()> {
     let edge = &draft.input.stack.edge;
     let title = Message::new("step-gate-open").with("tenant", &tenant.name);
     let effect = Effect::Edge(EdgeOperation::Open { tenant: tenant.name.clone() });
-    let step = NewStep::perform(Phase::Open, &format!("open.gate.{}", tenant.name), scope(tenant), title, effect)?
-        .undo(Undo::By(Effect::Edge(close_operation(edge, &tenant.name))))
-        .retries(2)
-        .seconds(60);
+    let step =
+        NewStep::perform(Phase::Open, &format!("open.gate.{}", tenant.name), scope(tenant), title, effect)?
+            .undo(Undo::By(Effect::Edge(close_operation(edge, &tenant.name))))
+            .retries(2)
+            .seconds(60);
     draft.then(step).map(|_| ())
 }
 
@@ -187,8 +225,8 @@ fn schedulers(draft: &mut Draft<'_, '_>, services: &Services) -> Result<()> {
         return Ok(());
     }
     let healthy_within = draft.input.stack.limits.healthy.as_seconds();
-    let title =
-        Message::new("step-start-scheduler").with("services", crate::release_steps::listed(&services.schedulers));
+    let title = Message::new("step-start-scheduler")
+        .with("services", crate::release_steps::listed(&services.schedulers));
     let effect = Effect::Runtime(Start { services: services.schedulers.clone(), healthy_within });
     let step = NewStep::perform(Phase::Open, "open.scheduler", Scope::Stack, title, effect)?
         .undo(Undo::By(Effect::Runtime(Stop { services: services.schedulers.clone(), drain: 30 })))

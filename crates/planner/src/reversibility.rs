@@ -28,13 +28,18 @@ pub(crate) fn of(tenant: &TenantObservation, candidate: &CandidateObservation) -
         return Ok(known(pending.clone()));
     }
     let (Some(applied), Some(held)) = (&tenant.migrations, &candidate.migrations) else {
-        return Ok(Pending { names: None, how: Reversibility::Restore, why: Message::new("why-migrations-unknown") });
+        return Ok(Pending {
+            names: None,
+            how: Reversibility::Restore,
+            why: Message::new("why-migrations-unknown"),
+        });
     };
     let applied: BTreeSet<&str> = applied.iter().map(String::as_str).collect();
     let held: BTreeSet<&str> = held.iter().map(String::as_str).collect();
     let own: BTreeSet<&str> = held.iter().map(|name| label(name)).collect();
     // Migrations of third parties are not in the candidate's own code; those say nothing about its age.
-    let newer: Vec<&str> = applied.difference(&held).copied().filter(|name| own.contains(label(name))).collect();
+    let newer: Vec<&str> =
+        applied.difference(&held).copied().filter(|name| own.contains(label(name))).collect();
     if !newer.is_empty() {
         return Err(Fault::new(Code::ReleaseOlder)
             .with("release", &candidate.release.name)
@@ -42,7 +47,11 @@ pub(crate) fn of(tenant: &TenantObservation, candidate: &CandidateObservation) -
     }
     let pending: Vec<String> = held.difference(&applied).map(|name| (*name).to_owned()).collect();
     if pending.is_empty() && candidate.dependencies_change {
-        return Ok(Pending { names: None, how: Reversibility::Restore, why: Message::new("why-dependencies-change") });
+        return Ok(Pending {
+            names: None,
+            how: Reversibility::Restore,
+            why: Message::new("why-dependencies-change"),
+        });
     }
     if candidate.dependencies_change {
         // More may be pending than the project's own code tells; the application says which before anything is changed.
@@ -53,8 +62,14 @@ pub(crate) fn of(tenant: &TenantObservation, candidate: &CandidateObservation) -
 
 fn known(pending: Vec<String>) -> Pending {
     if pending.is_empty() {
-        return Pending { names: Some(pending), how: Reversibility::CodeOnly, why: Message::new("why-no-schema-change") };
+        return Pending {
+            names: Some(pending),
+            how: Reversibility::CodeOnly,
+            why: Message::new("why-no-schema-change"),
+        };
     }
-    let why = Message::new("why-schema-changes").with("count", pending.len()).with("migrations", pending.join(", "));
+    let why = Message::new("why-schema-changes")
+        .with("count", pending.len())
+        .with("migrations", pending.join(", "));
     Pending { names: Some(pending), how: Reversibility::Restore, why }
 }

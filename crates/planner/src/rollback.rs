@@ -3,7 +3,9 @@
 
 use eclusa_fault::{Code, Fault, Message, Result};
 use eclusa_model::{Release, Tenant};
-use eclusa_runbook::{EdgeOperation, Effect, Intent, Phase, Plan, Reversibility, RuntimeOperation, Scope, Undo};
+use eclusa_runbook::{
+    EdgeOperation, Effect, Intent, Phase, Plan, Reversibility, RuntimeOperation, Scope, Undo,
+};
 
 use crate::draft::{Draft, Frame, NewStep};
 use crate::input::PreviousRelease;
@@ -13,14 +15,19 @@ use crate::{PlanInput, release_steps as steps, restore};
 
 pub(crate) fn plan(input: &PlanInput<'_>, to: &str, how: Reversibility) -> Result<Plan> {
     let no_way = |problem: String| Fault::new(Code::NoWayBack).with("problem", problem);
-    let previous =
-        input.history.previous.as_ref().ok_or_else(|| no_way("no release was accepted before this one".to_owned()))?;
+    let previous = input
+        .history
+        .previous
+        .as_ref()
+        .ok_or_else(|| no_way("no release was accepted before this one".to_owned()))?;
     if previous.release.name != to {
         return Err(no_way(format!("the release before this one is {}, not {to}", previous.release.name)));
     }
     let tenants: Vec<Tenant> = input.observation.tenants.iter().map(|tenant| tenant.tenant.clone()).collect();
     let with_data = how != Reversibility::CodeOnly;
-    if with_data && let Some(missing) = tenants.iter().find(|tenant| !previous.points.contains_key(&tenant.name)) {
+    if with_data
+        && let Some(missing) = tenants.iter().find(|tenant| !previous.points.contains_key(&tenant.name))
+    {
         return Err(no_way(format!("run {} took no restore point of {}", previous.run, missing.name)));
     }
     let service = input
@@ -70,7 +77,11 @@ pub(crate) fn plan(input: &PlanInput<'_>, to: &str, how: Reversibility) -> Resul
         intent: Intent::Rollback { to: to.to_owned(), how },
         to: Some(release.to.clone()),
         services: release.services.all(),
-        reversibility: release.tenants.iter().map(|tenant| (tenant.name.clone(), (how, why.clone()))).collect(),
+        reversibility: release
+            .tenants
+            .iter()
+            .map(|tenant| (tenant.name.clone(), (how, why.clone())))
+            .collect(),
         tenants: release.tenants,
         point_of_no_return: None,
     })
@@ -95,7 +106,12 @@ fn change(draft: &mut Draft<'_, '_>, release: &ReleaseDraft, with_data: bool) ->
     let (all, working) = (release.services.all(), release.services.working());
     steps::stop(draft, Phase::Change, "change.stop", "step-stop", &release.services.serving(), 30)?;
     let switch = |to: &Release| {
-        Effect::Runtime(RuntimeOperation::Switch { to: to.clone(), services: all.clone(), start: false, healthy_within })
+        Effect::Runtime(RuntimeOperation::Switch {
+            to: to.clone(),
+            services: all.clone(),
+            start: false,
+            healthy_within,
+        })
     };
     let undo = match &release.from {
         Some(from) => Undo::By(switch(from)),
@@ -112,6 +128,10 @@ fn change(draft: &mut Draft<'_, '_>, release: &ReleaseDraft, with_data: bool) ->
             restore::swap(draft, Phase::Change, tenant, &release.suffix)?;
         }
     }
+    // Where requests wait at the gate, this was done before they began to.
+    if with_data || !release.edge {
+        steps::static_files(draft, release, Phase::Change)?;
+    }
     let title = Message::new("step-start").with("services", steps::listed(&working));
     let effect = Effect::Runtime(RuntimeOperation::Start { services: working.clone(), healthy_within });
     let start = NewStep::perform(Phase::Change, "change.start", Scope::Stack, title, effect)?
@@ -127,7 +147,8 @@ fn open(draft: &mut Draft<'_, '_>, release: &ReleaseDraft) -> Result<()> {
     let schedulers = release.services.schedulers.clone();
     if !schedulers.is_empty() {
         let title = Message::new("step-start-scheduler").with("services", steps::listed(&schedulers));
-        let effect = Effect::Runtime(RuntimeOperation::Start { services: schedulers.clone(), healthy_within });
+        let effect =
+            Effect::Runtime(RuntimeOperation::Start { services: schedulers.clone(), healthy_within });
         let step = NewStep::perform(Phase::Open, "open.scheduler", Scope::Stack, title, effect)?
             .undo(Undo::By(Effect::Runtime(RuntimeOperation::Stop { services: schedulers, drain: 30 })))
             .recovery(eclusa_runbook::Recovery::Probe)

@@ -6,7 +6,8 @@ use eclusa_config::{Check, CheckPlace, Watch};
 use eclusa_fault::{Code, Fault, Message, Result};
 use eclusa_model::{Environment, Release, ServiceName, ServiceRole, Tenant, TenantName};
 use eclusa_runbook::{
-    Effect, Exec, Expect, HttpProbe, Intent, LogRule, Phase, Place, Plan, Recovery, RuntimeOperation, Scope, WatchRule,
+    Effect, Exec, Expect, HttpProbe, Intent, LogRule, Phase, Place, Plan, Recovery, RuntimeOperation, Scope,
+    WatchRule,
 };
 
 use crate::PlanInput;
@@ -22,7 +23,12 @@ fn host(tenant: &Tenant) -> String {
 pub(crate) fn baseline_probes(input: &PlanInput<'_>, tenants: &[Tenant]) -> Vec<HttpProbe> {
     let mut probes = Vec::new();
     for tenant in tenants {
-        for probe in input.stack.probes.iter().filter(|probe| probe.tenant.as_ref().is_none_or(|name| *name == tenant.name)) {
+        for probe in input
+            .stack
+            .probes
+            .iter()
+            .filter(|probe| probe.tenant.as_ref().is_none_or(|name| *name == tenant.name))
+        {
             probes.push(HttpProbe {
                 name: probe.name.clone(),
                 tenant: tenant.name.clone(),
@@ -30,7 +36,11 @@ pub(crate) fn baseline_probes(input: &PlanInput<'_>, tenants: &[Tenant]) -> Vec<
                 method: probe.method.as_str().to_owned(),
                 path: probe.path.clone(),
                 status: probe.status,
-                headers: probe.headers.iter().map(|(name, text)| (name.to_lowercase(), text.clone())).collect(),
+                headers: probe
+                    .headers
+                    .iter()
+                    .map(|(name, text)| (name.to_lowercase(), text.clone()))
+                    .collect(),
                 json: probe.json.clone(),
                 contains: probe.contains.clone(),
                 maximum_milliseconds: probe.maximum.as_milliseconds(),
@@ -49,7 +59,8 @@ pub(crate) fn check_exec(
     place: Option<&Place>,
 ) -> Result<Vec<(Option<TenantName>, Exec)>> {
     let service = check.service.clone().or_else(|| input.stack.services.web.first().cloned());
-    let service = service.ok_or_else(|| Fault::new(Code::ServiceMissing).with("service", "web").with("known", "none"))?;
+    let service = service
+        .ok_or_else(|| Fault::new(Code::ServiceMissing).with("service", "web").with("known", "none"))?;
     let place = match (check.place, place) {
         (CheckPlace::Host, _) => Place::Host,
         (_, Some(place)) => place.clone(),
@@ -166,7 +177,9 @@ pub(crate) fn stop(input: &PlanInput<'_>) -> Result<Plan> {
 
 pub(crate) fn seed(input: &PlanInput<'_>) -> Result<Plan> {
     if input.stack.environment == Environment::Production {
-        return Err(Fault::new(Code::ProductionRefused).with("operation", "Demo data").with("stack", input.name));
+        return Err(Fault::new(Code::ProductionRefused)
+            .with("operation", "Demo data")
+            .with("stack", input.name));
     }
     let service = input
         .app

@@ -72,9 +72,9 @@ impl FilesSwap for FakeFiles {
         self.0
             .parts(
                 name("swap-back", live),
-                |state| match standing(state, live, suffix) {
-                    SwapState::Nothing => Err(Fault::new(Code::SwapFailed).with("tenant", live.display())),
-                    other => collect(state, live, other, SwapState::SwappedIn, &beside),
+                |state| {
+                    let now = standing(state, live, suffix);
+                    collect(state, live, now, SwapState::SwappedIn, &beside)
                 },
                 |state| {
                     bring(state, live, &kept);

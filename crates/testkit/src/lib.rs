@@ -33,4 +33,4 @@ pub use runtime::FakeRuntime;
 pub use scenario::Scenario;
 pub use script::{Script, Trouble};
 pub use vault::FakeVault;
-pub use world::{Data, State, World};
+pub use world::{Data, State, World, media, tenant};

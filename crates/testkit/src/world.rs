@@ -277,6 +277,11 @@ impl World {
         let _ = seen.wait_for(|crashed| *crashed).await;
     }
 
+    /// A new process is started; the script goes on.
+    pub fn alive_again(&self) {
+        self.0.crashed.send_replace(false);
+    }
+
     /// Nothing more goes wrong; what was counted stays.
     pub fn calm(&self) {
         self.with(|state| state.script = Script::default());

@@ -51,7 +51,7 @@ impl LocalVault {
     #[must_use]
     pub fn new(root: PathBuf, keys: PathBuf, stack: StackName, scratch: PathBuf) -> Self {
         drop(scratch);
-        Self { places: Places { root, keys, stack } }
+        Self { places: Places { root, keys, stack, unlocked: repository::Unlocked::default() } }
     }
 
     /// Where the key of a tenant lies, for telling people what they must keep a copy of.

@@ -1,15 +1,18 @@
 //! One tenant's repository: where it lies, opening it with its key, making it, and what rustic_core's errors mean.
 
+use std::collections::BTreeMap;
+use std::fmt;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use eclusa_fault::{Code, Fault, Result};
 use eclusa_model::{StackName, TenantName};
+use rustic_core::repofile::MasterKey;
 use rustic_core::{
     ConfigOptions, Credentials, FileType, IndexedFullStatus, KeyOptions, OpenStatus, ReadBackend as _,
     Repository, RepositoryBackends, RepositoryOptions, RusticError,
 };
-use secrecy::ExposeSecret as _;
+use secrecy::{ExposeSecret as _, SecretString};
 
 use crate::backend::DirectoryBackend;
 use crate::lock::Lock;
@@ -24,6 +27,34 @@ pub(crate) struct Places {
     pub(crate) root: PathBuf,
     pub(crate) keys: PathBuf,
     pub(crate) stack: StackName,
+    pub(crate) unlocked: Unlocked,
+}
+
+/// The repositories that this process has unlocked. Deriving a key from its password is slow by design, and several
+/// operations follow one another while a tenant's gate is closed.
+#[derive(Clone, Default)]
+pub(crate) struct Unlocked(Arc<Mutex<BTreeMap<TenantName, (SecretString, MasterKey)>>>);
+
+// What is in it is shown to nobody.
+impl fmt::Debug for Unlocked {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("Unlocked")
+    }
+}
+
+impl Unlocked {
+    /// What a password unlocked before.
+    fn by(&self, tenant: &TenantName, password: &SecretString) -> Option<MasterKey> {
+        let all = self.0.lock().ok()?;
+        let (known, master) = all.get(tenant)?;
+        (known.expose_secret() == password.expose_secret()).then(|| master.clone())
+    }
+
+    fn keep(&self, tenant: &TenantName, password: SecretString, master: MasterKey) {
+        if let Ok(mut all) = self.0.lock() {
+            all.insert(tenant.clone(), (password, master));
+        }
+    }
 }
 
 /// An opened repository. The lock is held as long as this lives.
@@ -104,10 +135,17 @@ impl Places {
         let Some(key) = key::read(&self.keys, tenant)? else {
             return Err(key::fault(&self.keys, tenant).because("there is a repository, but no key"));
         };
+        // One that was made anew with the same password has another master key: then the password decides.
+        if let Some(master) = self.unlocked.by(tenant, &key)
+            && let Ok(repository) = self.repository_on(tenant, &backend)?.open(&Credentials::Masterkey(master))
+        {
+            return Ok(Opened { repository, backend, lock });
+        }
         let repository = self
             .repository_on(tenant, &backend)?
             .open(&Credentials::password(key.expose_secret()))
             .map_err(|error| self.opening(tenant, &error))?;
+        self.unlocked.keep(tenant, key, repository.key());
         Ok(Opened { repository, backend, lock })
     }
 

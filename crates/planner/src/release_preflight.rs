@@ -1,0 +1,223 @@
+//! The steps of a release before anything is changed: what must hold, the candidate built and tested, the baseline.
+
+use eclusa_config::CheckPlace;
+use eclusa_fault::{Message, Result};
+use eclusa_runbook::{
+    DatabaseOperation, Effect, GateKind, OnNoGo, Phase, Place, Question, RuntimeOperation, Scope, Undo,
+};
+
+use crate::draft::{Draft, NewStep};
+use crate::release::ReleaseDraft;
+use crate::simple::{baseline_probes, check_exec, log_rule};
+
+pub(crate) fn preflight(draft: &mut Draft<'_, '_>, release: &ReleaseDraft) -> Result<()> {
+    let phase = Phase::Preflight;
+    checklist(draft)?;
+    state_of_things(draft, release)?;
+    let prepare = NewStep::perform(
+        phase,
+        "preflight.image",
+        Scope::Stack,
+        Message::new("step-prepare").with("release", &release.to.name),
+        Effect::Runtime(RuntimeOperation::Prepare { release: release.to.clone() }),
+    )?
+    .undo(Undo::By(Effect::Runtime(RuntimeOperation::LetGo { release: release.to.clone() })))
+    .seconds(draft.input.stack.limits.build.as_seconds());
+    draft.then(prepare)?;
+    candidate_checks(draft, release)?;
+    tests(draft, release)?;
+    pending(draft, release)?;
+    let baseline = NewStep::judge(
+        phase,
+        "preflight.baseline",
+        Scope::Stack,
+        Message::new("step-baseline"),
+        GateKind::Baseline {
+            probes: baseline_probes(draft.input, &release.tenants),
+            samples: 30,
+            logs: log_rule(draft.input),
+        },
+    )?
+    .on_no_go(OnNoGo::Warn)
+    .on_hold(OnNoGo::Warn)
+    .seconds(300);
+    draft.then(baseline).map(|_| ())
+}
+
+/// What only a person can confirm, asked before anything is changed.
+fn checklist(draft: &mut Draft<'_, '_>) -> Result<()> {
+    for item in &draft.input.stack.checklist {
+        let question = Question {
+            text: Message::new("question-checklist").with("text", &item.text),
+            allowed: item.allowed.clone(),
+            deadline: Some(draft.input.stack.decide.deadline.as_seconds()),
+            checklist: Some(item.name.clone()),
+        };
+        let title = Message::new("step-checklist").with("text", &item.text);
+        draft.then(NewStep::ask(
+            Phase::Preflight,
+            &format!("preflight.checklist.{}", item.name),
+            title,
+            question,
+        )?)?;
+    }
+    Ok(())
+}
+
+fn state_of_things(draft: &mut Draft<'_, '_>, release: &ReleaseDraft) -> Result<()> {
+    let phase = Phase::Preflight;
+    let stack = draft.input.stack;
+    let mut gates = Vec::new();
+    if !draft.input.env_files.is_empty() {
+        let kind = GateKind::Placeholders {
+            files: draft.input.env_files.clone(),
+            prefixes: stack.preflight.placeholders.clone(),
+        };
+        gates.push(NewStep::judge(
+            phase,
+            "preflight.placeholders",
+            Scope::Stack,
+            Message::new("step-placeholders"),
+            kind,
+        )?);
+    }
+    let needed: u64 = draft.input.history.point_bytes.values().sum();
+    for disk in &draft.input.observation.disks {
+        let kind = GateKind::Disk {
+            purpose: disk.purpose.clone(),
+            path: disk.path.clone(),
+            minimum_percent: stack.preflight.disk_free_percent,
+            // A restore beside needs as much again as the data has.
+            minimum_bytes: if disk.purpose == "state" { 0 } else { needed },
+        };
+        let title = Message::new("step-disk").with("purpose", &disk.purpose);
+        gates.push(NewStep::judge(
+            phase,
+            &format!("preflight.disk.{}", disk.purpose),
+            Scope::Host,
+            title,
+            kind,
+        )?);
+    }
+    for tenant in &release.tenants {
+        let scope = Scope::Tenant(tenant.name.clone());
+        let kind = GateKind::Database {
+            tenant: tenant.name.clone(),
+            long_transaction: stack.preflight.long_transaction.as_seconds(),
+        };
+        let title = Message::new("step-database").with("tenant", &tenant.name);
+        let name = format!("preflight.database.{}", tenant.name);
+        gates.push(NewStep::judge(phase, &name, scope.clone(), title, kind)?.on_hold(OnNoGo::Ask));
+        let (within, policy) = match stack.preflight.proof_within {
+            Some(within) => (within.as_seconds(), OnNoGo::Back),
+            // A week, as the runbooks have it; without a rule of the operator's it is only said.
+            None => (7 * 24 * 3600, OnNoGo::Warn),
+        };
+        let kind = GateKind::ProofAge { tenant: tenant.name.clone(), within };
+        let title = Message::new("step-proof-age").with("tenant", &tenant.name);
+        let name = format!("preflight.proof.{}", tenant.name);
+        gates.push(NewStep::judge(phase, &name, scope, title, kind)?.on_no_go(policy));
+    }
+    draft.together(gates)
+}
+
+fn candidate_checks(draft: &mut Draft<'_, '_>, release: &ReleaseDraft) -> Result<()> {
+    let input = draft.input;
+    for check in input.app.checks(input.stack, &release.candidate) {
+        let title = Message::new("step-command").with("command", check.exec.argv.join(" "));
+        let name = format!("preflight.check.{}", check.name);
+        let kind = GateKind::Command { exec: check.exec };
+        draft.then(
+            NewStep::judge(Phase::Preflight, &name, Scope::Stack, title, kind)?.seconds(check.timeout),
+        )?;
+    }
+    // When only code changes, the operator's own checks run in the candidate on the data as it is, so that nobody
+    // waits at the gate for them.
+    let wanted = |place: CheckPlace| {
+        place == CheckPlace::Candidate || (release.code_only && place == CheckPlace::Service)
+    };
+    checks(draft, release, Phase::Preflight, wanted, Some(&release.candidate))
+}
+
+/// The operator's own checks whose place is wanted.
+pub(crate) fn checks(
+    draft: &mut Draft<'_, '_>,
+    release: &ReleaseDraft,
+    phase: Phase,
+    wanted: impl Fn(CheckPlace) -> bool,
+    place: Option<&Place>,
+) -> Result<()> {
+    for check in draft.input.stack.checks.iter().filter(|check| wanted(check.place)) {
+        for (tenant, exec) in check_exec(draft.input, check, &release.to, &release.tenants, place)? {
+            let (name, scope) = match &tenant {
+                Some(tenant) => {
+                    (format!("{}.check.{}.{tenant}", phase.word(), check.name), Scope::Tenant(tenant.clone()))
+                }
+                None => (format!("{}.check.{}", phase.word(), check.name), Scope::Stack),
+            };
+            let title = Message::new("step-check").with("name", &check.name);
+            let kind = GateKind::Command { exec };
+            draft.then(
+                NewStep::judge(phase, &name, scope, title, kind)?.seconds(check.timeout.as_seconds()),
+            )?;
+        }
+    }
+    Ok(())
+}
+
+fn tests(draft: &mut Draft<'_, '_>, release: &ReleaseDraft) -> Result<()> {
+    let input = draft.input;
+    let Some(tenant) = release.tenants.first().map(|tenant| tenant.name.clone()) else { return Ok(()) };
+    let scratch = format!("eclusa_scratch_{}", input.nonce);
+    let Some(run) = input.app.tests(input.stack, &release.candidate, &scratch) else { return Ok(()) };
+    let drop = DatabaseOperation::DropScratch { tenant: tenant.clone(), name: scratch.clone() };
+    if run.scratch {
+        let title = Message::new("step-scratch").with("name", &scratch);
+        let effect = Effect::Database(DatabaseOperation::CreateScratch { tenant, name: scratch });
+        let step = NewStep::perform(Phase::Preflight, "preflight.scratch", Scope::Stack, title, effect)?
+            .undo(Undo::By(Effect::Database(drop.clone())));
+        draft.then(step)?;
+    }
+    let kind = GateKind::Command { exec: run.exec };
+    let title = Message::new("step-tests");
+    draft.then(
+        NewStep::judge(Phase::Preflight, "preflight.tests", Scope::Stack, title, kind)?.seconds(run.timeout),
+    )?;
+    if run.scratch {
+        let title = Message::new("step-scratch-drop");
+        let step = NewStep::perform(
+            Phase::Preflight,
+            "preflight.scratch-drop",
+            Scope::Stack,
+            title,
+            Effect::Database(drop),
+        )?
+        .nothing_to_undo("undo-nothing-scratch")
+        .retries(1);
+        draft.then(step)?;
+    }
+    Ok(())
+}
+
+fn pending(draft: &mut Draft<'_, '_>, release: &ReleaseDraft) -> Result<()> {
+    let input = draft.input;
+    let mut gates = Vec::new();
+    for tenant in &release.tenants {
+        let Some(exec) = input.app.pending(input.stack, &tenant.name, &release.to, &release.candidate) else {
+            continue;
+        };
+        let found = release.pending.get(&tenant.name);
+        let kind = GateKind::PendingMigrations {
+            exec,
+            expected: found.and_then(|pending| pending.names.clone()),
+            allowed: !release.code_only,
+        };
+        let title = Message::new("step-pending").with("tenant", &tenant.name);
+        let name = format!("preflight.pending.{}", tenant.name);
+        gates.push(
+            NewStep::judge(Phase::Preflight, &name, Scope::Tenant(tenant.name.clone()), title, kind)?
+                .seconds(300),
+        );
+    }
+    draft.together(gates)
+}
