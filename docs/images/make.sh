@@ -27,10 +27,10 @@ cp "$directory/x86_64-unknown-linux-gnu/debug/eclusa" "$PLACE/bin/eclusa"
 
 cd "$PLACE"
 # The seed makes the bad release and the traffic those of the pictures before; times still differ.
-ECLUSA_PERSON=maria python3 "$HERE/terminal.py" record session.txt 132 \
+ECLUSA_PERSON=maria python3 "$HERE/terminal.py" record session.txt 140 \
     "$PLACE/bin/eclusa" demo --directory shop --seed 11
-python3 "$HERE/terminal.py" draw session.txt 132 '━━━ 2\.' '━━━ 3\.' 'close\.gate' terminal-release.html >release.size
-python3 "$HERE/terminal.py" draw session.txt 132 'What was measured' 'Every part|Something' '' terminal-end.html >end.size
+python3 "$HERE/terminal.py" draw session.txt 140 '━━━ 2\.' '━━━ 3\.' 'close\.gate' terminal-release.html >release.size
+python3 "$HERE/terminal.py" draw session.txt 140 'What was measured' 'Every part|Something' '' terminal-end.html >end.size
 # shellcheck disable=SC2046  # width and height are two words
 picture "$PLACE/terminal-release.html" "$HERE/terminal-release.png" $(<release.size)
 # shellcheck disable=SC2046

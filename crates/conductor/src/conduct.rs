@@ -8,7 +8,7 @@ use eclusa_fault::{Code, Fault, Message, Result};
 use eclusa_model::{PersonName, RunId, StepName};
 use eclusa_ports::Request;
 use eclusa_runbook::{
-    Action, Direction, Effect, Event, Evidence, GateKind, Next, Outcome, Outputs, Plan, Recovery, Run, Verdict, look_of, EVENT_FORMAT,
+    Action, Direction, Effect, Event, Evidence, GateKind, Next, Outcome, Outputs, Plan, Recovery, Run, UndoProgress, Verdict, look_of, EVENT_FORMAT,
 };
 use jiff::SignedDuration;
 use tokio::sync::{mpsc, watch};
@@ -59,7 +59,7 @@ impl Conductor {
         let stack = plan.stack.clone();
         let version = plan.version.clone();
         let event = Event::Started { format: EVENT_FORMAT, version, plan: Box::new(plan), by, reason };
-        append(&ports.journal, ports.clock.as_ref(), run.clone(), stack, 1, event).await?;
+        append(&ports.journal, ports.clock.now(), run.clone(), stack, 1, event).await?;
         Ok(run)
     }
 
@@ -377,10 +377,9 @@ impl Conductor {
         let fault = Fault::new(Code::CommandFailed)
             .with("command", &step)
             .with("status", if error.is_cancelled() { "an abort" } else { "a fault of its own" });
-        let event = match self.recorder.run.direction {
-            Direction::Forward => Event::Failed { step, fault },
-            Direction::Back => Event::UndoFailed { step, fault },
-        };
+        // What was begun on the way forward may end after the run has turned back.
+        let undoing = matches!(self.recorder.run.undone.get(&step), Some(UndoProgress::Begun { .. }));
+        let event = if undoing { Event::UndoFailed { step, fault } } else { Event::Failed { step, fault } };
         self.append(event).await
     }
 

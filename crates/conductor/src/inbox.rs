@@ -21,6 +21,11 @@ impl Conductor {
                     self.answer(*go, by, reason).await?;
                     self.mark_taken(&request).await?;
                 }
+                RequestKind::Note { by, kind, text } => {
+                    let event = Event::Noted { by: by.clone(), kind: kind.clone(), text: text.clone() };
+                    self.recorder.append(event).await?;
+                    self.mark_taken(&request).await?;
+                }
                 RequestKind::Abort { by, reason } => {
                     if self.recorder.run.direction == Direction::Forward && self.recorder.run.outcome.is_none() {
                         // It is taken only when the turning back is durable.

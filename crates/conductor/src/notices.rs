@@ -62,6 +62,11 @@ fn notice(entry: &Entry, run: &Run) -> Option<Notice> {
         ),
         _ => return None,
     };
+    let mut data = data;
+    if let Some(data) = data.as_object_mut() {
+        data.insert("told".to_owned(), json!(run.plan.told));
+        data.insert("emergency".to_owned(), json!(run.plan.emergency));
+    }
     Some(Notice {
         kind,
         stack: run.plan.stack.clone(),

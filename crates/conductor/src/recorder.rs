@@ -6,6 +6,7 @@ use eclusa_fault::{Code, Fault, Result};
 use eclusa_model::{RunId, StackName};
 use eclusa_ports::{Clock, JournalStore, SecretResolver};
 use eclusa_runbook::{Entry, Event, Evidence, Run};
+use jiff::Timestamp;
 
 /// Sees each event after it is durable.
 pub trait Watcher: Send + Sync {
@@ -26,10 +27,16 @@ impl Recorder {
     pub(crate) async fn append(&mut self, event: Event) -> Result<Entry> {
         let event = redacted(event, self.secrets.as_ref());
         let (run, stack, sequence) = (self.run.id.clone(), self.run.plan.stack.clone(), self.run.sequence + 1);
+        // What cannot follow is not written: a journal with it in could never be read as a run again.
+        let mut after = self.run.clone();
+        let (previous, hash) = (String::new(), String::new());
+        let expected =
+            Entry { run: run.clone(), sequence, at: self.clock.now(), previous, hash, event: event.clone() };
+        after.apply(&expected).map_err(|illegal| Fault::new(Code::Internal).with("what", illegal))?;
         crate::crash::point(crate::crash::Moment::Before, sequence);
-        let entry = append(&self.journal, self.clock.as_ref(), run, stack, sequence, event).await?;
+        let entry = append(&self.journal, expected.at, run, stack, sequence, event).await?;
         crate::crash::point(crate::crash::Moment::After, sequence);
-        self.run.apply(&entry).map_err(|illegal| Fault::new(Code::Internal).with("what", illegal))?;
+        self.run = after;
         for watcher in &self.watchers {
             watcher.entry(&entry, &self.run);
         }
@@ -40,13 +47,13 @@ impl Recorder {
 /// Appends on a blocking thread, since it waits for the disk.
 pub(crate) async fn append(
     journal: &Arc<dyn JournalStore>,
-    clock: &dyn Clock,
+    at: Timestamp,
     run: RunId,
     stack: StackName,
     sequence: u64,
     event: Event,
 ) -> Result<Entry> {
-    let (journal, at) = (journal.clone(), clock.now());
+    let journal = journal.clone();
     tokio::task::spawn_blocking(move || journal.append(&run, &stack, sequence, at, &event))
         .await
         .map_err(|error| Fault::new(Code::Internal).with("what", error))?

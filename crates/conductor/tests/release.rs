@@ -246,8 +246,12 @@ fn a_migration_that_always_fails_takes_both_tenants_back() {
         let outcome = trial.to_the_end().await;
         assert_eq!(outcome, Outcome::WentBack);
         trial.must_be_right(outcome, &"beta");
-        let kept = trial.world().with(|state| state.databases.values().filter(|one| !one.kept.is_empty()).count());
-        assert_eq!(kept, 2, "each tenant went back to its own point, and what was there is kept");
+        let undone = trial.entries().iter().filter(|entry| {
+            matches!(&entry.event, Event::Undone { step, outputs } if step.as_str().starts_with("migrate.") && outputs.contains_key("rows"))
+        }).count();
+        assert_eq!(undone, 2, "each tenant went back to its own point");
+        let kept = trial.world().with(|state| state.databases.values().any(|one| !one.kept.is_empty()));
+        assert!(!kept, "what was swapped out is let go");
     });
 }
 
@@ -301,10 +305,6 @@ fn refuse(trial: &Trial, gate: &str) {
         "preflight.pending.alpha" => drop(state.releases.get_mut("v2").unwrap().insert("sales.0003_secret".to_owned())),
         "validate.check.books.alpha" => drop(state.failing.insert("app books alpha".to_owned())),
         "validate.probes" => drop(state.broken.insert("v2".to_owned())),
-        "validate.logs" => {
-            let at = "2030-01-01T00:00:00Z".parse().unwrap();
-            state.log.push((at, eclusa_model::ServiceName::new("web").unwrap(), "ERROR: no".to_owned()));
-        }
         other => panic!("{other}"),
     });
 }
@@ -324,7 +324,11 @@ fn every_gate_that_says_no_takes_the_run_back() {
     ];
     all(gates, async |(gate, expected)| {
         let mut trial = schema();
-        refuse(&trial, gate);
+        if gate == "validate.logs" {
+            trial.watchers.push(Arc::new(ErrorAfter("migrate.start", trial.world().clone())));
+        } else {
+            refuse(&trial, gate);
+        }
         let outcome = trial.to_the_end().await;
         let cause = trial.state().turned_back.and_then(|(step, ..)| step).map(|step| step.to_string());
         if (outcome, cause.as_deref()) != (expected, Some(gate)) {
@@ -359,7 +363,7 @@ fn a_watch_that_says_no_asks_before_data_goes_back() {
         let mut trial = schema();
         let journal = trial.journal.clone();
         trial.watchers.push(Arc::new(Person { journal, answer, abort_at: None }));
-        trial.watchers.push(Arc::new(BreakOnOpen(trial.world().clone())));
+        trial.watchers.push(Arc::new(ErrorAfter("open.gate.alpha", trial.world().clone())));
         let outcome = trial.to_the_end().await;
         if outcome != expected {
             return Err(format!("{outcome:?}\n{}", trial.story()));
@@ -368,14 +372,15 @@ fn a_watch_that_says_no_asks_before_data_goes_back() {
     });
 }
 
-struct BreakOnOpen(eclusa_testkit::World);
+/// A new error stands in the log after a step.
+struct ErrorAfter(&'static str, eclusa_testkit::World);
 
-impl eclusa_conductor::Watcher for BreakOnOpen {
+impl eclusa_conductor::Watcher for ErrorAfter {
     fn entry(&self, entry: &eclusa_runbook::Entry, _run: &eclusa_runbook::Run) {
         if let Event::Performed { step, .. } = &entry.event
-            && step.as_str() == "open.gate.alpha"
+            && step.as_str() == self.0
         {
-            self.0.with(|state| {
+            self.1.with(|state| {
                 let at = "2030-01-01T00:00:00Z".parse().unwrap();
                 state.log.push((at, eclusa_model::ServiceName::new("web").unwrap(), "Traceback".to_owned()));
             });
@@ -391,7 +396,7 @@ fn a_way_back_after_the_gate_was_open_that_crashes_loses_no_write() {
         let mut trial = release("v2", &["alpha"], true, false, HOOKS);
         let journal = trial.journal.clone();
         trial.watchers.push(Arc::new(Person { journal, answer: Some(false), abort_at: None }));
-        trial.watchers.push(Arc::new(BreakOnOpen(trial.world().clone())));
+        trial.watchers.push(Arc::new(ErrorAfter("open.gate.alpha", trial.world().clone())));
         trial
     };
     let operations = blocking(async {
@@ -423,4 +428,17 @@ fn without_an_edge_the_release_stops_what_serves() {
             trial.must_be_right(outcome, &"no edge");
         });
     }
+}
+
+#[test]
+fn a_run_that_has_ended_cannot_be_spoilt_by_who_takes_it_up() {
+    blocking(async {
+        let mut trial = schema();
+        trial.to_the_end().await;
+        let before = trial.entries();
+        let ports = trial.ports();
+        let taken = eclusa_conductor::Conductor::take_up(ports, trial.run.clone(), Some(support::ana()), Vec::new()).await;
+        assert!(taken.is_err());
+        assert_eq!(trial.entries(), before, "what cannot follow is not written");
+    });
 }

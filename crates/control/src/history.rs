@@ -1,10 +1,10 @@
 //! What earlier runs tell: which release came before, how long steps take, how big the data is.
 
 use eclusa_fault::{Code, Fault, Result};
-use eclusa_model::{Release, RunId, StackName};
+use eclusa_model::{Release, RunId, StackName, TenantName};
 use eclusa_planner::{History, PreviousRelease};
 use eclusa_ports::{JournalStore, RunSummary};
-use eclusa_runbook::{Effect, Intent, Outcome, Run, VaultOperation, Action};
+use eclusa_runbook::{Action, Effect, Intent, Outcome, Progress, RestoreOperation, Run, VaultOperation};
 
 use crate::Assembly;
 
@@ -54,9 +54,34 @@ pub(crate) fn of(assembly: &Assembly) -> Result<History> {
             }
         }
     }
+    history.kept = kept(&runs);
     history.previous = previous(&runs);
     history.outdated = outdated(&runs, assembly.stack.release.keep as usize);
     Ok(history)
+}
+
+/// What accepted runs swapped out and no later run has let go.
+fn kept(runs: &[Run]) -> Vec<(TenantName, String)> {
+    let mut kept = Vec::new();
+    let mut gone = Vec::new();
+    // Newest first: what was let go is known before the run that kept it is met.
+    for run in runs.iter().filter(|run| run.outcome == Some(Outcome::Done)) {
+        for step in run.plan.steps.iter().filter(|step| run.progress.get(&step.name) == Some(&Progress::Done)) {
+            match &step.action {
+                Action::Perform(Effect::Restore(RestoreOperation::DropKept { tenant, suffix })) => {
+                    gone.push((tenant.clone(), suffix.clone()));
+                }
+                Action::Perform(Effect::Restore(RestoreOperation::SwapIn { tenant, suffix })) => {
+                    let entry = (tenant.clone(), suffix.clone());
+                    if !gone.contains(&entry) {
+                        kept.push(entry);
+                    }
+                }
+                _ => {}
+            }
+        }
+    }
+    kept
 }
 
 /// The newest change of release that was accepted; a rollback leaves nothing to roll back to.

@@ -53,21 +53,17 @@ pub fn abort(assembly: &Assembly, run: &Run, by: &PersonName, reason: &str) -> R
     assembly.journal.request(&run.id, assembly.ports.clock.now(), &kind)
 }
 
-/// Writes something down in a run that has ended; in one that goes on, its owner writes, so it waits for the end.
+/// Writes something down. A run that has ended is written to at once; one that goes on is its owner's, who takes
+/// the note within a second.
 ///
 /// # Errors
-/// `RunState` while the run goes on, `JournalUnwritable`.
+/// `JournalUnwritable`; `RunState` when someone else writes to the ended run at the same moment.
 pub fn note(assembly: &Assembly, run: &Run, by: &PersonName, kind: &str, text: &str) -> Result<()> {
-    let event = Event::Noted { by: by.clone(), kind: kind.to_owned(), text: text.to_owned() };
-    // The journal takes each number once: where the run's owner was faster, the next number is tried.
-    let mut sequence = run.sequence;
-    for _ in 0..20 {
-        sequence += 1;
-        match assembly.journal.append(&run.id, &run.plan.stack, sequence, assembly.ports.clock.now(), &event) {
-            Ok(_) => return Ok(()),
-            Err(fault) if fault.code == Code::RunState && run.outcome.is_some() => {}
-            Err(fault) => return Err(fault),
-        }
+    let now = assembly.ports.clock.now();
+    if run.outcome.is_none() {
+        let kind = RequestKind::Note { by: by.clone(), kind: kind.to_owned(), text: text.to_owned() };
+        return assembly.journal.request(&run.id, now, &kind);
     }
-    Err(Fault::new(Code::RunState).with("run", &run.id).with("problem", "writes too fast for a note; try again"))
+    let event = Event::Noted { by: by.clone(), kind: kind.to_owned(), text: text.to_owned() };
+    assembly.journal.append(&run.id, &run.plan.stack, run.sequence + 1, now, &event).map(|_| ())
 }

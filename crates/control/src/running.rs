@@ -144,6 +144,10 @@ pub async fn own(
         if held.is_some_and(|lease| lease.run == *run) {
             assembly.ports.lease.take(&assembly.ports.holder).await?;
         }
+        // Together with its runner a machine may have lost the services, and the edge without which no gate moves.
+        if let Some(processes) = &assembly.processes {
+            processes.revive().await?;
+        }
     }
     let conductor = Conductor::take_up(assembly.ports.clone(), run.clone(), resumed_by, watchers).await?;
     conductor.conduct(stop).await

@@ -1,7 +1,7 @@
 //! What runs, which release, health, last backup, last drill, disk; and what is wrong with any of it.
 
 use eclusa_fault::{Fault, Message, Result};
-use eclusa_model::{Health, Observation, RunId, ServiceState, TenantName};
+use eclusa_model::{Health, Observation, RunId, RuntimeKind, ServiceState, TenantName};
 use eclusa_ports::JournalStore;
 use jiff::Timestamp;
 use serde::Serialize;
@@ -166,6 +166,8 @@ fn troubles(assembly: &Assembly, status: &Status) -> Vec<Trouble> {
 }
 
 fn service_troubles(observation: &Observation, found: &mut Vec<Trouble>) {
+    let never_released = observation.runtime == RuntimeKind::Process && observation.release.is_none();
+    let repair = if never_released { "repair-first-release" } else { "repair-start" };
     for service in &observation.services {
         let state = match (service.state, service.health) {
             (ServiceState::Running, Health::None | Health::Healthy) => continue,
@@ -176,7 +178,7 @@ fn service_troubles(observation: &Observation, found: &mut Vec<Trouble>) {
             (ServiceState::Absent, _) => "absent",
         };
         let text = Message::new("trouble-service").with("service", &service.name).with("state", state);
-        found.push(trouble(Severity::Problem, text, Some(Message::new("repair-start"))));
+        found.push(trouble(Severity::Problem, text, Some(Message::new(repair))));
     }
     let pinned = observation.release.as_ref().map(|release| &release.images);
     let bare: Vec<&str> = observation

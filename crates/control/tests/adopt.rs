@@ -113,3 +113,106 @@ fn the_library() {
     project.filled("production.env.example", "production.env");
     insta::assert_snapshot!(golden(&project.adopted("compose.prod.yaml")));
 }
+
+const GENERIC: &str = "services:\n  api:\n    image: api:${API_TAG:-1}\n    ports: ['8088:3000']\n  db:\n    image: postgres:16\n    \
+                       environment:\n      POSTGRES_PASSWORD: written-out\n";
+
+#[test]
+fn no_application_is_no_guess() {
+    let project = Project::empty("plain");
+    project.write("compose.yml", GENERIC).write(".env", "API_TAG=7\n");
+    let mut wanted = project.wanted("compose.yml");
+    let fault = project.look(&wanted).unwrap_err();
+    assert_eq!(fault.code, Code::AdoptUnknown);
+    assert!(fault.hint_text(&Language::default()).unwrap().contains("--app generic"));
+
+    wanted.app = Some(AppKind::Generic);
+    let adopted = project.look(&wanted).unwrap();
+    let configuration = Configuration::parse(&adopted.text, &adopted.output).unwrap();
+    let (_, stack) = configuration.stack(None).unwrap();
+    assert_eq!(stack.app, AppKind::Generic);
+    assert_eq!(stack.services.web.iter().map(ToString::to_string).collect::<Vec<_>>(), ["api"]);
+    assert_eq!(stack.release.source, ReleaseKind::Image);
+    assert_eq!(stack.release.variable.as_deref(), Some("API_TAG"));
+    // A password that is written into the Compose file is not written down a second time.
+    assert!(!adopted.text.contains("written-out"), "{}", adopted.text);
+    let password = adopted.notes.iter().find(|note| note.key == "database.password").unwrap();
+    assert_eq!(password.certainty, Certainty::Missing);
+}
+
+#[test]
+fn an_env_file_of_the_database_alone_is_named() {
+    let project = Project::empty("split");
+    project
+        .write("compose.yml", "services:\n  web:\n    build: .\n    env_file: [env/web]\n    command: /start\n    ports: ['80:8000']\n  db:\n    image: postgis/postgis:15-3.4\n    env_file: [env/db]\n")
+        .write("env/web", "DJANGO_ENV=staging\nDJANGO_ALLOWED_HOSTS=web,.shop.example.org\n")
+        .write("env/db", "POSTGRES_DB=shop\nPOSTGRES_USER=owner\nPOSTGRES_PASSWORD=hunter2\n")
+        .write("manage.py", "import django\nx('DJANGO_SETTINGS_MODULE', 'shop.settings')\n")
+        .write("shop/settings.py", "import environ\nenv = environ.Env()\nROOT = environ.Path(__file__) - 2\nALLOWED_HOSTS = env.list('DJANGO_ALLOWED_HOSTS')\nDATABASES = {'default': env.db('DATABASE_URL')}\n")
+        .write("compose/start", "#!/bin/sh\npython manage.py migrate\nexec gunicorn shop.wsgi\n")
+        .write("Dockerfile", "FROM python:3\nWORKDIR /app\nCOPY compose/start /start\nCOPY . .\n");
+    let adopted = project.adopted("compose.yml");
+    let configuration = Configuration::parse(golden(&adopted), &adopted.output).unwrap();
+    let (_, stack) = configuration.stack(None).unwrap();
+    assert_eq!(stack.compose.as_ref().unwrap().env_files, [PathBuf::from("env/db")]);
+    let environment = stack.environment_files().unwrap();
+    let tenants = stack.tenants(&environment).unwrap();
+    assert!(format!("{:?}", tenants[0].database).contains("owner"));
+    assert_eq!(stack.domains, ["shop.example.org"]);
+    assert_eq!(stack.environment, eclusa_model::Environment::Staging);
+    // Its start script migrates, which Eclusa should do.
+    assert!(adopted.text.contains("web migrates when it starts"), "{}", adopted.text);
+}
+
+#[test]
+fn another_database_is_refused() {
+    let project = Project::empty("other");
+    project.write("compose.yml", "services:\n  web:\n    image: x\n  db:\n    image: mariadb:11\n");
+    let mut wanted = project.wanted("compose.yml");
+    wanted.app = Some(AppKind::Generic);
+    let fault = project.look(&wanted).unwrap_err();
+    assert_eq!(fault.code, Code::DatabaseUnsupported);
+    assert!(fault.headline(&Language::default()).contains("mariadb:11"));
+}
+
+#[test]
+fn a_broken_or_absent_compose_file_is_told() {
+    let project = Project::empty("broken");
+    assert_eq!(project.look(&project.wanted("compose.yml")).unwrap_err().code, Code::ConfigUnreadable);
+    project.write("compose.yml", "services: [\n");
+    assert_eq!(project.look(&project.wanted("compose.yml")).unwrap_err().code, Code::ComposeInvalid);
+
+    // A missing env file is the commonest reason, and has a way out of its own.
+    let project = Project::example("boutique/app", "boutique");
+    let fault = project.look(&project.wanted("docker-compose.prod.yml")).unwrap_err();
+    assert_eq!(fault.code, Code::ComposeInvalid);
+    assert!(fault.hint_text(&Language::default()).unwrap().contains("--env-file"));
+}
+
+#[test]
+fn a_file_that_is_there_is_left_as_it_is() {
+    let project = Project::example("others/clinic", "clinic");
+    project.filled(".env.example", ".env").write("eclusa.toml", "mine");
+    let adopted = project.adopted("docker-compose.yml");
+    let save = |force| {
+        tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(adopt::save(&adopted, force, &LocalHost::new()))
+    };
+    let text = || std::fs::read_to_string(project.directory.join("eclusa.toml")).unwrap();
+    assert_eq!(save(false).unwrap_err().code, Code::ConfigExists);
+    assert_eq!(text(), "mine");
+    save(true).unwrap();
+    assert_eq!(text(), adopted.text);
+}
+
+#[test]
+fn looking_changes_nothing() {
+    let project = Project::example("others/library", "library");
+    project.filled("production.env.example", "production.env");
+    let listing = || {
+        let entries = walkdir::WalkDir::new(&project.directory).sort_by_file_name().into_iter().flatten();
+        entries.map(|entry| (entry.path().to_owned(), entry.metadata().unwrap().modified().unwrap())).collect::<Vec<_>>()
+    };
+    let before = listing();
+    project.adopted("compose.prod.yaml");
+    assert_eq!(listing(), before);
+}

@@ -113,6 +113,9 @@ fn help(path: &[String]) -> Help {
             let count = arguments.iter().filter(|word| !["[OPTIONS]", "<COMMAND>", "[COMMAND]"].contains(word)).count();
             help.most_arguments = (!many).then_some(count);
         }
+        if line.is_empty() {
+            continue;
+        }
         if !line.starts_with(' ') {
             section = line.trim_end_matches(':');
             continue;

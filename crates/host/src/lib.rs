@@ -2,6 +2,7 @@
 
 mod files;
 mod group;
+mod marked;
 mod run;
 mod swap;
 
@@ -32,6 +33,10 @@ impl LocalHost {
 impl Host for LocalHost {
     async fn run(&self, command: CommandSpec, output: &dyn OutputSink) -> Result<CommandResult> {
         run::run(command, output).await
+    }
+
+    async fn end_marked(&self, mark: &str) -> Result<()> {
+        marked::end(mark).await
     }
 
     async fn read(&self, path: &Path, most: u64) -> Result<Vec<u8>> {

@@ -167,6 +167,10 @@ pub struct Observation {
     pub files: BTreeMap<String, Fingerprint>,
 }
 
+/// Of a tenant: itself, its database's version, the migrations that are applied, and those that are pending.
+type DecidingTenant<'a> =
+    (&'a Tenant, &'a Option<String>, &'a Option<Vec<String>>, &'a Option<Vec<String>>);
+
 /// The part of an observation that decides a plan.
 #[derive(Serialize)]
 struct Deciding<'a> {
@@ -176,7 +180,7 @@ struct Deciding<'a> {
     runtime: RuntimeKind,
     release: &'a Option<Release>,
     services: Vec<(&'a ServiceName, ServiceRole, ServiceState, &'a Option<String>)>,
-    tenants: Vec<(&'a Tenant, &'a Option<String>, &'a Option<Vec<String>>, &'a Option<Vec<String>>)>,
+    tenants: Vec<DecidingTenant<'a>>,
     candidate: Option<(&'a Release, &'a Option<Vec<String>>, bool)>,
     gates: Option<&'a BTreeMap<TenantName, String>>,
     files: &'a BTreeMap<String, Fingerprint>,

@@ -286,6 +286,7 @@ impl<'a, 'b> Draft<'a, 'b> {
             parallel: stack.limits.parallel.max(1) as usize,
             deciders: deciders(stack),
             emergency,
+            told: stack.duties.told.iter().map(|person| describe(stack, person)).collect(),
             answer_within: Some(stack.decide.deadline.as_seconds()),
             remarks: self.remarks,
             steps: self.steps,

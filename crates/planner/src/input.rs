@@ -35,6 +35,8 @@ pub struct History {
     pub point_bytes: BTreeMap<TenantName, u64>,
     /// Releases that are older than those that are kept.
     pub outdated: Vec<Release>,
+    /// What earlier, accepted restores and rollbacks swapped out and kept: the tenant and the suffix.
+    pub kept: Vec<(TenantName, String)>,
 }
 
 /// Everything a plan is made from.

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use eclusa_fault::{Code, Fault, Message, Result};
-use eclusa_model::{Release, StepName, Tenant, TenantName};
+use eclusa_model::{Release, ServiceState, StepName, Tenant, TenantName};
 use eclusa_runbook::{Intent, Phase, Place, Plan, Reversibility};
 
 use crate::PlanInput;
@@ -41,7 +41,12 @@ pub(crate) fn plan(input: &PlanInput<'_>, to: &str) -> Result<Plan> {
         && running.name == candidate.release.name
         && everything_runs(input, running)
     {
-        return Err(Fault::new(Code::NothingToDo).with("what", format!("{} runs release {to}", input.name)));
+        let runs = |name| input.observation.service(name).is_some_and(|service| service.state == ServiceState::Running);
+        if running.images.keys().all(runs) {
+            return Err(Fault::new(Code::NothingToDo).with("what", format!("{} runs release {to}", input.name)));
+        }
+        let what = format!("{} has release {to}, whose services do not run", input.name);
+        return Err(Fault::new(Code::NothingToDo).with("what", what).hint(Message::new("hint-start")));
     }
     let mut pending = BTreeMap::new();
     for tenant in &observation.tenants {

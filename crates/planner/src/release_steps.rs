@@ -5,7 +5,7 @@ use eclusa_fault::{Code, Fault, Message, Result};
 use eclusa_model::{StepName, TenantName};
 use eclusa_runbook::{
     EdgeOperation, Effect, GateKind, OnNoGo, Phase, Place, PointKind, PointReference, ProbeRoute, Question,
-    Recovery, RuntimeOperation, Scope, Undo, VaultOperation,
+    Recovery, RestoreOperation, RuntimeOperation, Scope, Undo, VaultOperation,
 };
 
 use crate::draft::{Draft, NewStep};
@@ -158,7 +158,8 @@ pub(crate) fn change(draft: &mut Draft<'_, '_>, release: &ReleaseDraft) -> Resul
         migrate(draft, release)?;
         static_files(draft, release, Phase::Migrate)?;
     }
-    let working = release.services.working();
+    // Where data may go back, workers wait until the gate opens: a job that they did before would be lost with it.
+    let working = if release.code_only { release.services.working() } else { release.services.serving() };
     let phase = if release.code_only { Phase::Change } else { Phase::Migrate };
     let start = NewStep::perform(
         phase,
@@ -308,10 +309,32 @@ pub(crate) fn open(draft: &mut Draft<'_, '_>, release: &ReleaseDraft) -> Result<
             marks.push(step);
         }
         draft.together(marks)?;
+        // After the marks, so that on the way back they have stopped before what was written is salvaged.
+        start_workers(draft, release, healthy_within)?;
     }
     let first = open_gates(draft, release)?;
     start_schedulers(draft, release, healthy_within)?;
     Ok(first)
+}
+
+fn start_workers(draft: &mut Draft<'_, '_>, release: &ReleaseDraft, healthy_within: u64) -> Result<()> {
+    let workers = &release.services.workers;
+    if workers.is_empty() {
+        return Ok(());
+    }
+    let drain = draft.input.stack.limits.drain.as_seconds();
+    let step = NewStep::perform(
+        Phase::Open,
+        "open.workers",
+        Scope::Stack,
+        Message::new("step-start").with("services", listed(workers)),
+        Effect::Runtime(RuntimeOperation::Start { services: workers.clone(), healthy_within }),
+    )?
+    .undo(Undo::By(Effect::Runtime(RuntimeOperation::Stop { services: workers.clone(), drain })))
+    .recovery(Recovery::Probe)
+    .retries(1)
+    .seconds(drain + healthy_within + 60);
+    draft.then(step).map(|_| ())
 }
 
 fn open_gates(draft: &mut Draft<'_, '_>, release: &ReleaseDraft) -> Result<Option<StepName>> {
@@ -412,6 +435,19 @@ pub(crate) fn accept(draft: &mut Draft<'_, '_>, release: &ReleaseDraft) -> Resul
         )?
         .undo(Undo::NoReturn { why: Message::new("undo-no-return-image") })
         .tolerated();
+        steps.push(step);
+    }
+    for (tenant, suffix) in &draft.input.history.kept {
+        if !release.tenants.iter().any(|known| known.name == *tenant) {
+            continue;
+        }
+        let effect = RestoreOperation::DropKept { tenant: tenant.clone(), suffix: suffix.clone() };
+        let title = Message::new("step-drop-kept").with("tenant", tenant).with("suffix", suffix);
+        let name = format!("accept.kept.{tenant}.{suffix}");
+        let step = NewStep::perform(Phase::Accept, &name, Scope::Tenant(tenant.clone()), title, Effect::Restore(effect))?
+            .undo(Undo::NoReturn { why: Message::new("undo-no-return-kept") })
+            .seconds(600)
+            .tolerated();
         steps.push(step);
     }
     draft.together(steps)

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use eclusa_config::{Check, CheckPlace, Watch};
 use eclusa_fault::{Code, Fault, Message, Result};
-use eclusa_model::{Environment, Release, ServiceName, ServiceRole, Tenant, TenantName};
+use eclusa_model::{Environment, Release, RuntimeKind, ServiceName, ServiceRole, Tenant, TenantName};
 use eclusa_runbook::{
     Effect, Exec, Expect, HttpProbe, Intent, LogRule, Phase, Place, Plan, Recovery, RuntimeOperation, Scope,
     WatchRule,
@@ -141,6 +141,10 @@ fn every_service(input: &PlanInput<'_>) -> Vec<ServiceName> {
 }
 
 pub(crate) fn start(input: &PlanInput<'_>) -> Result<Plan> {
+    if input.stack.runtime == RuntimeKind::Process && input.observation.release.is_none() {
+        let what = "no release was brought to this stack yet, so there is nothing that could be started";
+        return Err(Fault::new(Code::NothingToDo).with("what", what).hint(Message::new("hint-first-release")));
+    }
     let services = every_service(input);
     let healthy_within = input.stack.limits.healthy.as_seconds();
     let mut draft = Draft::new(input);

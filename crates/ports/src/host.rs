@@ -84,6 +84,16 @@ pub trait Host: Send + Sync {
     /// `CommandMissing` when it cannot be started, `CommandTimeout` when it was ended.
     async fn run(&self, command: CommandSpec, output: &dyn OutputSink) -> Result<CommandResult>;
 
+    /// Ends every process of this user that was started with `ECLUSA_MARK` of this value, and waits until they are gone:
+    /// commands that a killed runner left behind.
+    ///
+    /// # Errors
+    /// `CommandStillRunning` when one cannot be ended.
+    async fn end_marked(&self, mark: &str) -> Result<()> {
+        let _ = mark;
+        Ok(())
+    }
+
     /// Reads a file of at most `most` bytes.
     ///
     /// # Errors

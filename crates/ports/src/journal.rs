@@ -37,6 +37,15 @@ pub enum RequestKind {
         /// Why.
         reason: String,
     },
+    /// To write something down.
+    Note {
+        /// By whom.
+        by: PersonName,
+        /// `incident`, `lesson` or `note`.
+        kind: String,
+        /// What.
+        text: String,
+    },
     /// To go back.
     Abort {
         /// By whom.

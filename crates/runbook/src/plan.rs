@@ -289,6 +289,9 @@ pub struct Plan {
     /// Whom to call when the run is stuck, as a person reads it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub emergency: Vec<String>,
+    /// Who is told of the run, as a person reads it; webhooks carry it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub told: Vec<String>,
     /// After how many seconds without an answer a question sends the run back; none: it waits.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub answer_within: Option<u64>,

@@ -325,6 +325,9 @@ impl Run {
             }
             Event::FoundUndone { step } => {
                 self.must_be_begun(step)?;
+                if self.is_in_hand(step) {
+                    return Err(format!("{step} is under way"));
+                }
                 self.progress.insert(step.clone(), Progress::Pending);
                 Ok(())
             }
@@ -364,7 +367,9 @@ impl Run {
             }
             Event::UndoIntended { step, attempt } => {
                 self.must_go_back()?;
-                self.known(step)?;
+                if !self.next_back().iter().any(|next| matches!(next, Next::Undo { step: ready, .. } if ready == step)) {
+                    return Err(format!("{step} cannot be taken back now"));
+                }
                 self.timings.entry(step.clone()).or_default().undo_began.get_or_insert(entry.at);
                 self.undone
                     .insert(step.clone(), UndoProgress::Begun { attempt: *attempt, generation: self.generation });
@@ -389,6 +394,9 @@ impl Run {
                 Ok(())
             }
             Event::Ended { outcome } => {
+                if !self.next().contains(&Next::End { outcome: *outcome }) {
+                    return Err(format!("it cannot end {outcome:?} now"));
+                }
                 self.outcome = Some(*outcome);
                 self.ended_at = Some(entry.at);
                 Ok(())
@@ -435,15 +443,16 @@ impl Run {
 
     fn take_judged(&mut self, step: &StepName, evidence: &Evidence, verdict: &Verdict, at: Timestamp) -> Result<(), String> {
         self.must_be_begun(step)?;
+        let (on_hold, on_no_go) = match self.plan.step(step).map(|step| &step.action) {
+            Some(Action::Judge(gate)) => (gate.on_hold, gate.on_no_go),
+            _ => return Err(format!("{step} is no gate")),
+        };
         self.collect(step, evidence);
         self.verdicts.insert(step.clone(), verdict.clone());
-        let Some(Action::Judge(gate)) = self.plan.step(step).map(|step| &step.action) else {
-            return Err(format!("{step} is no gate"));
-        };
         let policy = match verdict.kind {
             VerdictKind::Go => OnNoGo::Warn,
-            VerdictKind::Hold => gate.on_hold,
-            VerdictKind::NoGo => gate.on_no_go,
+            VerdictKind::Hold => on_hold,
+            VerdictKind::NoGo => on_no_go,
         };
         match policy {
             OnNoGo::Warn => self.finish(step, Progress::Done, at),
@@ -458,7 +467,15 @@ impl Run {
     }
 
     fn take_asked(&mut self, step: &StepName, text: &Message, deadline: Option<Timestamp>, at: Timestamp) -> Result<(), String> {
-        self.known(step)?;
+        let found = self.known(step)?;
+        let asks = match (&found.action, self.progress.get(step)) {
+            (Action::Ask(_), Some(Progress::Pending)) => found.after.iter().all(|name| self.is_passed(name)),
+            (Action::Judge(_), Some(Progress::Begun { .. })) => self.verdicts.contains_key(step),
+            _ => false,
+        };
+        if !asks {
+            return Err(format!("{step} has nothing to ask"));
+        }
         if self.direction == Direction::Back {
             return Err("the run goes back".to_owned());
         }
@@ -627,6 +644,11 @@ impl Run {
             if undone.contains(&step.name) {
                 continue;
             }
+            // What was still under way when the run turned back ends first.
+            if self.is_in_hand(&step.name) {
+                waiting = true;
+                continue;
+            }
             let ready = self.dependents(&step.name).all(|dependent| undone.contains(&dependent.name));
             match self.undone.get(&step.name) {
                 Some(UndoProgress::Failed { attempts, .. }) if *attempts > step.limits.retries.max(1) => stuck = true,
@@ -668,9 +690,10 @@ impl Run {
         // From the last to the first: a step without an undo counts only once everything after it does, so that
         // order is kept through it.
         for step in self.plan.steps.iter().rev() {
-            let itself = !self.is_touched(&step.name)
-                || matches!(self.undone.get(&step.name), Some(UndoProgress::Done))
-                || undo_effect(step).is_none();
+            let itself = !self.is_in_hand(&step.name)
+                && (!self.is_touched(&step.name)
+                    || matches!(self.undone.get(&step.name), Some(UndoProgress::Done))
+                    || undo_effect(step).is_none());
             if itself && self.dependents(&step.name).all(|dependent| set.contains(&dependent.name)) {
                 set.insert(step.name.clone());
             }

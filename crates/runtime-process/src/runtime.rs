@@ -30,6 +30,9 @@ use crate::state::StackState;
 /// How long the processor's time is measured.
 const MEASURED: Duration = Duration::from_millis(200);
 
+/// How long services that were lost may take to be healthy again.
+const REVIVED_WITHIN: Duration = Duration::from_secs(30);
+
 /// Runs a stack as processes of this machine.
 #[derive(Debug)]
 pub struct ProcessRuntime {
@@ -71,6 +74,25 @@ impl ProcessRuntime {
         let mut state = self.state()?;
         state.wanted.clear();
         self.write_state(&state)
+    }
+
+    /// Starts what should be running and is not even supervised: what a loss of power in the middle of a run took
+    /// away. A service that does not become healthy is left to the run's own gates.
+    ///
+    /// # Errors
+    /// When the edge cannot be started, without which no gate can be moved.
+    pub async fn revive(&self) -> Result<()> {
+        let _changing = self.changing.lock().await;
+        let state = self.state()?;
+        let gone: Vec<ServiceName> =
+            state.wanted.iter().filter(|name| !self.services.look(name).supervised).cloned().collect();
+        if let Some(release) = state.pinned.as_ref().filter(|_| !gone.is_empty()) {
+            let units = self.units(&gone, release, state.edge_installed).await?;
+            if let Err(fault) = self.services.start(&units, REVIVED_WITHIN).await {
+                tracing::warn!(%fault, "a service that was lost could not be brought back");
+            }
+        }
+        if state.edge_installed { self.start_edge().await } else { Ok(()) }
     }
 
     pub(crate) fn pinned(&self, state: &StackState) -> Result<Release> {

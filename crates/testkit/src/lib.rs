@@ -30,7 +30,7 @@ pub use journal::{MemoryJournal, Side};
 pub use lease::FakeLease;
 pub use people::{FakeNotifier, FakeObserver, FakeSecrets};
 pub use runtime::FakeRuntime;
-pub use scenario::Scenario;
+pub use scenario::{Scenario, app};
 pub use script::{Script, Trouble};
 pub use vault::FakeVault;
 pub use world::{Data, State, World, media, tenant};

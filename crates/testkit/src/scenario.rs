@@ -131,3 +131,9 @@ impl Scenario {
         self.configuration.stack(None).map(|(name, _)| name.clone()).unwrap()
     }
 }
+
+/// An application of the table.
+#[must_use]
+pub fn app(kind: eclusa_model::AppKind) -> &'static dyn eclusa_planner::App {
+    eclusa_apps::app(kind)
+}

@@ -136,6 +136,11 @@ impl State {
     fn tick(&mut self) {
         let tenants: Vec<TenantName> = self.databases.keys().cloned().collect();
         for tenant in tenants {
+            // A worker does its jobs whether the gate is open or not.
+            let workers: Vec<String> = self.of_roles(&[ServiceRole::Worker]).filter_map(|(_, one)| one.running.clone()).collect();
+            if workers.iter().any(|release| self.fits(release, &tenant)) {
+                self.write(&tenant);
+            }
             let open = !self.edge || self.gates.get(&tenant).is_none_or(|gate| gate.state == GateState::Open);
             if !open {
                 continue;

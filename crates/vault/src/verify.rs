@@ -10,7 +10,7 @@ use rustic_core::repofile::{Node, NodeType};
 use rustic_core::{FileType, Id};
 
 use crate::point::{self, Content, MANIFEST, Point};
-use crate::repository::Places;
+use crate::repository::{Places, Unlocked};
 use crate::walk;
 
 /// What the manifest says about the content of a file or stream.
@@ -77,9 +77,11 @@ fn target_of(node: &Node) -> Option<String> {
     matches!(node.node_type, NodeType::Symlink { .. }).then(|| walk::text_of(node.node_type.to_link()))
 }
 
-/// Reads a point back. Damage is in the report; an error is only what prevents reading at all.
+/// Reads a point back, from the key on, as someone would who comes with the password alone. Damage is in the
+/// report; an error is only what prevents reading at all.
 pub(crate) fn verify(places: &Places, tenant: &TenantName, id: &str) -> Result<VerifyReport> {
-    match point::open(places, tenant, id) {
+    let afresh = Places { unlocked: Unlocked::default(), ..places.clone() };
+    match point::open(&afresh, tenant, id) {
         Ok(point) => Ok(read_back(&point)),
         Err(fault) if fault.code == Code::PointDamaged => Ok(failed(&fault)),
         Err(fault) => Err(fault),

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 /// Folders that hold nothing of ours.
-const SKIPPED: &[&str] = &[".git", "target", "node_modules", "__pycache__"];
+const SKIPPED: &[&str] = &[".git", "target", "node_modules", "__pycache__", "eclusa-demo"];
 
 /// A text file.
 #[derive(Debug)]

@@ -82,7 +82,7 @@ pub(crate) async fn run_command(context: &Context, exec: &Exec) -> Result<Comman
 /// taken back or tried again.
 pub(crate) async fn end_leftover(context: &Context, exec: &Exec) -> Result<()> {
     if exec.place == Place::Host {
-        return Ok(());
+        return context.ports.host.end_marked(&context.mark()).await;
     }
     let (runtime, mark) = (&context.ports.runtime, context.mark());
     for _ in 0..150 {

@@ -54,7 +54,12 @@ async fn whole(context: &Context, tenant: &TenantName, point: &str, suffix: &str
         beside(context, tenant, &manifest, suffix).await?;
         prove(context, tenant, &manifest, suffix).await?;
     }
-    swap_in(context, tenant, suffix).await?;
+    swap_files_in(context, tenant, suffix).await?;
+    // No copy of the database beside files that are swapped in: a try before this one was cut off while it let go what
+    // had been swapped out, and the database went first. The comparison below says whether that is so.
+    if database != SwapState::Nothing || !begun(files) {
+        context.ports.database.swap_in(tenant, suffix).await?;
+    }
     // What is live now is compared once more: this is what will be said to be back.
     let live = context.ports.database.summarise(tenant, &DatabaseCopy::Live).await?;
     compare(tenant, &manifest, &live)?;
@@ -124,13 +129,18 @@ fn proof_failed(tenant: &Tenant, problem: impl std::fmt::Display) -> Fault {
 
 /// Files first: the database decides what the application sees, so it is swapped last.
 async fn swap_in(context: &Context, tenant: &Tenant, suffix: &str) -> Result<()> {
+    swap_files_in(context, tenant, suffix).await?;
+    context.ports.database.swap_in(tenant, suffix).await
+}
+
+async fn swap_files_in(context: &Context, tenant: &Tenant, suffix: &str) -> Result<()> {
     for place in &tenant.files {
         let live = context.ports.runtime.files_directory(place).await?;
         if context.ports.files.state(&live, suffix).await? != SwapState::Nothing {
             context.ports.files.swap_in(&live, suffix).await?;
         }
     }
-    context.ports.database.swap_in(tenant, suffix).await
+    Ok(())
 }
 
 async fn swap_back(context: &Context, tenant: &Tenant, suffix: &str) -> Result<()> {

@@ -96,6 +96,10 @@ impl Trial {
     pub async fn process(&mut self) -> Left {
         let ports = self.ports();
         let begun = self.journal.read(&self.run).is_ok();
+        // A run that has ended is no run to resume; who asks is told how it ended.
+        if begun && let Some(outcome) = self.state().outcome.filter(|outcome| *outcome != Outcome::Stuck) {
+            return Left::Ended(outcome);
+        }
         self.processes += 1;
         if !begun
             && let Err(fault) = Conductor::begin(ports.clone(), self.run.clone(), self.plan.clone(), ana(), None).await
@@ -163,7 +167,7 @@ impl Trial {
             _ => release,
         };
         let opened = self.entries().iter().any(|entry| {
-            matches!(&entry.event, Event::Intended { step, .. } if step.as_str().starts_with("open.gate"))
+            matches!(&entry.event, Event::Intended { step, .. } if step.as_str().starts_with("open.mark"))
         });
         self.world().with(|state| {
             if state.pinned.as_ref().map(|pinned| pinned.name.as_str()) != Some(release) {

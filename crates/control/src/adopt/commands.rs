@@ -157,7 +157,7 @@ pub(crate) fn write_checks(document: &mut Document, manage: &Manage, known: &[Ma
     for command in found {
         let reason = why("checks-command")
             .with("command", &command.name)
-            .with("help", command.help.as_deref().map(|help| format!(" ({})", help.trim())).unwrap_or_default());
+            .with("help", command.help.as_deref().map(|help| format!(" ({})", help.trim().trim_end_matches([':', '.']))).unwrap_or_default());
         let choices: Vec<&String> = command.choices.iter().filter(|choice| *choice != "all").collect();
         let mut entries: Vec<(String, Vec<String>)> =
             choices.iter().map(|choice| ((*choice).clone(), manage.with(&[&command.name, choice]))).collect();

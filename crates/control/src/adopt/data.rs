@@ -65,7 +65,7 @@ pub(crate) fn files(facts: &Facts, media: Option<&str>, fixed: Option<&str>) -> 
             let near = |root: &str| target.starts_with(root) || Path::new(root).starts_with(target);
             let name = short_name(&mount.source);
             let mut about = words(&name);
-            about.extend(words(&mount.target.rsplit('/').next().unwrap_or_default().to_owned()));
+            about.extend(words(mount.target.rsplit('/').next().unwrap_or_default()));
             let is_media = media.is_some_and(near);
             if !is_media && (fixed.is_some_and(near) || has(&about, &MADE_AGAIN)) {
                 continue;

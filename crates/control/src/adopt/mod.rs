@@ -131,7 +131,8 @@ pub async fn look(wanted: &Wanted, surroundings: &Surroundings) -> Result<Adopte
 pub fn refuse_existing(output: &Path) -> Result<()> {
     // A link that leads nowhere is something too.
     if std::fs::symlink_metadata(output).is_ok() {
-        return Err(Fault::new(Code::ConfigExists).with("path", output.display()));
+        let hint = Message::new("adopt-exists-hint");
+        return Err(Fault::new(Code::ConfigExists).with("path", output.display()).hint(hint));
     }
     Ok(())
 }

@@ -97,11 +97,15 @@ impl Run {
         ran.out.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
     }
 
-    /// Waits until its process is gone, whether it ended or was killed.
-    pub fn wait_for_runner(&self, shop: &Shop) {
-        let path = shop.state().join("runs").join(&self.id).join("runner");
+    /// The process that owns it, as that has noted itself.
+    pub fn runner(&self, shop: &Shop) -> Option<String> {
+        std::fs::read_to_string(shop.state().join("runs").join(&self.id).join("runner")).ok()
+    }
+
+    /// Waits until its process is gone, whether it ended or was killed; `before` is the one that it had earlier.
+    pub fn wait_for_runner(&self, shop: &Shop, before: Option<&str>) {
         wait_for("the runner ends", 90, || {
-            let text = std::fs::read_to_string(&path).ok()?;
+            let text = self.runner(shop).filter(|text| Some(text.as_str()) != before)?;
             let (pid, started) = text.trim().split_once(' ')?;
             (!processes::lives(pid, Some(started))).then_some(())
         });

@@ -10,6 +10,7 @@ adopt-head-keys = Paths are relative to this file. docs/configuration.md lists e
 
 adopt-nothing-written = Nothing was written.
 adopt-no-file-hint = Name your Compose file: eclusa adopt docker-compose.prod.yml
+adopt-exists-hint = Look at what would be written with --stdout, write elsewhere with --output FILE, or over it with --force.
 adopt-env-file-hint = A service reads an env file that is not there. Make it (often by copying its example and filling it in), or name another: eclusa adopt { $path } --env-file FILE
 adopt-variable-hint = Name the env file that sets the variable: eclusa adopt { $path } --env-file .env.production
 adopt-unknown-hint = Name the application: eclusa adopt --app generic { $path } (or --app django where the code lies elsewhere).

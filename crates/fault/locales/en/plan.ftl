@@ -46,6 +46,7 @@ step-logs = Look for error lines in the logs
 step-decide = Ask for the decision to open
 step-watch = Watch the stack for { $minutes } min, compared with the baseline
 step-let-go = Let the images of { $release } go
+step-drop-kept = Let the old data of { $tenant } go that { $suffix } had kept
 step-hook = Run the hook { $name }
 step-edge-install = Put the edge in front of the stack
 step-edge-remove = Take the edge away from in front of the stack
@@ -64,6 +65,7 @@ undo-nothing-start = services that run harm nothing
 undo-nothing-stop = eclusa start starts them again
 undo-nothing-seed = demo data stays
 undo-no-return-image = images that were let go have to be built or pulled again
+undo-no-return-kept = what was swapped out is dropped for good; a salvage point holds it
 
 ## How each tenant's data would go back, and why.
 

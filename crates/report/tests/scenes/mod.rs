@@ -375,6 +375,7 @@ pub fn plan(known: bool) -> Plan {
         parallel: 2,
         deciders: vec![person("marta")],
         emergency: vec!["Marta Reis (+351 912 000 000)".to_owned()],
+        told: Vec::new(),
         answer_within: Some(900),
         remarks: vec![Message::new("remark-dependencies-change")],
         steps: steps.steps,

@@ -8,6 +8,12 @@ use super::source::{arguments, assigned, at_key, definition, strings};
 /// How deep one list of routes may include another.
 const DEEPEST: usize = 5;
 
+/// Decorators that let anyone through.
+const HARMLESS: [&str; 12] = [
+    "csrf", "require_GET", "require_safe", "require_http_methods", "cache", "transaction", "gzip", "api_view", "vary_on",
+    "condition", "etag", "never_cache",
+];
+
 /// A route that can be asked for by GET, by the look of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Route {
@@ -122,7 +128,10 @@ fn view(project: &PythonProject, file: &Path, expression: &str) -> View {
     let has = |signs: &[&str]| signs.iter().any(|sign| marks.contains(sign) || body.contains(sign));
     let writes = marks.contains("require_POST") || (marks.contains("\"POST\"") && !marks.contains("\"GET\""));
     let open = marks.contains("login=False") || marks.contains("require_GET") || marks.contains("require_safe") || has(&["AllowAny"]);
+    // What a decorator of the project's own does is not known; it may well ask who is there.
+    let unknown = decorators.iter().any(|mark| !HARMLESS.iter().any(|known| mark.trim_start_matches('@').contains(known)));
     let guarded = guarded_here
+        || unknown
         || has(&["login_required", "LoginRequiredMixin", "PermissionRequired", "permission_required", "IsAuthenticated", "staff_member_required"]);
     View { only_writes: writes, guarded: guarded && !open, open, json: json_of(body), text: text_of(body) }
 }
@@ -158,7 +167,12 @@ fn defined_in(project: &PythonProject, file: &Path, module: &str, name: &str) ->
 
 /// The first key of the JSON that a view answers.
 fn json_of(body: &str) -> Option<(String, String)> {
-    let (_, after) = ["JsonResponse(", "Response("].iter().find_map(|call| body.split_once(call))?;
+    let calls = body.split("Response(").skip(1);
+    // An answer with a status of its own is about something that was made or refused.
+    let after = calls.into_iter().find(|call| {
+        let plain = call.trim_start().starts_with('{');
+        plain && !arguments(call).iter().any(|argument| argument.starts_with("status"))
+    })?;
     let object = after.trim_start().strip_prefix('{')?;
     let key = strings(object.get(..object.find(':')?)?).into_iter().next()?;
     let value = at_key(object, &key)?;

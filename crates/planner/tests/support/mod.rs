@@ -1,0 +1,303 @@
+//! Scenes: a text file with a configuration, a small observation and an intent, and a plan as text.
+#![allow(dead_code, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+use std::path::Path;
+
+use eclusa_config::Configuration;
+use eclusa_fault::{Fault, Language};
+use eclusa_model::{
+    AppKind, CandidateObservation, DatabasePlace, DiskObservation, EdgeObservation, FilesPlace, Fingerprint, FingerprintKey,
+    Health, ImagePin, OBSERVATION_FORMAT, Observation, Release, ReleaseSource, RuntimeKind, ServiceName,
+    ServiceObservation, ServiceRole, ServiceState, Tenant, TenantName, TenantObservation,
+};
+use eclusa_planner::{History, PlanInput, PreviousRelease};
+use eclusa_runbook::{Action, Effect, Intent, Plan, Reversibility, Scope, Step, Undo};
+use jiff::Timestamp;
+use serde::Deserialize;
+
+#[derive(Debug, Clone, Deserialize)]
+pub struct Candidate {
+    pub name: String,
+    pub migrations: Option<Vec<String>>,
+    pub dependencies_change: bool,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+pub struct Previous {
+    pub name: String,
+    pub how: Reversibility,
+    pub points: BTreeMap<TenantName, String>,
+    pub opened_minutes_ago: i64,
+}
+
+/// The observation of a scene, and the little else that decides a plan.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Seen {
+    pub release: Option<String>,
+    pub tenants: BTreeMap<TenantName, Vec<String>>,
+    pub edge: bool,
+    pub candidate: Option<Candidate>,
+    pub previous: Option<Previous>,
+    #[serde(default)]
+    pub closed: Vec<TenantName>,
+    #[serde(default)]
+    pub durations: BTreeMap<String, u64>,
+    #[serde(default)]
+    pub outdated: Vec<String>,
+    #[serde(default)]
+    pub overridden: bool,
+    #[serde(default)]
+    pub prove: bool,
+    pub environment: Option<String>,
+}
+
+pub struct Scene {
+    pub configuration: Configuration,
+    pub seen: Seen,
+    pub intent: Intent,
+}
+
+fn now() -> Timestamp {
+    Timestamp::from_second(1_767_225_600).unwrap()
+}
+
+fn release(name: &str, images: bool) -> Release {
+    let pin = ImagePin { reference: format!("shop:{name}"), id: format!("sha256:{name}"), built: true };
+    let services = ["web", "worker", "scheduler"].map(|service| (ServiceName::new(service).unwrap(), pin.clone()));
+    Release {
+        name: name.to_owned(),
+        source: ReleaseSource::Git { commit: "0".repeat(40) },
+        images: if images { services.into() } else { BTreeMap::new() },
+    }
+}
+
+fn tenant(name: &TenantName) -> Tenant {
+    Tenant {
+        name: name.clone(),
+        domains: vec![format!("{name}.example.org")],
+        database: DatabasePlace::Postgresql {
+            service: ServiceName::new("db").unwrap(),
+            name: name.to_string(),
+            user: "shop".to_owned(),
+            password: None,
+        },
+        files: vec![FilesPlace::Directory { name: "media".to_owned(), path: format!("/data/{name}") }],
+        configuration: Vec::new(),
+    }
+}
+
+impl Seen {
+    fn services(&self) -> Vec<ServiceObservation> {
+        let mut services = vec![
+            ("db", ServiceRole::Database),
+            ("nginx", ServiceRole::Frontend),
+            ("scheduler", ServiceRole::Scheduler),
+            ("web", ServiceRole::Web),
+            ("worker", ServiceRole::Worker),
+        ];
+        if self.edge {
+            services.insert(1, ("eclusa-edge", ServiceRole::Edge));
+        }
+        let one = |(name, role): (&str, ServiceRole)| ServiceObservation {
+            name: ServiceName::new(name).unwrap(),
+            role,
+            state: ServiceState::Running,
+            health: Health::Healthy,
+            image: None,
+            image_id: None,
+            release: self.release.clone(),
+            started_at: None,
+            restarts: 0,
+            instance: Some(format!("{name}-1")),
+        };
+        services.into_iter().map(one).collect()
+    }
+
+    pub fn observation(&self, app: AppKind) -> Observation {
+        let gate = |name: &TenantName| if self.closed.contains(name) { "closed" } else { "open" }.to_owned();
+        Observation {
+            format: OBSERVATION_FORMAT,
+            stack: "shop".parse().unwrap(),
+            at: now(),
+            app,
+            runtime: RuntimeKind::Compose,
+            release: self.release.as_ref().map(|name| release(name, true)),
+            services: self.services(),
+            tenants: self
+                .tenants
+                .iter()
+                .map(|(name, migrations)| TenantObservation {
+                    tenant: tenant(name),
+                    database_version: Some("15.8".to_owned()),
+                    database_bytes: None,
+                    files_bytes: None,
+                    migrations: Some(migrations.clone()),
+                    pending: None,
+                    trouble: None,
+                })
+                .collect(),
+            candidate: self.candidate.as_ref().map(|candidate| CandidateObservation {
+                release: release(&candidate.name, false),
+                migrations: candidate.migrations.clone(),
+                dependencies_change: candidate.dependencies_change,
+                image_present: false,
+            }),
+            edge: self.edge.then(|| EdgeObservation {
+                answers: true,
+                gates: self.tenants.keys().map(|name| (name.clone(), gate(name))).collect(),
+                closed_by: BTreeMap::new(),
+            }),
+            disks: vec![DiskObservation {
+                purpose: "vault".to_owned(),
+                path: "/stack".to_owned(),
+                total_bytes: 100,
+                free_bytes: 50,
+            }],
+            lease: None,
+            files: BTreeMap::new(),
+        }
+    }
+
+    fn history(&self) -> History {
+        History {
+            durations: self.durations.clone(),
+            previous: self.previous.as_ref().map(|previous| PreviousRelease {
+                release: release(&previous.name, true),
+                run: "r-earlier".to_owned(),
+                reversibility: self.tenants.keys().map(|name| (name.clone(), previous.how)).collect(),
+                points: previous.points.clone(),
+                opened_at: Some(now() - jiff::SignedDuration::from_mins(previous.opened_minutes_ago)),
+            }),
+            point_bytes: self.tenants.keys().map(|name| (name.clone(), 1000)).collect(),
+            outdated: self.outdated.iter().map(|name| release(name, true)).collect(),
+            ..History::default()
+        }
+    }
+}
+
+impl Scene {
+    pub fn new(app: &str, more: &str, seen: Seen, intent: Intent) -> Self {
+        let base = include_str!("../scenes/base.toml").replace("APP", app);
+        let base = base.replace("ENVIRONMENT", seen.environment.as_deref().unwrap_or("production"));
+        let text = format!("{base}\n{more}");
+        let configuration =
+            Configuration::parse(&text, Path::new("/stack/eclusa.toml")).unwrap_or_else(|fault| panic!("{fault:#?}"));
+        Self { configuration, seen, intent }
+    }
+
+    pub fn read(path: &Path) -> Self {
+        let text = std::fs::read_to_string(path).unwrap();
+        let mut parts = text.split("--- ").skip(1).map(|part| part.split_once('\n').unwrap());
+        let mut part = |wanted: &str| {
+            let (name, text) = parts.next().unwrap();
+            assert_eq!(name, wanted, "{}", path.display());
+            text.to_owned()
+        };
+        let (configuration, seen, intent) = (part("configuration"), part("observation"), part("intent"));
+        let seen = serde_json::from_str(&seen).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        let intent = serde_json::from_str(&intent).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        Self::new("django", &configuration, seen, intent)
+    }
+
+    pub fn plan(&self) -> Result<Plan, Fault> {
+        let (name, stack) = self.configuration.stack(None).unwrap();
+        let observation = self.seen.observation(stack.app);
+        let fingerprint: Fingerprint = observation.fingerprint(&FingerprintKey::new([7; 32])).unwrap();
+        eclusa_planner::plan(
+            &PlanInput {
+                name,
+                stack,
+                observation: &observation,
+                fingerprint: &fingerprint,
+                app: eclusa_testkit::app(stack.app),
+                history: &self.seen.history(),
+                version: "0.0.0",
+                now: now(),
+                nonce: "x1",
+                env_files: vec!["/stack/.env".to_owned()],
+                vault_path: "/stack/vault".to_owned(),
+                overridden: self.seen.overridden,
+                prove: self.seen.prove,
+            },
+            &self.intent,
+        )
+    }
+}
+
+/// The inner words of a value's JSON: `exec`, `runtime/stop`, `edge/close`.
+fn effect(effect: &Effect) -> String {
+    let json = serde_json::to_value(effect).unwrap();
+    let text = |name: &str| json.get(name).and_then(|value| value.as_str());
+    let mut word = text("effect").unwrap_or_default().to_owned();
+    if let Some(operation) = text("operation") {
+        write!(word, "/{operation}").unwrap();
+    }
+    if let Some(kind) = text("kind") {
+        write!(word, " {kind}").unwrap();
+    }
+    if let Effect::Exec(exec) = effect {
+        let place = serde_json::to_value(&exec.place).unwrap()["place"].as_str().unwrap_or_default().to_owned();
+        write!(word, " {place}: {}", exec.argv.join(" ")).unwrap();
+    }
+    word
+}
+
+fn action(step: &Step) -> String {
+    match &step.action {
+        Action::Perform(one) => effect(one),
+        Action::Judge(gate) => {
+            let kind = serde_json::to_value(&gate.kind).unwrap()["gate"].as_str().unwrap_or_default().to_owned();
+            format!("gate {kind} (no-go {:?}, hold {:?})", gate.on_no_go, gate.on_hold).to_lowercase()
+        }
+        Action::Ask(question) => {
+            let allowed: Vec<&str> = question.allowed.iter().map(|person| person.as_str()).collect();
+            format!("ask [{}] within {:?}", allowed.join(", "), question.deadline)
+        }
+    }
+}
+
+/// A plan as text: what it says, and a line for each step.
+pub fn text(plan: &Plan) -> String {
+    let mut text = String::new();
+    let say = |message: &eclusa_fault::Message| message.render(&Language::default());
+    writeln!(text, "{} of {}: {} -> {}", plan.intent.word(), plan.stack, name(&plan.from), name(&plan.to)).unwrap();
+    for (tenant, how) in &plan.reversibility {
+        let why = plan.reversibility_reasons.get(tenant).map(say).unwrap_or_default();
+        writeln!(text, "  {tenant}: {how:?}: {why}").unwrap();
+    }
+    let downtime = plan.expected_downtime.iter().map(|(tenant, time)| format!("{tenant} {time:?}")).collect::<Vec<_>>();
+    writeln!(text, "  closed for (ms): {}", downtime.join(", ")).unwrap();
+    writeln!(text, "  point of no return: {}", plan.point_of_no_return.as_ref().map_or("none", |step| step.as_str())).unwrap();
+    let people: Vec<&str> = plan.deciders.iter().map(|person| person.as_str()).collect();
+    writeln!(text, "  deciders: [{}]; emergency: [{}]", people.join(", "), plan.emergency.join(", ")).unwrap();
+    for remark in &plan.remarks {
+        writeln!(text, "  remark: {}", say(remark)).unwrap();
+    }
+    for step in &plan.steps {
+        let scope = match &step.scope {
+            Scope::Host => "host".to_owned(),
+            Scope::Stack => "stack".to_owned(),
+            Scope::Tenant(tenant) => tenant.to_string(),
+        };
+        let undo = match &step.undo {
+            Undo::By(by) => format!("by {}", effect(by)),
+            Undo::Restore { tenant, .. } => format!("restore {tenant}"),
+            Undo::Nothing { why } => format!("nothing ({})", why.id),
+            Undo::NoReturn { why } => format!("no return ({})", why.id),
+        };
+        let after: Vec<&str> = step.after.iter().map(|name| name.as_str()).collect();
+        let tolerated = if step.limits.tolerated { ", tolerated" } else { "" };
+        writeln!(text, "{} | {} | {scope} | {}", step.phase.word(), step.name, say(&step.title)).unwrap();
+        writeln!(text, "    does: {}", action(step)).unwrap();
+        writeln!(text, "    after: {}", after.join(", ")).unwrap();
+        writeln!(text, "    undo: {undo}; after a crash: {:?}; {} s, {} more tries{tolerated}", step.recovery, step.limits.timeout, step.limits.retries).unwrap();
+    }
+    text
+}
+
+fn name(release: &Option<Release>) -> &str {
+    release.as_ref().map_or("-", |release| release.name.as_str())
+}
