@@ -38,6 +38,9 @@ enum Finished {
     Undone(Result<Outputs>),
 }
 
+/// What a gate has collected so far.
+type Collected = (StepName, Evidence);
+
 /// Carries out one run.
 pub struct Conductor {
     pub(crate) ports: Ports,
@@ -47,7 +50,7 @@ pub struct Conductor {
     pub(crate) telling: JoinSet<()>,
     tasks: JoinSet<(StepName, Finished)>,
     busy: BTreeMap<StepName, AbortHandle>,
-    samples: (mpsc::Sender<(StepName, Evidence)>, mpsc::Receiver<(StepName, Evidence)>),
+    samples: (mpsc::Sender<Collected>, mpsc::Receiver<Collected>),
 }
 
 impl Conductor {

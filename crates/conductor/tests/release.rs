@@ -27,7 +27,8 @@ const PARALLEL: &str = "\n[stacks.shop.limits]\nparallel = 4\n";
 
 fn release(to: &str, tenants: &[&str], edge: bool, ask: bool, more: &str) -> Trial {
     let scenario = Scenario::new(tenants, edge, ask, more);
-    let plan = scenario.plan(&Intent::Release { to: to.to_owned() }).unwrap_or_else(|fault| panic!("{fault}"));
+    let plan =
+        scenario.plan(&Intent::Release { to: to.to_owned() }).unwrap_or_else(|fault| panic!("{fault}"));
     Trial::new(scenario, plan)
 }
 
@@ -61,7 +62,12 @@ fn make(name: &str) -> Trial {
 }
 
 fn blocking<T>(work: impl Future<Output = T>) -> T {
-    tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().unwrap().block_on(work)
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .start_paused(true)
+        .build()
+        .unwrap()
+        .block_on(work)
 }
 
 /// How many events and operations a trial has when nothing is done to it.
@@ -188,7 +194,9 @@ fn a_way_back_that_crashes_twice() {
     let cases = (1..=operations).step_by(3).flat_map(|first| [1, 2, 5, 9].map(|later| (first, later)));
     all(cases, async |(first, later)| {
         let mut trial = make("bad");
-        trial.world().script(Script::default().at(first, Trouble::CrashDuring).at(first + later, Trouble::CrashDuring));
+        trial.world().script(
+            Script::default().at(first, Trouble::CrashDuring).at(first + later, Trouble::CrashDuring),
+        );
         for _ in 0..2 {
             if let Left::Ended(outcome) = trial.process().await {
                 return trial.judge(outcome);
@@ -228,10 +236,20 @@ fn an_abort_ends_the_command_that_runs_and_takes_back_what_it_did() {
         let mut trial = schema();
         trial.world().script(Script::default().on("exec.app-migrate", 1, Trouble::CrashDuring));
         assert!(matches!(trial.process().await, Left::Crashed));
-        assert_eq!(trial.world().with(|state| state.running.len()), 1, "the command goes on in its container");
+        assert_eq!(
+            trial.world().with(|state| state.running.len()),
+            1,
+            "the command goes on in its container"
+        );
         trial.world().calm();
         let kind = eclusa_ports::RequestKind::Abort { by: support::ana(), reason: "tea".to_owned() };
-        eclusa_ports::JournalStore::request(trial.journal.as_ref(), &trial.run, trial.state().newest_at, &kind).unwrap();
+        eclusa_ports::JournalStore::request(
+            trial.journal.as_ref(),
+            &trial.run,
+            trial.state().newest_at,
+            &kind,
+        )
+        .unwrap();
         let outcome = trial.to_the_end().await;
         assert_eq!(outcome, Outcome::WentBack);
         trial.must_be_right(outcome, &"aborted");
@@ -275,7 +293,8 @@ fn a_notice_that_is_lost_is_written_down_and_stops_nothing() {
         let outcome = trial.to_the_end().await;
         assert_eq!(outcome, Outcome::Done);
         trial.must_be_right(outcome, &"deaf");
-        let lost = trial.entries().iter().filter(|entry| matches!(entry.event, Event::NoticeLost { .. })).count();
+        let lost =
+            trial.entries().iter().filter(|entry| matches!(entry.event, Event::NoticeLost { .. })).count();
         assert_eq!(lost, 3, "started, verdict, ended");
     });
 }
@@ -289,7 +308,10 @@ fn a_lease_that_another_run_holds_is_respected() {
         trial.world().with(|state| state.lease = Some((other.clone(), 1)));
         let outcome = trial.to_the_end().await;
         assert_eq!(outcome, Outcome::Refused);
-        assert_eq!(trial.world().with(|state| state.lease.take().map(|(holder, _)| holder.run)), Some(other.run));
+        assert_eq!(
+            trial.world().with(|state| state.lease.take().map(|(holder, _)| holder.run)),
+            Some(other.run)
+        );
         trial.must_be_right(outcome, &"held");
     });
 }
@@ -298,11 +320,15 @@ fn a_lease_that_another_run_holds_is_respected() {
 fn refuse(trial: &Trial, gate: &str) {
     trial.world().with(|state| match gate {
         "preflight.unmoved" => state.moved = true,
-        "preflight.placeholders" => drop(state.host_files.insert("/stack/.env".into(), b"KEY=CHANGE_ME\n".to_vec())),
+        "preflight.placeholders" => {
+            drop(state.host_files.insert("/stack/.env".into(), b"KEY=CHANGE_ME\n".to_vec()))
+        }
         "preflight.disk.vault" => state.free_percent = 10,
         "preflight.check.1" => drop(state.failing.insert("app check".to_owned())),
         "preflight.tests" => drop(state.failing.insert("app tests".to_owned())),
-        "preflight.pending.alpha" => drop(state.releases.get_mut("v2").unwrap().insert("sales.0003_secret".to_owned())),
+        "preflight.pending.alpha" => {
+            drop(state.releases.get_mut("v2").unwrap().insert("sales.0003_secret".to_owned()))
+        }
         "validate.check.books.alpha" => drop(state.failing.insert("app books alpha".to_owned())),
         "validate.probes" => drop(state.broken.insert("v2".to_owned())),
         other => panic!("{other}"),
@@ -392,7 +418,6 @@ impl eclusa_conductor::Watcher for ErrorAfter {
 #[test]
 fn a_way_back_after_the_gate_was_open_that_crashes_loses_no_write() {
     let make = || {
-        
         let mut trial = release("v2", &["alpha"], true, false, HOOKS);
         let journal = trial.journal.clone();
         trial.watchers.push(Arc::new(Person { journal, answer: Some(false), abort_at: None }));
@@ -405,7 +430,13 @@ fn a_way_back_after_the_gate_was_open_that_crashes_loses_no_write() {
         assert_eq!(trial.to_the_end().await, Outcome::WentBack);
         trial.world().with(|state| state.operations.len())
     });
-    let troubles = [Trouble::CrashBefore, Trouble::CrashDuring, Trouble::CrashAfter, Trouble::FailBefore, Trouble::FailAfter];
+    let troubles = [
+        Trouble::CrashBefore,
+        Trouble::CrashDuring,
+        Trouble::CrashAfter,
+        Trouble::FailBefore,
+        Trouble::FailAfter,
+    ];
     let cases = (operations / 2..=operations).flat_map(|number| troubles.map(|trouble| (number, trouble)));
     all(cases, async |(number, trouble)| {
         let mut trial = make();
@@ -437,7 +468,9 @@ fn a_run_that_has_ended_cannot_be_spoilt_by_who_takes_it_up() {
         trial.to_the_end().await;
         let before = trial.entries();
         let ports = trial.ports();
-        let taken = eclusa_conductor::Conductor::take_up(ports, trial.run.clone(), Some(support::ana()), Vec::new()).await;
+        let taken =
+            eclusa_conductor::Conductor::take_up(ports, trial.run.clone(), Some(support::ana()), Vec::new())
+                .await;
         assert!(taken.is_err());
         assert_eq!(trial.entries(), before, "what cannot follow is not written");
     });

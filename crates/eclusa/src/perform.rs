@@ -71,7 +71,8 @@ pub async fn perform(
 fn read_saved(path: &std::path::Path, intent: &Intent) -> Result<Plan> {
     let plan = SavedPlan::read(path)?;
     if plan.intent != *intent {
-        let problem = format!("it is for another intent ({})", plan.intent.word());
+        let to = plan.to.as_ref().map_or("", |release| release.name.as_str());
+        let problem = format!("it is for something else: {} {to}", plan.intent.word());
         return Err(Fault::new(Code::PlanInvalid).with("path", path.display()).with("problem", problem));
     }
     Ok(plan)

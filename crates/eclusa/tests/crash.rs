@@ -80,7 +80,6 @@ impl Lane {
         if sweep.from == "v2" {
             shop.run(&["release", "v2", "--yes"]).must(0);
         }
-        // What an undone restore sets aside would differ from run to run.
         shop.run(&["stop", "--yes"]).must(0);
         let holder = tempfile::Builder::new().prefix("ecl-copy").tempdir().unwrap();
         for part in ["data", "state"] {
@@ -184,26 +183,19 @@ fn compare(lane: &Lane, sweep: &Sweep, run: &Run, must: &str, after: &[Census]) 
     wrong
 }
 
-/// Files that no ended run should leave. What an undone restore set aside (`.old`) is kept until the next release is
-/// accepted; one of each tenant at most.
+/// Files that no ended run of these should leave.
 fn left_behind(shop: &Shop) -> Vec<String> {
     let mut found = Vec::new();
-    let mut kept = 0;
     for place in ["data", "state/vault", "state/scratch", "state/process"] {
         let listed = Command::new("find").arg(shop.directory.join(place)).output().unwrap();
         for path in String::from_utf8(listed.stdout).unwrap().lines() {
             let name = path.rsplit('/').next().unwrap_or_default();
-            kept += usize::from(name.ends_with(".old"));
-            let part = name.ends_with(".new") || name.ends_with(".part") || name.ends_with("-wal") && path.contains(".sqlite.");
-            let own = name.starts_with(".eclusa-") && !name.ends_with("-old");
-            let scratch = path.contains("/state/scratch/shop/");
-            if part || own || scratch || path.contains("eclusa_scratch") {
+            let unfinished = [".old", ".new", ".part"].iter().any(|ending| name.ends_with(ending));
+            let scratch = path.contains("/state/scratch/shop/") || path.contains("eclusa_scratch");
+            if unfinished || scratch || name.starts_with(".eclusa-") || path.contains(".sqlite.") {
                 found.push(format!("left behind: {path}"));
             }
         }
-    }
-    if kept > TENANTS.len() {
-        found.push(format!("{kept} databases are kept"));
     }
     found
 }
@@ -288,26 +280,8 @@ fn one(lane: &mut Lane, sweep: &Sweep, moment: &Moment, after: &[Census]) -> Vec
     wrong.extend(compare(lane, sweep, &run, must, after));
     if must == "done" || !wrong.is_empty() {
         lane.reset();
-    } else {
-        clear_kept(lane);
     }
     wrong
-}
-
-/// The next moment begins without what this one has kept.
-fn clear_kept(lane: &Lane) {
-    for tenant in TENANTS {
-        for place in [format!("data/{tenant}"), format!("data/{tenant}/receipts")] {
-            for entry in std::fs::read_dir(lane.shop.directory.join(place)).unwrap().flatten() {
-                let name = entry.file_name().to_string_lossy().into_owned();
-                if name.ends_with(".old") {
-                    std::fs::remove_file(entry.path()).unwrap();
-                } else if name.starts_with(".eclusa-") {
-                    std::fs::remove_dir_all(entry.path()).unwrap();
-                }
-            }
-        }
-    }
 }
 
 #[test]

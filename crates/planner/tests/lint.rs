@@ -7,7 +7,10 @@ use std::path::Path;
 
 use eclusa_fault::Message;
 use eclusa_planner::lint;
-use eclusa_runbook::{Action, EdgeOperation, Effect, Intent, LeaseOperation, Phase, Plan, RestoreOperation, Undo, VaultOperation};
+use eclusa_runbook::{
+    Action, EdgeOperation, Effect, Intent, LeaseOperation, Phase, Plan, RestoreOperation, Undo,
+    VaultOperation,
+};
 use proptest::prelude::*;
 use support::{Candidate, Scene, Seen};
 
@@ -18,7 +21,8 @@ fn plan(scene: &str) -> Plan {
 
 /// Takes a step out, so that what came after it comes after what was before it.
 fn without(plan: &mut Plan, wanted: impl Fn(&Effect) -> bool) {
-    let found = |step: &eclusa_runbook::Step| matches!(&step.action, Action::Perform(effect) if wanted(effect));
+    let found =
+        |step: &eclusa_runbook::Step| matches!(&step.action, Action::Perform(effect) if wanted(effect));
     while let Some(number) = plan.steps.iter().position(found) {
         let gone = plan.steps.remove(number);
         for step in &mut plan.steps {
@@ -50,21 +54,36 @@ fn finds(found: &str, wanted: &str) {
 #[test]
 fn an_order_that_is_none() {
     finds(&findings("release-schema", |plan| plan.steps.swap(3, 20)), "which does not stand before it");
-    finds(&findings("release-schema", |plan| {
-        let own = plan.steps[4].name.clone();
-        plan.steps[4].after.push(own);
-    }), "which does not stand before it");
-    finds(&findings("release-schema", |plan| plan.steps[5].name = plan.steps[6].name.clone()), "the name stands twice");
+    finds(
+        &findings("release-schema", |plan| {
+            let own = plan.steps[4].name.clone();
+            plan.steps[4].after.push(own);
+        }),
+        "which does not stand before it",
+    );
+    finds(
+        &findings("release-schema", |plan| plan.steps[5].name = plan.steps[6].name.clone()),
+        "the name stands twice",
+    );
     finds(&findings("release-schema", |plan| plan.steps.clear()), "it has no steps");
 }
 
 #[test]
 fn limits_that_are_none() {
-    finds(&findings("release-schema", |plan| step(plan, "migrate.alpha").limits.timeout = 0), "migrate.alpha: it has no limit");
-    finds(&findings("release-schema", |plan| step(plan, "migrate.alpha").limits.tolerated = true), "its failure is tolerated before the gate opens");
-    finds(&findings("release-schema", |plan| {
-        step(plan, "migrate.alpha").undo = Undo::NoReturn { why: Message::verbatim("x") };
-    }), "it cannot be taken back and stands before the acceptance");
+    finds(
+        &findings("release-schema", |plan| step(plan, "migrate.alpha").limits.timeout = 0),
+        "migrate.alpha: it has no limit",
+    );
+    finds(
+        &findings("release-schema", |plan| step(plan, "migrate.alpha").limits.tolerated = true),
+        "its failure is tolerated before the gate opens",
+    );
+    finds(
+        &findings("release-schema", |plan| {
+            step(plan, "migrate.alpha").undo = Undo::NoReturn { why: Message::verbatim("x") };
+        }),
+        "it cannot be taken back and stands before the acceptance",
+    );
 }
 
 #[test]
@@ -76,47 +95,79 @@ fn tenants_that_the_plan_does_not_know() {
 
 #[test]
 fn a_lease_that_is_not_held() {
-    finds(&findings("release-schema", |plan| {
-        without(plan, |effect| matches!(effect, Effect::Lease(LeaseOperation::Take { .. })));
-    }), "before the lease is taken");
-    finds(&findings("release-schema", |plan| {
-        without(plan, |effect| matches!(effect, Effect::Lease(LeaseOperation::Release)));
-    }), "the lease is not given up at the end");
+    finds(
+        &findings("release-schema", |plan| {
+            without(plan, |effect| matches!(effect, Effect::Lease(LeaseOperation::Take { .. })));
+        }),
+        "before the lease is taken",
+    );
+    finds(
+        &findings("release-schema", |plan| {
+            without(plan, |effect| matches!(effect, Effect::Lease(LeaseOperation::Release)));
+        }),
+        "the lease is not given up at the end",
+    );
 }
 
 #[test]
 fn data_without_a_restore_point() {
-    finds(&findings("release-schema", |plan| {
-        without(plan, |effect| matches!(effect, Effect::Vault(VaultOperation::Take { .. })));
-    }), "would go back to a restore point of alpha that is not taken before it");
-    // The point of another tenant is no point of this one.
-    finds(&findings("release-several-tenants", |plan| {
-        let other = step(plan, "secure.point.beta").action.clone();
-        step(plan, "secure.point.alpha").action = other;
-    }), "migrate.alpha: it would go back to a restore point of alpha");
-    for scene in ["restore", "rollback-with-data"] {
-        finds(&findings(scene, |plan| {
+    finds(
+        &findings("release-schema", |plan| {
             without(plan, |effect| matches!(effect, Effect::Vault(VaultOperation::Take { .. })));
-        }), "alpha is overwritten without a restore point of what is there");
-        finds(&findings(scene, |plan| {
-            without(plan, |effect| matches!(effect, Effect::Restore(RestoreOperation::Prove { .. })));
-        }), "alpha is overwritten by what was not proved");
-        finds(&findings(scene, |plan| {
-            without(plan, |effect| matches!(effect, Effect::Runtime(eclusa_runbook::RuntimeOperation::Stop { .. })));
-        }), "alpha is overwritten while its services run");
+        }),
+        "would go back to a restore point of alpha that is not taken before it",
+    );
+    // The point of another tenant is no point of this one.
+    finds(
+        &findings("release-several-tenants", |plan| {
+            let other = step(plan, "secure.point.beta").action.clone();
+            step(plan, "secure.point.alpha").action = other;
+        }),
+        "migrate.alpha: it would go back to a restore point of alpha",
+    );
+    for scene in ["restore", "rollback-with-data"] {
+        finds(
+            &findings(scene, |plan| {
+                without(plan, |effect| matches!(effect, Effect::Vault(VaultOperation::Take { .. })));
+            }),
+            "alpha is overwritten without a restore point of what is there",
+        );
+        finds(
+            &findings(scene, |plan| {
+                without(plan, |effect| matches!(effect, Effect::Restore(RestoreOperation::Prove { .. })));
+            }),
+            "alpha is overwritten by what was not proved",
+        );
+        finds(
+            &findings(scene, |plan| {
+                without(plan, |effect| {
+                    matches!(effect, Effect::Runtime(eclusa_runbook::RuntimeOperation::Stop { .. }))
+                });
+            }),
+            "alpha is overwritten while its services run",
+        );
     }
 }
 
 #[test]
 fn a_gate_that_stays_closed() {
     for scene in ["release-schema", "release-code-only", "restore"] {
-        finds(&findings(scene, |plan| {
-            without(plan, |effect| matches!(effect, Effect::Edge(EdgeOperation::Open { .. })));
-        }), "the gate of alpha is closed and never opened");
+        finds(
+            &findings(scene, |plan| {
+                without(plan, |effect| matches!(effect, Effect::Edge(EdgeOperation::Open { .. })));
+            }),
+            "the gate of alpha is closed and never opened",
+        );
     }
-    finds(&findings("release-several-tenants", |plan| {
-        without(plan, |effect| matches!(effect, Effect::Edge(EdgeOperation::Open { tenant }) if tenant.as_str() == "beta"));
-    }), "the gate of beta is closed and never opened");
+    finds(
+        &findings("release-several-tenants", |plan| {
+            without(
+                plan,
+                |effect| matches!(effect, Effect::Edge(EdgeOperation::Open { tenant }) if tenant.as_str() == "beta"),
+            );
+        }),
+        "the gate of beta is closed and never opened",
+    );
 }
 
 const PARTS: [&str; 9] = [

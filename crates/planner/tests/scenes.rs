@@ -8,7 +8,8 @@ use support::{Scene, text};
 #[test]
 fn scenes() {
     let directory = std::path::Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/scenes"));
-    let mut paths: Vec<_> = std::fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path()).collect();
+    let mut paths: Vec<_> =
+        std::fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path()).collect();
     paths.retain(|path| path.extension().is_some_and(|extension| extension == "scene"));
     paths.sort();
     for path in &paths {
@@ -18,13 +19,15 @@ fn scenes() {
                 let again = Scene::read(path).plan().unwrap();
                 assert_eq!(plan, again, "the same input gives the same plan");
                 assert_eq!(plan.digest().unwrap(), again.digest().unwrap());
-                let read: eclusa_runbook::Plan = serde_json::from_str(&serde_json::to_string(&plan).unwrap()).unwrap();
+                let read: eclusa_runbook::Plan =
+                    serde_json::from_str(&serde_json::to_string(&plan).unwrap()).unwrap();
                 assert_eq!(plan, read, "a plan survives its JSON");
                 assert_eq!(plan.digest().unwrap(), read.digest().unwrap(), "and so does its digest");
                 text(&plan)
             }
             Err(fault) => {
-                let refused = path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("refused-"));
+                let refused =
+                    path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("refused-"));
                 assert!(refused, "{}: {fault}", path.display());
                 format!("{:?}\n{fault}\n", fault.code)
             }
@@ -38,7 +41,12 @@ fn scenes() {
 /// When it is made does not matter; what it is made from does.
 #[test]
 fn a_digest_is_of_what_is_planned() {
-    let read = || Scene::read(std::path::Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/scenes/release-schema.scene")));
+    let read = || {
+        Scene::read(std::path::Path::new(concat!(
+            env!("CARGO_MANIFEST_DIR"),
+            "/tests/scenes/release-schema.scene"
+        )))
+    };
     let digest = |scene: &Scene| scene.plan().unwrap().digest().unwrap();
     let same = digest(&read());
     let mut later = read().plan().unwrap();

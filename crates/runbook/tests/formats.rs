@@ -7,8 +7,8 @@ mod support;
 use eclusa_fault::Message;
 use eclusa_model::TenantName;
 use eclusa_runbook::{
-    Action, BaselineSource, Effect, Event, Evidence, Fact, Gate, GateKind, HttpProbe, LogRule, OnNoGo, Outcome, Outputs, Plan,
-    ProbeRoute, Sample, Verdict, VerdictKind, WatchRule,
+    Action, BaselineSource, Effect, Event, Evidence, Fact, Gate, GateKind, HttpProbe, LogRule, OnNoGo,
+    Outcome, Outputs, Plan, ProbeRoute, Sample, Verdict, VerdictKind, WatchRule,
 };
 use proptest::prelude::*;
 use serde::Serialize;
@@ -23,7 +23,10 @@ fn golden<T: Serialize + DeserializeOwned + PartialEq + std::fmt::Debug>(file: &
         std::fs::write(&path, &text).unwrap();
     }
     let kept = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-    assert_eq!(kept, text, "{file} is another format; a change needs a new number and a way to read the old one");
+    assert_eq!(
+        kept, text,
+        "{file} is another format; a change needs a new number and a way to read the old one"
+    );
     assert_eq!(&serde_json::from_str::<T>(&kept).unwrap(), value, "{file}");
 }
 
@@ -112,11 +115,20 @@ fn gate(kind: GateKind) -> Action {
 
 /// A plan with a step of each kind of action and undo, whose shares are no round numbers.
 fn whole() -> Plan {
-    let shape = |kind, undo, policy| Shape { kind, undo, recovery: kind, retries: 1, tolerated: false, after: vec![0], policy };
+    let shape = |kind, undo, policy| Shape {
+        kind,
+        undo,
+        recovery: kind,
+        retries: 1,
+        tolerated: false,
+        after: vec![0],
+        policy,
+    };
     let mut plan = plan(&[shape(2, 1, 1), shape(1, 0, 0), shape(0, 0, 1), shape(2, 2, 1), shape(0, 0, 0)]);
     plan.steps[2].action = gate(watch([0.20436507056771822, 1.5, 0.1]));
     plan.steps[3].action = Action::Perform(Effect::Wait { milliseconds: 5 });
-    plan.steps[4].action = gate(GateKind::Probes { probes: vec![probe()], route: ProbeRoute::SideDoor, attempts: 3 });
+    plan.steps[4].action =
+        gate(GateKind::Probes { probes: vec![probe()], route: ProbeRoute::SideDoor, attempts: 3 });
     plan
 }
 
@@ -131,7 +143,11 @@ fn events_are_written_as_they_always_were() {
 #[test]
 fn a_plan_is_written_as_it_always_was() {
     golden("plan.json", &whole());
-    assert_eq!(whole().digest().unwrap().as_str(), include_str!("golden/plan.digest").trim(), "approvals bind to it");
+    assert_eq!(
+        whole().digest().unwrap().as_str(),
+        include_str!("golden/plan.digest").trim(),
+        "approvals bind to it"
+    );
 }
 
 proptest! {

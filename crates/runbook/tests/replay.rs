@@ -7,12 +7,23 @@ use std::collections::BTreeSet;
 
 use eclusa_fault::Message;
 use eclusa_model::StepName;
-use eclusa_runbook::{Action, Direction, Entry, Event, Evidence, Next, Outcome, Outputs, Run, UndoProgress, Verdict, VerdictKind};
+use eclusa_runbook::{
+    Action, Direction, Entry, Event, Evidence, Next, Outcome, Outputs, Run, UndoProgress, Verdict,
+    VerdictKind,
+};
 use proptest::prelude::*;
 use support::{Shape, ana, busy, entry, fault, name, plan, possible, started};
 
 fn shapes() -> impl Strategy<Value = Vec<Shape>> {
-    let one = (any::<u8>(), any::<u8>(), any::<u8>(), 0u32..3, any::<bool>(), prop::collection::vec(0usize..8, 0..3), any::<u8>());
+    let one = (
+        any::<u8>(),
+        any::<u8>(),
+        any::<u8>(),
+        0u32..3,
+        any::<bool>(),
+        prop::collection::vec(0usize..8, 0..3),
+        any::<u8>(),
+    );
     let one = one.prop_map(|(kind, undo, recovery, retries, tolerated, after, policy)| Shape {
         kind,
         undo,
@@ -56,12 +67,19 @@ fn check(run: &Run) -> Result<(), TestCaseError> {
                 prop_assert_eq!(&run.direction, &Direction::Back);
                 prop_assert!(run.is_touched(step), "{step} was never begun");
                 for later in dependents(run, step) {
-                    let has_undo = matches!(run.plan.step(&later).map(|l| (&l.action, &l.undo)), Some((Action::Perform(_), eclusa_runbook::Undo::By(_))));
+                    let has_undo = matches!(
+                        run.plan.step(&later).map(|l| (&l.action, &l.undo)),
+                        Some((Action::Perform(_), eclusa_runbook::Undo::By(_)))
+                    );
                     let done = matches!(run.undone.get(&later), Some(UndoProgress::Done));
-                    prop_assert!(done || !has_undo || !run.is_touched(&later), "{step} is taken back before {later}");
+                    prop_assert!(
+                        done || !has_undo || !run.is_touched(&later),
+                        "{step} is taken back before {later}"
+                    );
                     let under_way = matches!(run.progress.get(&later),
                         Some(eclusa_runbook::Progress::Begun { generation, .. }) if *generation == run.generation)
-                        && !run.verdicts.contains_key(&later) && !run.undone.contains_key(&later);
+                        && !run.verdicts.contains_key(&later)
+                        && !run.undone.contains_key(&later);
                     prop_assert!(!under_way, "{step} is taken back while {later} is under way");
                 }
             }
@@ -100,7 +118,9 @@ fn choose(run: &Run, choice: u16) -> Event {
     match choice % 40 {
         0 => Event::Resumed { generation: run.generation + 1, by: ana() },
         1 => Event::Noted { by: ana(), kind: "note".to_owned(), text: "x".to_owned() },
-        2 if forward && !busy(run) => Event::TurnedBack { step: None, why: Message::verbatim("enough"), by: Some(ana()) },
+        2 if forward && !busy(run) => {
+            Event::TurnedBack { step: None, why: Message::verbatim("enough"), by: Some(ana()) }
+        }
         _ => {
             let possible = possible(run);
             possible[(choice / 40) as usize % possible.len()].clone()
@@ -154,7 +174,10 @@ proptest! {
 
 fn wild_event(kind: u8, step: usize, choice: u16, shapes: &[Shape]) -> Event {
     let step = name(&format!("s{step}"));
-    let verdict = Verdict { kind: [VerdictKind::Go, VerdictKind::Hold, VerdictKind::NoGo][choice as usize % 3], reasons: Vec::new() };
+    let verdict = Verdict {
+        kind: [VerdictKind::Go, VerdictKind::Hold, VerdictKind::NoGo][choice as usize % 3],
+        reasons: Vec::new(),
+    };
     let (evidence, outputs, why) = (Evidence::default(), Outputs::new(), Message::verbatim("w"));
     let attempt = u32::from(choice % 4);
     match kind % 16 {
@@ -172,13 +195,17 @@ fn wild_event(kind: u8, step: usize, choice: u16, shapes: &[Shape]) -> Event {
         12 => Event::UndoIntended { step, attempt },
         13 => Event::Undone { step, outputs },
         14 => Event::UndoFailed { step, fault: fault() },
-        _ => Event::Ended { outcome: [Outcome::Done, Outcome::Refused, Outcome::WentBack, Outcome::Stuck][choice as usize % 4] },
+        _ => Event::Ended {
+            outcome: [Outcome::Done, Outcome::Refused, Outcome::WentBack, Outcome::Stuck]
+                [choice as usize % 4],
+        },
     }
 }
 
 #[test]
 fn what_is_no_run_is_refused() {
-    let shape = Shape { kind: 2, undo: 1, recovery: 0, retries: 0, tolerated: false, after: Vec::new(), policy: 1 };
+    let shape =
+        Shape { kind: 2, undo: 1, recovery: 0, retries: 0, tolerated: false, after: Vec::new(), policy: 1 };
     let begun = || begin(std::slice::from_ref(&shape));
     assert!(Run::replay(&[]).is_err());
     assert!(Run::replay(&[entry(1, Event::Ended { outcome: Outcome::Done })]).is_err());
@@ -187,10 +214,20 @@ fn what_is_no_run_is_refused() {
         ("no such step", Event::Intended { step: name("s9"), attempt: 1 }),
         ("an undo on the way forward", Event::UndoIntended { step: name("s0"), attempt: 1 }),
         ("no question", Event::Answered { step: name("s0"), go: true, by: None, reason: String::new() }),
-        ("no gate", Event::Judged { step: name("s0"), evidence: Evidence::default(), verdict: Verdict { kind: VerdictKind::Go, reasons: Vec::new() } }),
+        (
+            "no gate",
+            Event::Judged {
+                step: name("s0"),
+                evidence: Evidence::default(),
+                verdict: Verdict { kind: VerdictKind::Go, reasons: Vec::new() },
+            },
+        ),
         ("an old generation", Event::Resumed { generation: 1, by: ana() }),
         ("an end that is none", Event::Ended { outcome: Outcome::Done }),
-        ("a question of no gate", Event::Asked { step: name("s0"), text: Message::verbatim("?"), deadline: None }),
+        (
+            "a question of no gate",
+            Event::Asked { step: name("s0"), text: Message::verbatim("?"), deadline: None },
+        ),
         ("found undone in one's own hands", Event::FoundUndone { step: name("s0") }),
     ];
     for (what, event) in wrong {
@@ -210,7 +247,8 @@ fn what_is_no_run_is_refused() {
 /// The one thing that may follow an end: who takes a stuck run up tries again what had failed.
 #[test]
 fn a_stuck_run_is_taken_up() {
-    let shape = Shape { kind: 2, undo: 1, recovery: 0, retries: 0, tolerated: false, after: Vec::new(), policy: 1 };
+    let shape =
+        Shape { kind: 2, undo: 1, recovery: 0, retries: 0, tolerated: false, after: Vec::new(), policy: 1 };
     let (mut run, mut entries) = begin(&[shape]);
     let s0 = || name("s0");
     let mut events = vec![

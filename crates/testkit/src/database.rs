@@ -14,7 +14,10 @@ use crate::{Data, State, World};
 pub struct FakeDatabase(pub World);
 
 fn databases<'a>(state: &'a mut State, tenant: &Tenant) -> Result<&'a mut Databases> {
-    state.databases.get_mut(&tenant.name).ok_or_else(|| Fault::new(Code::DatabaseUnreachable).with("tenant", &tenant.name))
+    state
+        .databases
+        .get_mut(&tenant.name)
+        .ok_or_else(|| Fault::new(Code::DatabaseUnreachable).with("tenant", &tenant.name))
 }
 
 fn summary(data: &Data) -> DatabaseSummary {
@@ -63,7 +66,9 @@ impl Database for FakeDatabase {
     async fn dump(&self, tenant: &Tenant) -> Result<Dump> {
         let data = self
             .0
-            .step(format!("database.dump.{}", tenant.name), |state| Ok(databases(state, tenant)?.live.clone()))
+            .step(format!("database.dump.{}", tenant.name), |state| {
+                Ok(databases(state, tenant)?.live.clone())
+            })
             .await?;
         let bytes = serde_json::to_vec(&data).unwrap();
         Ok(Dump {
@@ -74,11 +79,17 @@ impl Database for FakeDatabase {
         })
     }
 
-    async fn restore_beside(&self, tenant: &Tenant, suffix: &str, mut stream: Box<dyn Read + Send>) -> Result<()> {
+    async fn restore_beside(
+        &self,
+        tenant: &Tenant,
+        suffix: &str,
+        mut stream: Box<dyn Read + Send>,
+    ) -> Result<()> {
         let mut bytes = Vec::new();
         let failed = |why: String| Fault::new(Code::RestoreFailed).with("tenant", &tenant.name).because(why);
         let read = stream.read_to_end(&mut bytes).map_err(|error| failed(error.to_string()));
-        let data = read.and_then(|_| serde_json::from_slice::<Data>(&bytes).map_err(|error| failed(error.to_string())));
+        let data = read
+            .and_then(|_| serde_json::from_slice::<Data>(&bytes).map_err(|error| failed(error.to_string())));
         self.0
             .parts(
                 format!("database.beside.{}", tenant.name),
@@ -117,7 +128,9 @@ impl Database for FakeDatabase {
 
     async fn swap_state(&self, tenant: &Tenant, suffix: &str) -> Result<SwapState> {
         self.0
-            .step(format!("database.state.{}", tenant.name), |state| Ok(standing(databases(state, tenant)?, suffix)))
+            .step(format!("database.state.{}", tenant.name), |state| {
+                Ok(standing(databases(state, tenant)?, suffix))
+            })
             .await
     }
 

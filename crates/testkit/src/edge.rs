@@ -45,13 +45,17 @@ impl Edge for FakeEdge {
 
     async fn close(&self, tenant: &TenantName, run: &RunId, _: &str, _: u64, _: u64) -> Result<u64> {
         self.0
-            .step(format!("edge.close.{tenant}"), |state| set(state, tenant, GateState::Closed, Some(run)).map(|_| 0))
+            .step(format!("edge.close.{tenant}"), |state| {
+                set(state, tenant, GateState::Closed, Some(run)).map(|_| 0)
+            })
             .await
     }
 
     async fn hold(&self, tenant: &TenantName, run: &RunId) -> Result<()> {
         self.0
-            .step(format!("edge.hold.{tenant}"), |state| set(state, tenant, GateState::Held, Some(run)).map(|_| ()))
+            .step(format!("edge.hold.{tenant}"), |state| {
+                set(state, tenant, GateState::Held, Some(run)).map(|_| ())
+            })
             .await
     }
 

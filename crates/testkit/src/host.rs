@@ -25,7 +25,9 @@ impl Host for FakeHost {
             .0
             .step(format!("host.{}", argv.join("-")), |state| {
                 match argv.as_slice() {
-                    [flag, on, name] if flag == "flag" && on == "on" => drop(state.flags.insert(name.clone())),
+                    [flag, on, name] if flag == "flag" && on == "on" => {
+                        drop(state.flags.insert(name.clone()))
+                    }
                     [flag, off, name] if flag == "flag" && off == "off" => drop(state.flags.remove(name)),
                     _ => {}
                 }

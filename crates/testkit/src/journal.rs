@@ -41,7 +41,9 @@ fn unknown(run: &RunId) -> Fault {
 }
 
 fn damaged(run: &RunId, sequence: u64) -> Fault {
-    Fault::new(Code::JournalDamaged).with("path", run).with("problem", format!("entry {sequence} does not follow"))
+    Fault::new(Code::JournalDamaged)
+        .with("path", run)
+        .with("problem", format!("entry {sequence} does not follow"))
 }
 
 impl MemoryJournal {
@@ -71,7 +73,14 @@ fn check(run: &RunId, entries: &[Entry]) -> Result<()> {
 }
 
 impl JournalStore for MemoryJournal {
-    fn append(&self, run: &RunId, stack: &StackName, sequence: u64, at: Timestamp, event: &Event) -> Result<Entry> {
+    fn append(
+        &self,
+        run: &RunId,
+        stack: &StackName,
+        sequence: u64,
+        at: Timestamp,
+        event: &Event,
+    ) -> Result<Entry> {
         let mut content = self.0.lock().unwrap();
         let stop = content.stop.take_if(|(_, wanted)| *wanted == sequence);
         let stopped = || Fault::new(Code::JournalUnwritable).with("path", "memory").because("the script");
@@ -80,7 +89,9 @@ impl JournalStore for MemoryJournal {
         }
         let entries = &mut content.runs.entry(run.clone()).or_insert_with(|| (stack.clone(), Vec::new())).1;
         if sequence != entries.len() as u64 + 1 {
-            return Err(Fault::new(Code::RunState).with("run", run).with("problem", "another process appended"));
+            return Err(Fault::new(Code::RunState)
+                .with("run", run)
+                .with("problem", "another process appended"));
         }
         let previous = entries.last().map_or_else(|| "0".repeat(64), |entry| entry.hash.clone());
         let hash = hash(run, sequence, at, &previous, event)?;
@@ -125,12 +136,19 @@ impl JournalStore for MemoryJournal {
 
     fn requests(&self, run: &RunId) -> Result<Vec<Request>> {
         let content = self.0.lock().unwrap();
-        Ok(content.requests.iter().filter(|(of, _, taken)| of == run && !taken).map(|(_, one, _)| one.clone()).collect())
+        Ok(content
+            .requests
+            .iter()
+            .filter(|(of, _, taken)| of == run && !taken)
+            .map(|(_, one, _)| one.clone())
+            .collect())
     }
 
     fn taken(&self, number: i64) -> Result<()> {
         let mut content = self.0.lock().unwrap();
-        if let Some((_, _, taken)) = content.requests.iter_mut().find(|(_, request, _)| request.number == number) {
+        if let Some((_, _, taken)) =
+            content.requests.iter_mut().find(|(_, request, _)| request.number == number)
+        {
             *taken = true;
         }
         Ok(())

@@ -7,8 +7,8 @@ use async_trait::async_trait;
 use eclusa_fault::{Code, Fault, Result};
 use eclusa_model::{FilesPlace, Release, RuntimeKind, ServiceName, ServiceRole};
 use eclusa_ports::{
-    ApplyContext, CommandResult, ExecSpec, ExecStream, LogLine, OutputSink, OutputStream, Runtime, RuntimeObservation,
-    ServiceStats, Took,
+    ApplyContext, CommandResult, ExecSpec, ExecStream, LogLine, OutputSink, OutputStream, Runtime,
+    RuntimeObservation, ServiceStats, Took,
 };
 use eclusa_runbook::{Outputs, Place, RuntimeOperation};
 use jiff::Timestamp;
@@ -41,13 +41,16 @@ fn application(role: ServiceRole) -> bool {
 }
 
 fn set(state: &mut State, services: &[ServiceName], running: bool) -> Result<()> {
-    let pinned = state.pinned.as_ref().map(|release| release.name.clone()).unwrap_or_else(|| "none".to_owned());
+    let pinned =
+        state.pinned.as_ref().map(|release| release.name.clone()).unwrap_or_else(|| "none".to_owned());
     for name in services {
         let role = state.services.get(name).ok_or_else(|| failed(format!("no service {name}")))?.role;
         if running && application(role) {
             for tenant in state.databases.keys().cloned().collect::<Vec<_>>() {
                 if !state.fits(&pinned, &tenant) {
-                    state.violated(format!("{name} is started under {pinned} on data of {tenant} of another release"));
+                    state.violated(format!(
+                        "{name} is started under {pinned} on data of {tenant} of another release"
+                    ));
                 }
             }
         }
@@ -102,7 +105,8 @@ fn finish(state: &mut State, operation: &RuntimeOperation, images: &Outputs) -> 
 
 /// A release that is pinned or run from must have its images, of its own or of an earlier step.
 fn has_images(state: &State, release: &Release, images: &Outputs) -> Result<()> {
-    let own = release.images.values().all(|pin| pin.id == image_id(&release.name)) && !release.images.is_empty();
+    let own =
+        release.images.values().all(|pin| pin.id == image_id(&release.name)) && !release.images.is_empty();
     let given = images.iter().any(|(name, id)| name.starts_with("image.") && *id == image_id(&release.name));
     if state.prepared.contains(&release.name) && (own || given) {
         Ok(())
@@ -115,7 +119,9 @@ impl FakeRuntime {
     /// The release that a command runs under.
     fn under(&self, place: &Place, images: &Outputs) -> Result<String> {
         self.0.with(|state| match place {
-            Place::Candidate { release, .. } => has_images(state, release, images).map(|()| release.name.clone()),
+            Place::Candidate { release, .. } => {
+                has_images(state, release, images).map(|()| release.name.clone())
+            }
             Place::Service { service } => state
                 .services
                 .get(service)
@@ -128,7 +134,8 @@ impl FakeRuntime {
 
 fn pending(state: &State, release: &str, tenant: &eclusa_model::TenantName) -> String {
     let held = state.releases.get(release).cloned().unwrap_or_default();
-    let applied = state.databases.get(tenant).map(|databases| databases.live.migrations.clone()).unwrap_or_default();
+    let applied =
+        state.databases.get(tenant).map(|databases| databases.live.migrations.clone()).unwrap_or_default();
     let line = |name: &String| format!("{} {name}\n", if applied.contains(name) { "[X]" } else { "[ ]" });
     held.iter().map(line).collect()
 }
@@ -141,7 +148,9 @@ fn migrate_half(state: &mut State, argv: &[String], release: &str) {
     }
     let held = state.releases.get(release).cloned().unwrap_or_default();
     let Some(databases) = state.databases.get_mut(&tenant) else { return };
-    if databases.live.migrations.is_superset(&held) || databases.live.migrations.iter().any(|name| name.ends_with("half")) {
+    if databases.live.migrations.is_superset(&held)
+        || databases.live.migrations.iter().any(|name| name.ends_with("half"))
+    {
         state.violated(format!("{tenant} is migrated to {release} a second time"));
         return;
     }
@@ -167,7 +176,12 @@ impl Runtime for FakeRuntime {
             .await
     }
 
-    async fn apply(&self, operation: &RuntimeOperation, context: &ApplyContext, output: &dyn OutputSink) -> Result<Outputs> {
+    async fn apply(
+        &self,
+        operation: &RuntimeOperation,
+        context: &ApplyContext,
+        output: &dyn OutputSink,
+    ) -> Result<Outputs> {
         output.line(OutputStream::Out, word(operation));
         let name = format!("runtime.{}", word(operation));
         self.0
@@ -179,10 +193,15 @@ impl Runtime for FakeRuntime {
         self.0
             .step("runtime.took-effect", |state| {
                 let pinned = state.pinned.as_ref().map(|release| release.name.clone());
-                let running = |name: &ServiceName| state.services.get(name).and_then(|service| service.running.clone());
+                let running =
+                    |name: &ServiceName| state.services.get(name).and_then(|service| service.running.clone());
                 let yes = match operation {
-                    RuntimeOperation::Start { services, .. } => services.iter().all(|name| running(name) == pinned),
-                    RuntimeOperation::Stop { services, .. } => services.iter().all(|name| running(name).is_none()),
+                    RuntimeOperation::Start { services, .. } => {
+                        services.iter().all(|name| running(name) == pinned)
+                    }
+                    RuntimeOperation::Stop { services, .. } => {
+                        services.iter().all(|name| running(name).is_none())
+                    }
                     RuntimeOperation::EdgeInstall => state.edge,
                     RuntimeOperation::EdgeRemove => !state.edge,
                     _ => false,
@@ -256,9 +275,14 @@ impl Runtime for FakeRuntime {
     async fn logs(&self, services: &[ServiceName], since: Timestamp, most: usize) -> Result<Vec<LogLine>> {
         self.0
             .step("runtime.logs", |state| {
-                let own = state.log.iter().filter(|(at, service, _)| *at >= since && services.contains(service));
+                let own =
+                    state.log.iter().filter(|(at, service, _)| *at >= since && services.contains(service));
                 let lines: Vec<LogLine> = own
-                    .map(|(at, service, text)| LogLine { at: *at, service: service.clone(), text: text.clone() })
+                    .map(|(at, service, text)| LogLine {
+                        at: *at,
+                        service: service.clone(),
+                        text: text.clone(),
+                    })
                     .collect();
                 let skip = lines.len().saturating_sub(most);
                 Ok(lines.into_iter().skip(skip).collect())
@@ -267,13 +291,18 @@ impl Runtime for FakeRuntime {
     }
 
     async fn stats(&self, services: &[ServiceName]) -> Result<Vec<ServiceStats>> {
-        Ok(services.iter().map(|service| ServiceStats { service: service.clone(), cpu: 0.1, memory_bytes: 1 }).collect())
+        Ok(services
+            .iter()
+            .map(|service| ServiceStats { service: service.clone(), cpu: 0.1, memory_bytes: 1 })
+            .collect())
     }
 
     async fn files_directory(&self, place: &FilesPlace) -> Result<PathBuf> {
         match place {
             FilesPlace::Directory { path, .. } => Ok(PathBuf::from(path)),
-            FilesPlace::Service { path, .. } => Err(Fault::new(Code::FileAccess).with("path", path).with("operation", "found")),
+            FilesPlace::Service { path, .. } => {
+                Err(Fault::new(Code::FileAccess).with("path", path).with("operation", "found"))
+            }
         }
     }
 

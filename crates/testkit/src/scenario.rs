@@ -89,9 +89,14 @@ impl Scenario {
             ));
         }
         text.push_str(more);
-        let configuration =
-            Configuration::parse(&text, Path::new("/stack/eclusa.toml")).unwrap_or_else(|fault| panic!("{fault:#?}"));
-        Self { configuration, world: World::new(tenants, edge), clock: Arc::default(), history: History::default() }
+        let configuration = Configuration::parse(&text, Path::new("/stack/eclusa.toml"))
+            .unwrap_or_else(|fault| panic!("{fault:#?}"));
+        Self {
+            configuration,
+            world: World::new(tenants, edge),
+            clock: Arc::default(),
+            history: History::default(),
+        }
     }
 
     /// The real planner's plan.

@@ -19,8 +19,14 @@ pub enum Trouble {
 
 impl Trouble {
     /// All of them.
-    pub const ALL: [Self; 6] =
-        [Self::FailBefore, Self::FailDuring, Self::FailAfter, Self::CrashBefore, Self::CrashDuring, Self::CrashAfter];
+    pub const ALL: [Self; 6] = [
+        Self::FailBefore,
+        Self::FailDuring,
+        Self::FailAfter,
+        Self::CrashBefore,
+        Self::CrashDuring,
+        Self::CrashAfter,
+    ];
 
     /// Whether the process dies.
     #[must_use]
@@ -64,7 +70,8 @@ impl Script {
                 At::Number(number) => done.len() == *number,
                 At::Name(wanted, time) => {
                     name.starts_with(wanted.as_str())
-                        && (*time == 0 || done.iter().filter(|one| one.starts_with(wanted.as_str())).count() == *time)
+                        && (*time == 0
+                            || done.iter().filter(|one| one.starts_with(wanted.as_str())).count() == *time)
                 }
             };
             now.then_some(*trouble)

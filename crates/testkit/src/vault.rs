@@ -8,7 +8,8 @@ use async_trait::async_trait;
 use eclusa_fault::{Code, Fault, Result};
 use eclusa_model::{PointId, StackName, TenantName};
 use eclusa_ports::{
-    FileEntry, FilesManifest, MANIFEST_FORMAT, PointManifest, StreamManifest, TakeRequest, Vault, VerifyReport,
+    FileEntry, FilesManifest, MANIFEST_FORMAT, PointManifest, StreamManifest, TakeRequest, Vault,
+    VerifyReport,
 };
 use sha2::{Digest, Sha256};
 
@@ -32,7 +33,13 @@ fn stream(path: &str, bytes: &[u8]) -> StreamManifest {
 }
 
 fn files(entries: &BTreeMap<String, Vec<u8>>) -> FilesManifest {
-    let entry = |bytes: &Vec<u8>| FileEntry { bytes: bytes.len() as u64, sha256: sha256(bytes), mode: 0o644, owner: 0, group: 0 };
+    let entry = |bytes: &Vec<u8>| FileEntry {
+        bytes: bytes.len() as u64,
+        sha256: sha256(bytes),
+        mode: 0o644,
+        owner: 0,
+        group: 0,
+    };
     FilesManifest {
         files: entries.iter().map(|(name, bytes)| (name.clone(), entry(bytes))).collect(),
         links: BTreeMap::new(),
@@ -41,7 +48,8 @@ fn files(entries: &BTreeMap<String, Vec<u8>>) -> FilesManifest {
 
 fn find<'a>(state: &'a State, tenant: &TenantName, point: &str) -> Result<&'a StoredPoint> {
     let unknown = || Fault::new(Code::PointUnknown).with("point", point).with("tenant", tenant);
-    let begins = |one: &&StoredPoint| one.manifest.id.as_ref().is_some_and(|id| id.as_str().starts_with(point));
+    let begins =
+        |one: &&StoredPoint| one.manifest.id.as_ref().is_some_and(|id| id.as_str().starts_with(point));
     let found: Vec<_> = state.points.get(tenant).into_iter().flatten().filter(begins).collect();
     match found.as_slice() {
         [one] if !point.is_empty() => Ok(one),
@@ -68,7 +76,9 @@ impl Vault for FakeVault {
         if let Some(dump) = request.database {
             let mut bytes = Vec::new();
             let read = (dump.open)().and_then(|mut reader| reader.read_to_end(&mut bytes));
-            read.map_err(|error| Fault::new(Code::DumpFailed).with("tenant", &request.tenant).because(error))?;
+            read.map_err(|error| {
+                Fault::new(Code::DumpFailed).with("tenant", &request.tenant).because(error)
+            })?;
             database = Some(stream(&dump.name, &bytes));
             streams.insert(dump.name, bytes);
             engine = Some(dump.engine);
@@ -91,7 +101,8 @@ impl Vault for FakeVault {
                 let mut sets = BTreeMap::new();
                 for set in &request.directories {
                     let content = state.directories.get(&set.path).cloned();
-                    let missing = || Fault::new(Code::PointFailed).with("tenant", &tenant).because(set.path.display());
+                    let missing =
+                        || Fault::new(Code::PointFailed).with("tenant", &tenant).because(set.path.display());
                     sets.insert(set.name.clone(), content.ok_or_else(missing)?);
                 }
                 let manifest = PointManifest {
@@ -149,8 +160,13 @@ impl Vault for FakeVault {
     async fn list(&self, tenant: &TenantName) -> Result<(Vec<PointManifest>, Vec<String>)> {
         self.world
             .step(format!("vault.list.{tenant}"), |state| {
-                let mut all: Vec<PointManifest> =
-                    state.points.get(tenant).into_iter().flatten().map(|point| point.manifest.clone()).collect();
+                let mut all: Vec<PointManifest> = state
+                    .points
+                    .get(tenant)
+                    .into_iter()
+                    .flatten()
+                    .map(|point| point.manifest.clone())
+                    .collect();
                 all.sort_by(|left, right| right.taken_at.cmp(&left.taken_at));
                 Ok((all, Vec::new()))
             })
@@ -159,7 +175,9 @@ impl Vault for FakeVault {
 
     async fn find(&self, tenant: &TenantName, point: &str) -> Result<PointManifest> {
         self.world
-            .step(format!("vault.find.{tenant}"), |state| find(state, tenant, point).map(|one| one.manifest.clone()))
+            .step(format!("vault.find.{tenant}"), |state| {
+                find(state, tenant, point).map(|one| one.manifest.clone())
+            })
             .await
     }
 
@@ -176,25 +194,41 @@ impl Vault for FakeVault {
         self.world
             .step(format!("vault.open.{tenant}"), |state| {
                 let point = find(state, tenant, point.as_str())?;
-                let expected =
-                    point.manifest.database.iter().chain(&point.manifest.configuration).find(|one| one.path == path);
+                let expected = point
+                    .manifest
+                    .database
+                    .iter()
+                    .chain(&point.manifest.configuration)
+                    .find(|one| one.path == path);
                 let Some((expected, bytes)) = expected.zip(point.streams.get(path)) else {
                     return Err(Fault::new(Code::PointUnknown).with("point", path).with("tenant", tenant));
                 };
-                let reader: Box<dyn Read + Send> =
-                    if stream(path, bytes) == *expected { Box::new(Cursor::new(bytes.clone())) } else { Box::new(Broken) };
+                let reader: Box<dyn Read + Send> = if stream(path, bytes) == *expected {
+                    Box::new(Cursor::new(bytes.clone()))
+                } else {
+                    Box::new(Broken)
+                };
                 Ok(reader)
             })
             .await
     }
 
-    async fn restore_files(&self, tenant: &TenantName, point: &PointId, set: &str, to: &Path) -> Result<FilesManifest> {
+    async fn restore_files(
+        &self,
+        tenant: &TenantName,
+        point: &PointId,
+        set: &str,
+        to: &Path,
+    ) -> Result<FilesManifest> {
         self.world
             .step(format!("vault.restore-files.{tenant}"), |state| {
                 let unknown = || Fault::new(Code::PointUnknown).with("point", set).with("tenant", tenant);
-                let entries = find(state, tenant, point.as_str())?.files.get(set).cloned().ok_or_else(unknown)?;
+                let entries =
+                    find(state, tenant, point.as_str())?.files.get(set).cloned().ok_or_else(unknown)?;
                 if state.directories.get(to).is_some_and(|there| !there.is_empty()) {
-                    return Err(Fault::new(Code::FileAccess).with("path", to.display()).with("operation", "restored into"));
+                    return Err(Fault::new(Code::FileAccess)
+                        .with("path", to.display())
+                        .with("operation", "restored into"));
                 }
                 let manifest = files(&entries);
                 state.directories.insert(to.to_owned(), entries);

@@ -6,9 +6,10 @@ use std::sync::{Arc, Mutex};
 
 use eclusa_fault::{Code, Fault, Result};
 use eclusa_model::{
-    AppKind, CandidateObservation, DatabasePlace, DiskObservation, EdgeObservation, Fingerprint, FingerprintKey,
-    FilesPlace, Health, ImagePin, Observation, Release, ReleaseSource, RuntimeKind, ServiceName, ServiceObservation,
-    ServiceRole, ServiceState, StackName, Tenant, TenantName, TenantObservation, OBSERVATION_FORMAT,
+    AppKind, CandidateObservation, DatabasePlace, DiskObservation, EdgeObservation, FilesPlace, Fingerprint,
+    FingerprintKey, Health, ImagePin, OBSERVATION_FORMAT, Observation, Release, ReleaseSource, RuntimeKind,
+    ServiceName, ServiceObservation, ServiceRole, ServiceState, StackName, Tenant, TenantName,
+    TenantObservation,
 };
 use eclusa_ports::{GateState, LeaseHolder, PointManifest};
 use jiff::Timestamp;
@@ -121,7 +122,8 @@ impl State {
     /// The release under which every serving service runs.
     #[must_use]
     pub fn serving(&self) -> Option<String> {
-        let mut releases = self.of_roles(&[ServiceRole::Web, ServiceRole::Frontend]).map(|(_, s)| s.running.clone());
+        let mut releases =
+            self.of_roles(&[ServiceRole::Web, ServiceRole::Frontend]).map(|(_, s)| s.running.clone());
         let first = releases.next()??;
         releases.all(|release| release.as_ref() == Some(&first)).then_some(first)
     }
@@ -137,7 +139,8 @@ impl State {
         let tenants: Vec<TenantName> = self.databases.keys().cloned().collect();
         for tenant in tenants {
             // A worker does its jobs whether the gate is open or not.
-            let workers: Vec<String> = self.of_roles(&[ServiceRole::Worker]).filter_map(|(_, one)| one.running.clone()).collect();
+            let workers: Vec<String> =
+                self.of_roles(&[ServiceRole::Worker]).filter_map(|(_, one)| one.running.clone()).collect();
             if workers.iter().any(|release| self.fits(release, &tenant)) {
                 self.write(&tenant);
             }
@@ -147,8 +150,12 @@ impl State {
             }
             match self.serving() {
                 Some(release) if self.fits(&release, &tenant) => self.write(&tenant),
-                Some(release) => self.violated(format!("{release} serves {tenant}, whose data is of another release")),
-                None if self.edge && self.writers_expected() => self.violated(format!("the gate of {tenant} is open and nothing serves")),
+                Some(release) => {
+                    self.violated(format!("{release} serves {tenant}, whose data is of another release"))
+                }
+                None if self.edge && self.writers_expected() => {
+                    self.violated(format!("the gate of {tenant} is open and nothing serves"))
+                }
                 None => {}
             }
         }
@@ -185,10 +192,15 @@ impl State {
     /// The pin of a release.
     #[must_use]
     pub fn release(&self, name: &str, with_images: bool) -> Release {
-        let mut release =
-            Release { name: name.to_owned(), source: ReleaseSource::Git { commit: commit(name) }, images: BTreeMap::new() };
+        let mut release = Release {
+            name: name.to_owned(),
+            source: ReleaseSource::Git { commit: commit(name) },
+            images: BTreeMap::new(),
+        };
         if with_images {
-            for (service, _) in self.of_roles(&[ServiceRole::Web, ServiceRole::Worker, ServiceRole::Scheduler]) {
+            for (service, _) in
+                self.of_roles(&[ServiceRole::Web, ServiceRole::Worker, ServiceRole::Scheduler])
+            {
                 let pin = ImagePin { reference: format!("shop:{name}"), id: image_id(name), built: true };
                 release.images.insert(service.clone(), pin);
             }
@@ -294,7 +306,11 @@ impl World {
     }
 
     /// An operation without parts.
-    pub(crate) async fn step<T>(&self, name: impl Into<String>, effect: impl FnOnce(&mut State) -> Result<T>) -> Result<T> {
+    pub(crate) async fn step<T>(
+        &self,
+        name: impl Into<String>,
+        effect: impl FnOnce(&mut State) -> Result<T>,
+    ) -> Result<T> {
         self.parts(name, |_| Ok(()), effect).await
     }
 
@@ -356,7 +372,11 @@ impl World {
             runtime: RuntimeKind::Compose,
             release: state.pinned.clone(),
             services: state.services.iter().map(|(name, service)| observed(name, service)).collect(),
-            tenants: state.databases.iter().map(|(name, databases)| observed_tenant(name, databases)).collect(),
+            tenants: state
+                .databases
+                .iter()
+                .map(|(name, databases)| observed_tenant(name, databases))
+                .collect(),
             candidate: candidate.map(|name| CandidateObservation {
                 release: state.release(name, false),
                 migrations: state.releases.get(name).map(|all| all.iter().cloned().collect()),
@@ -414,7 +434,10 @@ pub fn tenant(name: &TenantName) -> Tenant {
             user: "shop".to_owned(),
             password: None,
         },
-        files: vec![FilesPlace::Directory { name: "media".to_owned(), path: media(name).display().to_string() }],
+        files: vec![FilesPlace::Directory {
+            name: "media".to_owned(),
+            path: media(name).display().to_string(),
+        }],
         configuration: vec!["/stack/.env".to_owned()],
     }
 }

@@ -18,7 +18,9 @@ async fn sqlite_database() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("shop.sqlite");
     let connection = rusqlite::Connection::open(&path).unwrap();
-    connection.execute_batch("PRAGMA journal_mode=WAL; CREATE TABLE sale (id INTEGER PRIMARY KEY, what TEXT)").unwrap();
+    connection
+        .execute_batch("PRAGMA journal_mode=WAL; CREATE TABLE sale (id INTEGER PRIMARY KEY, what TEXT)")
+        .unwrap();
     drop(connection);
     let tenant = Tenant {
         name: TenantName::new("alpha").unwrap(),
@@ -32,7 +34,8 @@ async fn sqlite_database() {
         connection.execute("INSERT INTO sale (what) VALUES ('tea')", []).unwrap();
     };
     let world = World::new(&["alpha"], true);
-    let databases = Databases::new(Arc::new(FakeRuntime(world)), Arc::new(FakeSecrets), directory.path().join("scratch"));
+    let databases =
+        Databases::new(Arc::new(FakeRuntime(world)), Arc::new(FakeSecrets), directory.path().join("scratch"));
     contract::database(&databases, &tenant, &write).await;
 }
 
@@ -49,7 +52,9 @@ impl contract::Directory for OnDisk {
             .unwrap()
             .map(|entry| entry.unwrap())
             .filter(|entry| entry.file_type().unwrap().is_file())
-            .map(|entry| (entry.file_name().into_string().unwrap(), std::fs::read_to_string(entry.path()).unwrap()))
+            .map(|entry| {
+                (entry.file_name().into_string().unwrap(), std::fs::read_to_string(entry.path()).unwrap())
+            })
             .collect();
         all.sort();
         all

@@ -37,7 +37,11 @@ struct InMemory(World);
 impl contract::Directory for InMemory {
     fn put(&self, directory: &Path, name: &str, content: &str) {
         self.0.with(|state| {
-            state.directories.entry(directory.to_owned()).or_default().insert(name.to_owned(), content.as_bytes().to_vec());
+            state
+                .directories
+                .entry(directory.to_owned())
+                .or_default()
+                .insert(name.to_owned(), content.as_bytes().to_vec());
         });
     }
 
@@ -52,7 +56,8 @@ impl contract::Directory for InMemory {
 #[tokio::test]
 async fn files() {
     let world = stopped();
-    contract::files(&FakeFiles(world.clone()), Path::new("/world/alpha/media"), &InMemory(world.clone())).await;
+    contract::files(&FakeFiles(world.clone()), Path::new("/world/alpha/media"), &InMemory(world.clone()))
+        .await;
 }
 
 #[tokio::test]

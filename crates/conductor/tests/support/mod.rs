@@ -12,8 +12,8 @@ use eclusa_model::{PersonName, RunId, TenantName};
 use eclusa_ports::{GateState, JournalStore, LeaseHolder, RequestKind};
 use eclusa_runbook::{Entry, Event, Outcome, Plan, PointKind, Run};
 use eclusa_testkit::{
-    Data, FakeDatabase, FakeEdge, FakeFiles, FakeHost, FakeHttp, FakeLease, FakeNotifier, FakeObserver, FakeRuntime,
-    FakeSecrets, FakeVault, MemoryJournal, Scenario, World, media,
+    Data, FakeDatabase, FakeEdge, FakeFiles, FakeHost, FakeHttp, FakeLease, FakeNotifier, FakeObserver,
+    FakeRuntime, FakeSecrets, FakeVault, MemoryJournal, Scenario, World, media,
 };
 use tokio::sync::watch;
 
@@ -102,16 +102,18 @@ impl Trial {
         }
         self.processes += 1;
         if !begun
-            && let Err(fault) = Conductor::begin(ports.clone(), self.run.clone(), self.plan.clone(), ana(), None).await
+            && let Err(fault) =
+                Conductor::begin(ports.clone(), self.run.clone(), self.plan.clone(), ana(), None).await
             && self.journal.read(&self.run).is_err()
         {
             return Left::Failed(fault);
         }
         let resumed = (begun || self.processes > 1).then(ana);
-        let conductor = match Conductor::take_up(ports, self.run.clone(), resumed, self.watchers.clone()).await {
-            Ok(conductor) => conductor,
-            Err(fault) => return Left::Failed(fault),
-        };
+        let conductor =
+            match Conductor::take_up(ports, self.run.clone(), resumed, self.watchers.clone()).await {
+                Ok(conductor) => conductor,
+                Err(fault) => return Left::Failed(fault),
+            };
         let (_stop, stopped) = watch::channel(false);
         let world = self.world().clone();
         let conducting = conductor.conduct(stopped);
@@ -149,7 +151,8 @@ impl Trial {
 
     /// The events and the operations, for a failure's message.
     pub fn story(&self) -> String {
-        let mut story: Vec<String> = self.entries().iter().map(|entry| format!("{} {}", entry.sequence, word(&entry.event))).collect();
+        let mut story: Vec<String> =
+            self.entries().iter().map(|entry| format!("{} {}", entry.sequence, word(&entry.event))).collect();
         story.push(self.world().with(|state| state.operations.join(" ")));
         story.join("\n")
     }
@@ -171,7 +174,10 @@ impl Trial {
         });
         self.world().with(|state| {
             if state.pinned.as_ref().map(|pinned| pinned.name.as_str()) != Some(release) {
-                wrong.push(format!("{:?} is pinned, not {release}", state.pinned.as_ref().map(|pinned| &pinned.name)));
+                wrong.push(format!(
+                    "{:?} is pinned, not {release}",
+                    state.pinned.as_ref().map(|pinned| &pinned.name)
+                ));
             }
             for (name, service) in &state.services {
                 let untouched = name.as_str() == "db";
@@ -203,13 +209,18 @@ impl Trial {
                     wrong.push(format!("{tenant} has scratch databases {:?}", databases.scratch));
                 }
                 let mut saved = databases.live.rows.clone();
-                let mut files: BTreeSet<String> = state.directories[&media(&tenant)].keys().cloned().collect();
+                let mut files: BTreeSet<String> =
+                    state.directories[&media(&tenant)].keys().cloned().collect();
                 if opened {
                     // After the gate was open, what was written since is in a salvage point when it is not live.
                     let points = state.points.get(&tenant).into_iter().flatten();
                     for point in points.filter(|point| point.manifest.kind == PointKind::Salvage) {
                         for bytes in point.streams.values() {
-                            saved.extend(serde_json::from_slice::<Data>(bytes).map(|data| data.rows).unwrap_or_default());
+                            saved.extend(
+                                serde_json::from_slice::<Data>(bytes)
+                                    .map(|data| data.rows)
+                                    .unwrap_or_default(),
+                            );
                         }
                         files.extend(point.files.values().flat_map(|set| set.keys().cloned()));
                     }
@@ -219,7 +230,8 @@ impl Trial {
                 if !lost.is_empty() && state.edge {
                     wrong.push(format!("writes of {tenant} are lost: {lost:?}"));
                 }
-                let uploads = said.iter().filter(|number| **number % 4 == 0).map(|number| format!("upload-{number}"));
+                let uploads =
+                    said.iter().filter(|number| **number % 4 == 0).map(|number| format!("upload-{number}"));
                 let lost: Vec<String> = uploads.filter(|name| !files.contains(name)).collect();
                 if !lost.is_empty() && state.edge {
                     wrong.push(format!("files of {tenant} are lost: {lost:?}"));
@@ -249,7 +261,13 @@ pub fn word(event: &Event) -> String {
     let json = serde_json::to_value(event).unwrap();
     let text = |name: &str| json.get(name).and_then(|value| value.as_str()).unwrap_or_default().to_owned();
     let fault = json.get("fault").map(|fault| fault.to_string()).unwrap_or_default();
-    format!("{} {} {}{}{fault}", text("event"), text("step"), text("outcome"), json.get("verdict").map(|v| v.to_string()).unwrap_or_default())
+    format!(
+        "{} {} {}{}{fault}",
+        text("event"),
+        text("step"),
+        text("outcome"),
+        json.get("verdict").map(|v| v.to_string()).unwrap_or_default()
+    )
 }
 
 /// Answers every question, or asks the run to go back at one entry.
@@ -273,12 +291,16 @@ impl Watcher for Person {
 }
 
 /// Many trials, each in a world of its own whose time stands still; all failures are told at once.
-pub fn all<T: std::fmt::Debug + Copy>(about: impl IntoIterator<Item = T>, trial: impl AsyncFn(T) -> Result<(), String>) {
+pub fn all<T: std::fmt::Debug + Copy>(
+    about: impl IntoIterator<Item = T>,
+    trial: impl AsyncFn(T) -> Result<(), String>,
+) {
     let mut failures = Vec::new();
     let mut count = 0;
     for one in about {
         count += 1;
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
+        let runtime =
+            tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
         if let Err(wrong) = runtime.block_on(trial(one)) {
             failures.push(format!("== {one:?}\n{wrong}"));
         }

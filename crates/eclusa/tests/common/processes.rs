@@ -9,6 +9,8 @@ use std::time::{Duration, Instant};
 pub struct Process {
     /// Its number.
     pub pid: i32,
+    /// When it started, in ticks: a number alone may have changed hands.
+    pub started: String,
     /// Its arguments.
     pub command: String,
     /// Its environment.
@@ -31,12 +33,18 @@ fn text(path: &Path) -> String {
     std::fs::read(path).map(|bytes| String::from_utf8_lossy(&bytes).replace('\0', " ")).unwrap_or_default()
 }
 
-/// Whether a process runs; one that has ended and was not waited for does not.
-pub fn lives(pid: &str, started: Option<&str>) -> bool {
+/// When a process started; `None` when it does not run, or has ended and was not waited for.
+fn started(pid: &str) -> Option<String> {
     let stat = text(&Path::new("/proc").join(pid).join("stat"));
-    let Some((_, rest)) = stat.rsplit_once(')') else { return false };
+    let (_, rest) = stat.rsplit_once(')')?;
     let fields: Vec<&str> = rest.split_whitespace().collect();
-    !matches!(fields.first(), Some(&("Z" | "X"))) && started.is_none_or(|started| fields.get(19) == Some(&started))
+    let ended = matches!(fields.first(), Some(&("Z" | "X")));
+    fields.get(19).filter(|_| !ended).map(|ticks| (*ticks).to_owned())
+}
+
+/// Whether the process that started at a time runs.
+pub fn lives(pid: &str, since: &str) -> bool {
+    started(pid).is_some_and(|found| found == since)
 }
 
 /// The processes of a directory.
@@ -50,14 +58,15 @@ pub fn of(directory: &Path) -> Vec<Process> {
             continue;
         }
         let own = entry.path();
+        let Some(since) = started(&pid.to_string()) else { continue };
         let link = |name: &str| std::fs::read_link(own.join(name)).map(|path| path.starts_with(directory));
         let (command, environment) = (text(&own.join("cmdline")), text(&own.join("environ")));
         let ours = link("exe").unwrap_or(false)
             || link("cwd").unwrap_or(false)
             || command.contains(&place)
             || environment.contains(&place);
-        if ours && lives(&pid.to_string(), None) {
-            found.push(Process { pid, command: command.trim().to_owned(), environment });
+        if ours && lives(&pid.to_string(), &since) {
+            found.push(Process { pid, started: since, command: command.trim().to_owned(), environment });
         }
     }
     found
@@ -78,7 +87,9 @@ pub fn kill(directory: &Path) {
             return;
         }
         for process in found {
-            signal(process.pid, rustix::process::Signal::KILL);
+            if lives(&process.pid.to_string(), &process.started) {
+                signal(process.pid, rustix::process::Signal::KILL);
+            }
         }
         std::thread::sleep(Duration::from_millis(5));
     }
@@ -88,4 +99,9 @@ pub fn kill(directory: &Path) {
 pub fn interrupt_group(leader: u32) {
     let pid = rustix::process::Pid::from_raw(leader.cast_signed()).unwrap();
     rustix::process::kill_process_group(pid, rustix::process::Signal::INT).unwrap();
+}
+
+/// Kills one process.
+pub fn kill_one(process: &Process) {
+    signal(process.pid, rustix::process::Signal::KILL);
 }

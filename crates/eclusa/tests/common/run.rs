@@ -107,7 +107,7 @@ impl Run {
         wait_for("the runner ends", 90, || {
             let text = self.runner(shop).filter(|text| Some(text.as_str()) != before)?;
             let (pid, started) = text.trim().split_once(' ')?;
-            (!processes::lives(pid, Some(started))).then_some(())
+            (!processes::lives(pid, started)).then_some(())
         });
     }
 

@@ -8,9 +8,9 @@ use std::path::Path;
 use eclusa_config::Configuration;
 use eclusa_fault::{Fault, Language};
 use eclusa_model::{
-    AppKind, CandidateObservation, DatabasePlace, DiskObservation, EdgeObservation, FilesPlace, Fingerprint, FingerprintKey,
-    Health, ImagePin, OBSERVATION_FORMAT, Observation, Release, ReleaseSource, RuntimeKind, ServiceName,
-    ServiceObservation, ServiceRole, ServiceState, Tenant, TenantName, TenantObservation,
+    AppKind, CandidateObservation, DatabasePlace, DiskObservation, EdgeObservation, FilesPlace, Fingerprint,
+    FingerprintKey, Health, ImagePin, OBSERVATION_FORMAT, Observation, Release, ReleaseSource, RuntimeKind,
+    ServiceName, ServiceObservation, ServiceRole, ServiceState, Tenant, TenantName, TenantObservation,
 };
 use eclusa_planner::{History, PlanInput, PreviousRelease};
 use eclusa_runbook::{Action, Effect, Intent, Plan, Reversibility, Scope, Step, Undo};
@@ -66,7 +66,8 @@ fn now() -> Timestamp {
 
 fn release(name: &str, images: bool) -> Release {
     let pin = ImagePin { reference: format!("shop:{name}"), id: format!("sha256:{name}"), built: true };
-    let services = ["web", "worker", "scheduler"].map(|service| (ServiceName::new(service).unwrap(), pin.clone()));
+    let services =
+        ["web", "worker", "scheduler"].map(|service| (ServiceName::new(service).unwrap(), pin.clone()));
     Release {
         name: name.to_owned(),
         source: ReleaseSource::Git { commit: "0".repeat(40) },
@@ -183,8 +184,8 @@ impl Scene {
         let base = include_str!("../scenes/base.toml").replace("APP", app);
         let base = base.replace("ENVIRONMENT", seen.environment.as_deref().unwrap_or("production"));
         let text = format!("{base}\n{more}");
-        let configuration =
-            Configuration::parse(&text, Path::new("/stack/eclusa.toml")).unwrap_or_else(|fault| panic!("{fault:#?}"));
+        let configuration = Configuration::parse(&text, Path::new("/stack/eclusa.toml"))
+            .unwrap_or_else(|fault| panic!("{fault:#?}"));
         Self { configuration, seen, intent }
     }
 
@@ -198,7 +199,8 @@ impl Scene {
         };
         let (configuration, seen, intent) = (part("configuration"), part("observation"), part("intent"));
         let seen = serde_json::from_str(&seen).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-        let intent = serde_json::from_str(&intent).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        let intent =
+            serde_json::from_str(&intent).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
         Self::new("django", &configuration, seen, intent)
     }
 
@@ -239,7 +241,8 @@ fn effect(effect: &Effect) -> String {
         write!(word, " {kind}").unwrap();
     }
     if let Effect::Exec(exec) = effect {
-        let place = serde_json::to_value(&exec.place).unwrap()["place"].as_str().unwrap_or_default().to_owned();
+        let place =
+            serde_json::to_value(&exec.place).unwrap()["place"].as_str().unwrap_or_default().to_owned();
         write!(word, " {place}: {}", exec.argv.join(" ")).unwrap();
     }
     word
@@ -249,7 +252,8 @@ fn action(step: &Step) -> String {
     match &step.action {
         Action::Perform(one) => effect(one),
         Action::Judge(gate) => {
-            let kind = serde_json::to_value(&gate.kind).unwrap()["gate"].as_str().unwrap_or_default().to_owned();
+            let kind =
+                serde_json::to_value(&gate.kind).unwrap()["gate"].as_str().unwrap_or_default().to_owned();
             format!("gate {kind} (no-go {:?}, hold {:?})", gate.on_no_go, gate.on_hold).to_lowercase()
         }
         Action::Ask(question) => {
@@ -263,16 +267,24 @@ fn action(step: &Step) -> String {
 pub fn text(plan: &Plan) -> String {
     let mut text = String::new();
     let say = |message: &eclusa_fault::Message| message.render(&Language::default());
-    writeln!(text, "{} of {}: {} -> {}", plan.intent.word(), plan.stack, name(&plan.from), name(&plan.to)).unwrap();
+    writeln!(text, "{} of {}: {} -> {}", plan.intent.word(), plan.stack, name(&plan.from), name(&plan.to))
+        .unwrap();
     for (tenant, how) in &plan.reversibility {
         let why = plan.reversibility_reasons.get(tenant).map(say).unwrap_or_default();
         writeln!(text, "  {tenant}: {how:?}: {why}").unwrap();
     }
-    let downtime = plan.expected_downtime.iter().map(|(tenant, time)| format!("{tenant} {time:?}")).collect::<Vec<_>>();
+    let downtime =
+        plan.expected_downtime.iter().map(|(tenant, time)| format!("{tenant} {time:?}")).collect::<Vec<_>>();
     writeln!(text, "  closed for (ms): {}", downtime.join(", ")).unwrap();
-    writeln!(text, "  point of no return: {}", plan.point_of_no_return.as_ref().map_or("none", |step| step.as_str())).unwrap();
+    writeln!(
+        text,
+        "  point of no return: {}",
+        plan.point_of_no_return.as_ref().map_or("none", |step| step.as_str())
+    )
+    .unwrap();
     let people: Vec<&str> = plan.deciders.iter().map(|person| person.as_str()).collect();
-    writeln!(text, "  deciders: [{}]; emergency: [{}]", people.join(", "), plan.emergency.join(", ")).unwrap();
+    writeln!(text, "  deciders: [{}]; emergency: [{}]", people.join(", "), plan.emergency.join(", "))
+        .unwrap();
     for remark in &plan.remarks {
         writeln!(text, "  remark: {}", say(remark)).unwrap();
     }
@@ -293,7 +305,12 @@ pub fn text(plan: &Plan) -> String {
         writeln!(text, "{} | {} | {scope} | {}", step.phase.word(), step.name, say(&step.title)).unwrap();
         writeln!(text, "    does: {}", action(step)).unwrap();
         writeln!(text, "    after: {}", after.join(", ")).unwrap();
-        writeln!(text, "    undo: {undo}; after a crash: {:?}; {} s, {} more tries{tolerated}", step.recovery, step.limits.timeout, step.limits.retries).unwrap();
+        writeln!(
+            text,
+            "    undo: {undo}; after a crash: {:?}; {} s, {} more tries{tolerated}",
+            step.recovery, step.limits.timeout, step.limits.retries
+        )
+        .unwrap();
     }
     text
 }

@@ -4,11 +4,13 @@
 use std::collections::BTreeMap;
 
 use eclusa_fault::{Code, Fault, Message};
-use eclusa_model::{AppKind, Fingerprint, FingerprintKey, PersonName, RunId, RuntimeKind, StackName, StepName};
+use eclusa_model::{
+    AppKind, Fingerprint, FingerprintKey, PersonName, RunId, RuntimeKind, StackName, StepName,
+};
 use eclusa_runbook::{
-    Action, EVENT_FORMAT, Effect, Entry, Event, Evidence, Exec, Expect, Gate, GateKind, Intent, Limits, Next, OnNoGo, Outputs,
-    PLAN_FORMAT, Phase, Place, Plan, Progress, Question, Recovery, Run, Scope, Step, Undo, UndoProgress, Verdict,
-    VerdictKind,
+    Action, EVENT_FORMAT, Effect, Entry, Event, Evidence, Exec, Expect, Gate, GateKind, Intent, Limits, Next,
+    OnNoGo, Outputs, PLAN_FORMAT, Phase, Place, Plan, Progress, Question, Recovery, Run, Scope, Step, Undo,
+    UndoProgress, Verdict, VerdictKind,
 };
 use jiff::Timestamp;
 
@@ -52,8 +54,12 @@ pub fn plan(shapes: &[Shape]) -> Plan {
         .iter()
         .enumerate()
         .map(|(number, shape)| {
-            let mut after: Vec<StepName> =
-                shape.after.iter().filter(|_| number > 0).map(|other| name(&format!("s{}", other % number.max(1)))).collect();
+            let mut after: Vec<StepName> = shape
+                .after
+                .iter()
+                .filter(|_| number > 0)
+                .map(|other| name(&format!("s{}", other % number.max(1))))
+                .collect();
             after.sort();
             after.dedup();
             Step {
@@ -80,7 +86,8 @@ pub fn plan(shapes: &[Shape]) -> Plan {
                     0 => Undo::Nothing { why: Message::verbatim("none") },
                     _ => Undo::By(exec("undo")),
                 },
-                recovery: [Recovery::Repeat, Recovery::Probe, Recovery::GoBack][shape.recovery as usize % 3].clone(),
+                recovery: [Recovery::Repeat, Recovery::Probe, Recovery::GoBack][shape.recovery as usize % 3]
+                    .clone(),
                 limits: Limits { timeout: 1, retries: shape.retries % 3, tolerated: shape.tolerated },
                 expected: None,
             }
@@ -114,11 +121,24 @@ pub fn plan(shapes: &[Shape]) -> Plan {
 }
 
 pub fn started(plan: Plan) -> Event {
-    Event::Started { format: EVENT_FORMAT, version: "0.0.0".to_owned(), plan: Box::new(plan), by: ana(), reason: None }
+    Event::Started {
+        format: EVENT_FORMAT,
+        version: "0.0.0".to_owned(),
+        plan: Box::new(plan),
+        by: ana(),
+        reason: None,
+    }
 }
 
 pub fn entry(sequence: u64, event: Event) -> Entry {
-    Entry { run: RunId::new("r-1").unwrap(), sequence, at: at(sequence), previous: String::new(), hash: String::new(), event }
+    Entry {
+        run: RunId::new("r-1").unwrap(),
+        sequence,
+        at: at(sequence),
+        previous: String::new(),
+        hash: String::new(),
+        event,
+    }
 }
 
 pub fn fault() -> Fault {
@@ -134,7 +154,8 @@ pub fn possible(run: &Run) -> Vec<Event> {
     let mut events = Vec::new();
     for step in &run.plan.steps {
         let name = step.name.clone();
-        if matches!(run.undone.get(&name), Some(UndoProgress::Begun { generation, .. }) if *generation == run.generation) {
+        if matches!(run.undone.get(&name), Some(UndoProgress::Begun { generation, .. }) if *generation == run.generation)
+        {
             events.push(Event::Undone { step: name.clone(), outputs: Outputs::new() });
             events.push(Event::UndoFailed { step: name.clone(), fault: fault() });
         }
@@ -155,24 +176,34 @@ pub fn possible(run: &Run) -> Vec<Event> {
     }
     for next in run.next() {
         match next {
-            Next::Perform { step, attempt } | Next::Judge { step, attempt } => events.push(Event::Intended { step, attempt }),
+            Next::Perform { step, attempt } | Next::Judge { step, attempt } => {
+                events.push(Event::Intended { step, attempt })
+            }
             Next::Recover { step, recovery, .. } => {
                 if recovery == Recovery::Probe {
                     events.push(Event::Performed { step: step.clone(), outputs: Outputs::new() });
                 }
                 if recovery == Recovery::GoBack {
-                    events.push(Event::TurnedBack { step: Some(step), why: Message::verbatim("unknown"), by: None });
+                    events.push(Event::TurnedBack {
+                        step: Some(step),
+                        why: Message::verbatim("unknown"),
+                        by: None,
+                    });
                 } else {
                     events.push(Event::FoundUndone { step });
                 }
             }
-            Next::Ask { step } => events.push(Event::Asked { step, text: Message::verbatim("?"), deadline: None }),
+            Next::Ask { step } => {
+                events.push(Event::Asked { step, text: Message::verbatim("?"), deadline: None })
+            }
             Next::Await { step, .. } => {
                 for go in [true, false] {
                     events.push(Event::Answered { step: step.clone(), go, by: None, reason: String::new() });
                 }
             }
-            Next::TurnBack { step, why } => events.push(Event::TurnedBack { step: Some(step), why, by: None }),
+            Next::TurnBack { step, why } => {
+                events.push(Event::TurnedBack { step: Some(step), why, by: None })
+            }
             Next::Undo { step, attempt, .. } => events.push(Event::UndoIntended { step, attempt }),
             Next::End { outcome } => events.push(Event::Ended { outcome }),
         }

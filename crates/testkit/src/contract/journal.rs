@@ -27,12 +27,18 @@ pub fn journal(journal: &dyn JournalStore) {
     assert_eq!((second.previous.as_str(), second.sequence), (first.hash.as_str(), 2));
     assert_eq!(journal.read(&one).unwrap(), [first, second]);
     for wrong in [1, 2, 4] {
-        assert_eq!(journal.append(&one, &stack, wrong, at(4), &noted("d")).unwrap_err().code, Code::RunState, "{wrong}");
+        assert_eq!(
+            journal.append(&one, &stack, wrong, at(4), &noted("d")).unwrap_err().code,
+            Code::RunState,
+            "{wrong}"
+        );
     }
     assert_eq!(journal.read(&one).unwrap().len(), 2, "what was refused is not there");
     assert_eq!(journal.verify().unwrap(), 3);
 
-    let names = |runs: Vec<eclusa_ports::RunSummary>| runs.into_iter().map(|run| run.run.to_string()).collect::<Vec<_>>();
+    let names = |runs: Vec<eclusa_ports::RunSummary>| {
+        runs.into_iter().map(|run| run.run.to_string()).collect::<Vec<_>>()
+    };
     assert_eq!(names(journal.runs(None, 10).unwrap()), ["r-2", "r-1"], "newest first");
     assert_eq!(names(journal.runs(None, 1).unwrap()), ["r-2"]);
     let own = journal.runs(Some(&stack), 10).unwrap();
@@ -41,7 +47,10 @@ pub fn journal(journal: &dyn JournalStore) {
 
     let kind = RequestKind::Abort { by: PersonName::new("ana").unwrap(), reason: "tea".to_owned() };
     let answer = RequestKind::Answer { go: true, by: PersonName::new("ana").unwrap(), reason: String::new() };
-    assert_eq!(journal.request(&RunId::new("r-3").unwrap(), at(5), &kind).unwrap_err().code, Code::RunUnknown);
+    assert_eq!(
+        journal.request(&RunId::new("r-3").unwrap(), at(5), &kind).unwrap_err().code,
+        Code::RunUnknown
+    );
     journal.request(&one, at(5), &kind).unwrap();
     journal.request(&one, at(6), &answer).unwrap();
     let waiting = journal.requests(&one).unwrap();
@@ -53,7 +62,13 @@ pub fn journal(journal: &dyn JournalStore) {
 
     let tenant = TenantName::new("alpha").unwrap();
     assert_eq!(journal.newest_proof(&stack, &tenant).unwrap(), None);
-    let proof = |second: i64| Proof { tenant: tenant.clone(), point: format!("p{second}"), at: at(second), milliseconds: 7, rows: 3 };
+    let proof = |second: i64| Proof {
+        tenant: tenant.clone(),
+        point: format!("p{second}"),
+        at: at(second),
+        milliseconds: 7,
+        rows: 3,
+    };
     journal.record_proof(&stack, &proof(8)).unwrap();
     journal.record_proof(&stack, &proof(7)).unwrap();
     assert_eq!(journal.newest_proof(&stack, &tenant).unwrap(), Some(proof(8)));

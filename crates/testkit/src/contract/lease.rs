@@ -24,7 +24,11 @@ pub async fn lease(lease: &dyn Lease, alive: &LeaseHolder, dead: &LeaseHolder) {
 
     lease.take(&of(dead, &one)).await.unwrap();
     assert_eq!(lease.look().await.unwrap().unwrap().alive, Some(false));
-    assert_eq!(lease.take(&of(alive, &two)).await.unwrap_err().code, Code::LeaseHeld, "its run has not ended");
+    assert_eq!(
+        lease.take(&of(alive, &two)).await.unwrap_err().code,
+        Code::LeaseHeld,
+        "its run has not ended"
+    );
     lease.take(&of(alive, &one)).await.unwrap();
     assert_eq!(lease.take(&of(dead, &one)).await.unwrap_err().code, Code::LeaseHeld, "a runner of it lives");
     lease.release(&one).await.unwrap();

@@ -23,7 +23,13 @@ impl Read for CutOff {
     }
 }
 
-fn request(tenant: &TenantName, mark: &str, second: i64, directory: &Path, stream: Option<Box<dyn Read + Send>>) -> TakeRequest {
+fn request(
+    tenant: &TenantName,
+    mark: &str,
+    second: i64,
+    directory: &Path,
+    stream: Option<Box<dyn Read + Send>>,
+) -> TakeRequest {
     TakeRequest {
         tenant: tenant.clone(),
         kind: PointKind::Backup,
@@ -95,6 +101,12 @@ pub async fn vault(vault: &dyn Vault, directory: &Path, empty: &Path) {
     let restored = vault.restore_files(&tenant, &id, "media", empty).await.unwrap();
     assert_eq!(restored.files, first.files["media"].files);
     assert_eq!(vault.summarise_files(empty).await.unwrap().files, first.files["media"].files);
-    assert!(vault.restore_files(&tenant, &id, "media", empty).await.is_err(), "what lies there is not overwritten");
-    assert_eq!(vault.restore_files(&tenant, &id, "none", &empty.join("x")).await.unwrap_err().code, Code::PointUnknown);
+    assert!(
+        vault.restore_files(&tenant, &id, "media", empty).await.is_err(),
+        "what lies there is not overwritten"
+    );
+    assert_eq!(
+        vault.restore_files(&tenant, &id, "none", &empty.join("x")).await.unwrap_err().code,
+        Code::PointUnknown
+    );
 }
