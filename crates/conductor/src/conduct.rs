@@ -48,6 +48,8 @@ pub struct Conductor {
     pub(crate) abort: Option<(Request, PersonName, String)>,
     pub(crate) lost: (mpsc::UnboundedSender<Lost>, mpsc::UnboundedReceiver<Lost>),
     pub(crate) telling: JoinSet<()>,
+    /// The kind of each notice that is on its way or was.
+    pub(crate) told: BTreeMap<tokio::task::Id, String>,
     tasks: JoinSet<(StepName, Finished)>,
     busy: BTreeMap<StepName, AbortHandle>,
     samples: (mpsc::Sender<Collected>, mpsc::Receiver<Collected>),
@@ -97,6 +99,7 @@ impl Conductor {
             abort: None,
             lost: mpsc::unbounded_channel(),
             telling: JoinSet::new(),
+            told: BTreeMap::new(),
             tasks: JoinSet::new(),
             busy: BTreeMap::new(),
             samples: mpsc::channel(16),
@@ -389,9 +392,16 @@ impl Conductor {
     /// Notices on their way get ten more seconds.
     async fn finish_telling(&mut self) -> Result<()> {
         let deadline = tokio::time::Instant::now() + Duration::from_secs(10);
-        while !self.telling.is_empty() && tokio::time::timeout_at(deadline, self.telling.join_next()).await.is_ok() {}
+        while let Ok(Some(done)) = tokio::time::timeout_at(deadline, self.telling.join_next_with_id()).await {
+            let id = done.map_or_else(|error| error.id(), |(id, ())| id);
+            self.told.remove(&id);
+        }
         while let Ok(lost) = self.lost.1.try_recv() {
             self.recorder.append(Event::NoticeLost { kind: lost.kind, fault: lost.fault }).await?;
+        }
+        for kind in std::mem::take(&mut self.told).into_values() {
+            let fault = Fault::new(Code::NotifyFailed).with("to", "a webhook").because("it was not taken within 10 s of the run's end");
+            self.recorder.append(Event::NoticeLost { kind, fault }).await?;
         }
         Ok(())
     }

@@ -21,12 +21,14 @@ impl Conductor {
         let Some(notice) = notice(entry, &self.recorder.run) else { return };
         for notifier in &self.ports.notifiers {
             let (notifier, notice, lost) = (notifier.clone(), notice.clone(), self.lost.0.clone());
-            self.telling.spawn(async move {
+            let kind = notice.kind.to_owned();
+            let task = self.telling.spawn(async move {
                 if let Err(fault) = notifier.notify(&notice).await {
                     // The receiver is gone only when the run has ended and waited long enough.
                     let _ = lost.send(Lost { kind: notice.kind.to_owned(), fault });
                 }
             });
+            self.told.insert(task.id(), kind);
         }
     }
 }

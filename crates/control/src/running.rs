@@ -28,17 +28,25 @@ pub struct Begin {
 /// `PlanStale`, `OutsideWindow`, `RunState` when another run of the stack has not ended, `JournalUnwritable`.
 pub async fn begin(assembly: &Assembly, plan: Plan, how: Begin) -> Result<RunId> {
     check_window(assembly, &plan, &how)?;
-    if let Some(run) = history::unfinished(assembly.journal.as_ref(), &assembly.name)? {
-        let holder = if owner_lives(assembly, &run.id).await { "a living runner" } else { "nobody: its runner is gone" };
-        return Err(Fault::new(Code::LeaseHeld)
-            .with("run", &run.id)
-            .with("holder", holder)
-            .hint(eclusa_fault::Message::new("hint-unfinished").with("run", &run.id)));
-    }
+    check_alone(assembly).await?;
     planning::check_fresh(assembly, &plan).await?;
     let id = new_id(assembly)?;
     let ports = assembly.ports.clone();
     Conductor::begin(ports, id, plan, how.by, how.outside_window).await
+}
+
+/// Refuses to begin anything beside a run that has not ended.
+///
+/// # Errors
+/// `LeaseHeld`.
+pub async fn check_alone(assembly: &Assembly) -> Result<()> {
+    let Some(run) = history::unfinished(assembly.journal.as_ref(), &assembly.name)? else { return Ok(()) };
+    let fault = Fault::new(Code::LeaseHeld).with("run", &run.id);
+    if owner_lives(assembly, &run.id).await {
+        return Err(fault.with("holder", "a living runner"));
+    }
+    let hint = eclusa_fault::Message::new("hint-unfinished").with("run", &run.id);
+    Err(fault.with("holder", "nobody: its runner is gone").hint(hint))
 }
 
 fn new_id(assembly: &Assembly) -> Result<RunId> {
@@ -148,9 +156,21 @@ pub async fn own(
         if let Some(processes) = &assembly.processes {
             processes.revive().await?;
         }
+        clear_scratch(&assembly)?;
     }
     let conductor = Conductor::take_up(assembly.ports.clone(), run.clone(), resumed_by, watchers).await?;
     conductor.conduct(stop).await
+}
+
+/// Removes what a killed runner was writing at that moment: it may be a copy of a client's database.
+fn clear_scratch(assembly: &Assembly) -> Result<()> {
+    let directory = assembly.state.join("scratch").join(assembly.name.as_str());
+    match std::fs::remove_dir_all(&directory) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            Err(Fault::new(Code::StateDirectory).with("path", directory.display()).because(error))
+        }
+        _ => private_directory(&directory),
+    }
 }
 
 fn note_runner(assembly: &Assembly, run: &RunId) -> Result<()> {

@@ -39,6 +39,8 @@ pub async fn perform(
     saved: Option<PathBuf>,
     how: &Performance,
 ) -> Result<Exit> {
+    // Said before anything is planned or asked: what is under way moves the stack.
+    running::check_alone(assembly).await?;
     let plan = match saved {
         Some(path) => read_saved(&path, intent)?,
         None => planning::make(assembly, intent, options).await?,

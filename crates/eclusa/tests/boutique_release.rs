@@ -20,7 +20,6 @@ fn the_boutique_goes_through_its_releases() {
     bad_under_load(&shop);
     rollback(&shop);
     started_without_override(&shop);
-    restored(&shop);
     shop.must(0, &["edge", "remove", "--yes"]);
     assert_eq!(get(shop.port, "/api/v1/auth/csrf/").status, 200);
     assert_eq!(std::fs::read(shop.directory.join("docker-compose.prod.yml")).unwrap(), compose_file);
@@ -124,16 +123,4 @@ fn started_without_override(shop: &Boutique) {
     shop.must(0, &["start", "--yes"]);
     assert_eq!(shop.version(), "v2");
     shop.must(0, &["status"]);
-}
-
-fn restored(shop: &Boutique) {
-    shop.must(0, &["backup"]);
-    let books = shop.books();
-    shop.query("delete from sales_payment where id in (select max(id) from sales_payment)");
-    assert_ne!(shop.books(), books);
-    shop.must(0, &["restore", "boutique", "--check"]);
-    assert_ne!(shop.books(), books, "a check touches nothing live");
-    shop.must(0, &["restore", "boutique", "--yes"]);
-    assert_eq!(shop.books(), books);
-    assert!(shop.databases().contains("_old"), "what was live is kept: {}", shop.databases());
 }

@@ -11,6 +11,7 @@ use eclusa_runbook::{
 use crate::draft::{Draft, NewStep};
 use crate::release::ReleaseDraft;
 use crate::release_preflight;
+use crate::services::Services;
 use crate::simple::{baseline_probes, log_rule, watch_rule};
 
 pub(crate) fn close(draft: &mut Draft<'_, '_>, release: &ReleaseDraft) -> Result<()> {
@@ -290,7 +291,6 @@ pub(crate) fn ask_decision(draft: &mut Draft<'_, '_>, release: &ReleaseDraft) ->
 pub(crate) fn open(draft: &mut Draft<'_, '_>, release: &ReleaseDraft) -> Result<Option<StepName>> {
     let phase = Phase::Open;
     draft.phase(phase)?;
-    let healthy_within = draft.input.stack.limits.healthy.as_seconds();
     if !release.code_only {
         let mut marks = Vec::new();
         for tenant in &release.tenants {
@@ -310,15 +310,17 @@ pub(crate) fn open(draft: &mut Draft<'_, '_>, release: &ReleaseDraft) -> Result<
         }
         draft.together(marks)?;
         // After the marks, so that on the way back they have stopped before what was written is salvaged.
-        start_workers(draft, release, healthy_within)?;
+        start_workers(draft, &release.services)?;
     }
     let first = open_gates(draft, release)?;
-    start_schedulers(draft, release, healthy_within)?;
+    start_schedulers(draft, &release.services)?;
     Ok(first)
 }
 
-fn start_workers(draft: &mut Draft<'_, '_>, release: &ReleaseDraft, healthy_within: u64) -> Result<()> {
-    let workers = &release.services.workers;
+/// Starts the workers: after the proof, since what they write cannot be taken out of the data again.
+pub(crate) fn start_workers(draft: &mut Draft<'_, '_>, services: &Services) -> Result<()> {
+    let workers = &services.workers;
+    let healthy_within = draft.input.stack.limits.healthy.as_seconds();
     if workers.is_empty() {
         return Ok(());
     }
@@ -373,8 +375,10 @@ fn baseline_source() -> Result<eclusa_runbook::BaselineSource> {
     Ok(eclusa_runbook::BaselineSource { step })
 }
 
-fn start_schedulers(draft: &mut Draft<'_, '_>, release: &ReleaseDraft, healthy_within: u64) -> Result<()> {
-    let schedulers = &release.services.schedulers;
+/// Starts the schedulers, last of all.
+pub(crate) fn start_schedulers(draft: &mut Draft<'_, '_>, services: &Services) -> Result<()> {
+    let schedulers = &services.schedulers;
+    let healthy_within = draft.input.stack.limits.healthy.as_seconds();
     if schedulers.is_empty() {
         return Ok(());
     }

@@ -12,7 +12,7 @@ use eclusa_runbook::{
 use crate::PlanInput;
 use crate::backup::one;
 use crate::draft::{Draft, Frame, NewStep};
-use crate::release_steps::{close_operation, stop};
+use crate::release_steps::{close_operation, start_schedulers, start_workers, stop};
 use crate::services::Services;
 use crate::simple::baseline_probes;
 
@@ -40,7 +40,7 @@ pub(crate) fn plan(
     draft.finish(Frame {
         intent,
         to: None,
-        tenants: vec![tenant],
+        tenants: if check_only { vec![tenant] } else { all },
         services: if check_only { Vec::new() } else { Services::of(&input.stack.services).all() },
         reversibility,
         point_of_no_return: None,
@@ -85,14 +85,17 @@ fn whole(draft: &mut Draft<'_, '_>, tenant: &Tenant, point: &str) -> Result<()> 
     salvage(draft, tenant)?;
     draft.phase(Phase::Change)?;
     // The services serve all tenants, so all wait while one is swapped: it takes moments, not minutes.
+    gates_of_others(draft, tenant, Phase::Change)?;
     stop(draft, Phase::Change, "change.stop", "step-stop", &services.serving(), 30)?;
     swap(draft, Phase::Change, tenant, &suffix)?;
     start_again(draft, &services)?;
     draft.phase(Phase::Validate)?;
     probe(draft, std::slice::from_ref(tenant))?;
     draft.phase(Phase::Open)?;
+    gates_of_others(draft, tenant, Phase::Open)?;
+    start_workers(draft, &services)?;
     open_one(draft, tenant)?;
-    schedulers(draft, &services)?;
+    start_schedulers(draft, &services)?;
     draft.phase(Phase::Accept)
 }
 
@@ -143,6 +146,29 @@ fn close_one(draft: &mut Draft<'_, '_>, tenant: &Tenant, services: &Services) ->
     stop(draft, Phase::Close, "close.workers", "step-stop-workers", &services.workers, drain)
 }
 
+/// The tenants that are not restored. They share the services, so their requests wait while these are stopped.
+fn others<'a>(draft: &Draft<'a, '_>, tenant: &Tenant) -> Vec<&'a TenantName> {
+    let all = draft.input.observation.tenants.iter().map(|found| &found.tenant.name);
+    if draft.input.observation.edge.is_some() { all.filter(|name| **name != tenant.name).collect() } else { Vec::new() }
+}
+
+fn gates_of_others(draft: &mut Draft<'_, '_>, tenant: &Tenant, phase: Phase) -> Result<()> {
+    let mut steps = Vec::new();
+    for name in others(draft, tenant) {
+        let hold = Effect::Edge(EdgeOperation::Hold { tenant: name.clone() });
+        let open = Effect::Edge(EdgeOperation::Open { tenant: name.clone() });
+        let (title, forward, back) =
+            if phase == Phase::Change { ("step-gate-hold", hold, open) } else { ("step-gate-open", open, hold) };
+        let title = Message::new(title).with("tenant", name);
+        let step = NewStep::perform(phase, &format!("{}.other.{name}", phase.word()), Scope::Tenant(name.clone()), title, forward)?
+            .undo(Undo::By(back))
+            .retries(1)
+            .seconds(60);
+        steps.push(step);
+    }
+    draft.together(steps)
+}
+
 /// A restore point of what is about to be overwritten.
 pub(crate) fn salvage(draft: &mut Draft<'_, '_>, tenant: &Tenant) -> Result<()> {
     let effect = Effect::Vault(VaultOperation::Take {
@@ -184,12 +210,12 @@ pub(crate) fn swap(draft: &mut Draft<'_, '_>, phase: Phase, tenant: &Tenant, suf
 
 fn start_again(draft: &mut Draft<'_, '_>, services: &Services) -> Result<()> {
     use eclusa_runbook::RuntimeOperation::{Start, Stop};
-    let working = services.working();
+    let serving = services.serving();
     let healthy_within = draft.input.stack.limits.healthy.as_seconds();
-    let title = Message::new("step-start").with("services", crate::release_steps::listed(&working));
-    let effect = Effect::Runtime(Start { services: working.clone(), healthy_within });
+    let title = Message::new("step-start").with("services", crate::release_steps::listed(&serving));
+    let effect = Effect::Runtime(Start { services: serving.clone(), healthy_within });
     let step = NewStep::perform(Phase::Change, "change.start", Scope::Stack, title, effect)?
-        .undo(Undo::By(Effect::Runtime(Stop { services: working, drain: 30 })))
+        .undo(Undo::By(Effect::Runtime(Stop { services: serving, drain: 30 })))
         .recovery(eclusa_runbook::Recovery::Probe)
         .seconds(healthy_within + 300);
     draft.then(step).map(|_| ())
@@ -216,22 +242,5 @@ fn open_one(draft: &mut Draft<'_, '_>, tenant: &Tenant) -> Result<()> {
             .undo(Undo::By(Effect::Edge(close_operation(edge, &tenant.name))))
             .retries(2)
             .seconds(60);
-    draft.then(step).map(|_| ())
-}
-
-fn schedulers(draft: &mut Draft<'_, '_>, services: &Services) -> Result<()> {
-    use eclusa_runbook::RuntimeOperation::{Start, Stop};
-    if services.schedulers.is_empty() {
-        return Ok(());
-    }
-    let healthy_within = draft.input.stack.limits.healthy.as_seconds();
-    let title = Message::new("step-start-scheduler")
-        .with("services", crate::release_steps::listed(&services.schedulers));
-    let effect = Effect::Runtime(Start { services: services.schedulers.clone(), healthy_within });
-    let step = NewStep::perform(Phase::Open, "open.scheduler", Scope::Stack, title, effect)?
-        .undo(Undo::By(Effect::Runtime(Stop { services: services.schedulers.clone(), drain: 30 })))
-        .recovery(eclusa_runbook::Recovery::Probe)
-        .tolerated()
-        .seconds(healthy_within + 60);
     draft.then(step).map(|_| ())
 }

@@ -103,7 +103,7 @@ fn remarks(draft: &mut Draft<'_, '_>, previous: &PreviousRelease, with_data: boo
 fn change(draft: &mut Draft<'_, '_>, release: &ReleaseDraft, with_data: bool) -> Result<()> {
     draft.phase(Phase::Change)?;
     let healthy_within = draft.input.stack.limits.healthy.as_seconds();
-    let (all, working) = (release.services.all(), release.services.working());
+    let (all, serving) = (release.services.all(), release.services.serving());
     steps::stop(draft, Phase::Change, "change.stop", "step-stop", &release.services.serving(), 30)?;
     let switch = |to: &Release| {
         Effect::Runtime(RuntimeOperation::Switch {
@@ -132,10 +132,10 @@ fn change(draft: &mut Draft<'_, '_>, release: &ReleaseDraft, with_data: bool) ->
     if with_data || !release.edge {
         steps::static_files(draft, release, Phase::Change)?;
     }
-    let title = Message::new("step-start").with("services", steps::listed(&working));
-    let effect = Effect::Runtime(RuntimeOperation::Start { services: working.clone(), healthy_within });
+    let title = Message::new("step-start").with("services", steps::listed(&serving));
+    let effect = Effect::Runtime(RuntimeOperation::Start { services: serving.clone(), healthy_within });
     let start = NewStep::perform(Phase::Change, "change.start", Scope::Stack, title, effect)?
-        .undo(Undo::By(Effect::Runtime(RuntimeOperation::Stop { services: working, drain: 30 })))
+        .undo(Undo::By(Effect::Runtime(RuntimeOperation::Stop { services: serving, drain: 30 })))
         .recovery(eclusa_runbook::Recovery::Probe)
         .seconds(healthy_within + 300);
     draft.then(start).map(|_| ())
@@ -143,21 +143,14 @@ fn change(draft: &mut Draft<'_, '_>, release: &ReleaseDraft, with_data: bool) ->
 
 fn open(draft: &mut Draft<'_, '_>, release: &ReleaseDraft) -> Result<()> {
     draft.phase(Phase::Open)?;
-    let healthy_within = draft.input.stack.limits.healthy.as_seconds();
-    let schedulers = release.services.schedulers.clone();
-    if !schedulers.is_empty() {
-        let title = Message::new("step-start-scheduler").with("services", steps::listed(&schedulers));
-        let effect =
-            Effect::Runtime(RuntimeOperation::Start { services: schedulers.clone(), healthy_within });
-        let step = NewStep::perform(Phase::Open, "open.scheduler", Scope::Stack, title, effect)?
-            .undo(Undo::By(Effect::Runtime(RuntimeOperation::Stop { services: schedulers, drain: 30 })))
-            .recovery(eclusa_runbook::Recovery::Probe)
-            .seconds(healthy_within + 60);
-        draft.then(step)?;
+    steps::start_workers(draft, &release.services)?;
+    if release.edge {
+        open_gates(draft, release)?;
     }
-    if !release.edge {
-        return Ok(());
-    }
+    steps::start_schedulers(draft, &release.services)
+}
+
+fn open_gates(draft: &mut Draft<'_, '_>, release: &ReleaseDraft) -> Result<()> {
     let mut opening = Vec::new();
     for tenant in &release.tenants {
         let title = Message::new("step-gate-open").with("tenant", &tenant.name);

@@ -147,7 +147,7 @@ impl Boutique {
     pub fn books(&self) -> String {
         self.query(
             "select (select count(*) || ':' || coalesce(sum(hashtext(id::text || total::text)), 0) from sales_sale) || ' ' || \
-             (select count(*) from sales_payment)",
+             (select count(*) || ':' || coalesce(sum(hashtext(id::text || amount::text)), 0) from sales_payment)",
         )
     }
 
