@@ -45,15 +45,27 @@ impl App for Django {
     }
 
     /// `showmigrations --plan` prints `[X]  app.name` for what is applied and `[ ]  app.name` for what is not.
-    fn pending(&self, stack: &Stack, _tenant: &TenantName, _release: &Release, place: &Place) -> Option<Exec> {
+    fn pending(
+        &self,
+        stack: &Stack,
+        _tenant: &TenantName,
+        _release: &Release,
+        place: &Place,
+    ) -> Option<Exec> {
         let argv = configured(stack.commands.pending.as_ref())
             .unwrap_or_else(|| manage(stack, &["showmigrations", "--plan"]));
         Some(exec(place, argv))
     }
 
-    fn migrate(&self, stack: &Stack, _tenant: &TenantName, _release: &Release, place: &Place) -> Option<Exec> {
-        let argv =
-            configured(stack.commands.migrate.as_ref()).unwrap_or_else(|| manage(stack, &["migrate", "--noinput"]));
+    fn migrate(
+        &self,
+        stack: &Stack,
+        _tenant: &TenantName,
+        _release: &Release,
+        place: &Place,
+    ) -> Option<Exec> {
+        let argv = configured(stack.commands.migrate.as_ref())
+            .unwrap_or_else(|| manage(stack, &["migrate", "--noinput"]));
         Some(exec(place, argv))
     }
 
@@ -88,7 +100,8 @@ pub fn migrations_in<'a>(paths: impl IntoIterator<Item = &'a str>) -> Vec<String
         .filter_map(|path| {
             let (folder, file) = path.rsplit_once('/')?;
             let name = file.strip_suffix(".py")?;
-            let app = folder.strip_suffix("/migrations").or_else(|| (folder == "migrations").then_some(""))?;
+            let app =
+                folder.strip_suffix("/migrations").or_else(|| (folder == "migrations").then_some(""))?;
             let label = app.rsplit('/').next()?;
             let begins_with_digit = name.chars().next().is_some_and(|c| c.is_ascii_digit());
             (begins_with_digit && !label.is_empty()).then(|| format!("{label}.{name}"))
@@ -111,7 +124,12 @@ mod tests_of_outputs {
 
     #[test]
     fn migrations_are_found_in_a_tree() {
-        let tree = ["app/sales/migrations/0001_initial.py", "app/sales/migrations/__init__.py", "src/migrations/notes.py", "x.py"];
+        let tree = [
+            "app/sales/migrations/0001_initial.py",
+            "app/sales/migrations/__init__.py",
+            "src/migrations/notes.py",
+            "x.py",
+        ];
         assert_eq!(migrations_in(tree), ["sales.0001_initial"]);
     }
 }

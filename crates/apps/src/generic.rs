@@ -12,7 +12,13 @@ pub struct Generic;
 
 /// A command in a place, with nothing else.
 pub(crate) fn exec(place: &Place, argv: Vec<String>) -> Exec {
-    Exec { place: place.clone(), argv, environment: BTreeMap::new(), directory: None, expect: Expect::default() }
+    Exec {
+        place: place.clone(),
+        argv,
+        environment: BTreeMap::new(),
+        directory: None,
+        expect: Expect::default(),
+    }
 }
 
 pub(crate) fn filled(command: &CommandLine, tenant: &str, release: &str) -> Vec<String> {

@@ -8,7 +8,8 @@ use eclusa_fault::{Code, Fault, Message, Result};
 use eclusa_model::{PersonName, RunId, StepName};
 use eclusa_ports::Request;
 use eclusa_runbook::{
-    Action, Direction, Effect, Event, Evidence, GateKind, Next, Outcome, Outputs, Plan, Recovery, Run, UndoProgress, Verdict, look_of, EVENT_FORMAT,
+    Action, Direction, EVENT_FORMAT, Effect, Event, Evidence, GateKind, Next, Outcome, Outputs, Plan,
+    Recovery, Run, UndoProgress, Verdict, look_of,
 };
 use jiff::SignedDuration;
 use tokio::sync::{mpsc, watch};
@@ -60,7 +61,13 @@ impl Conductor {
     ///
     /// # Errors
     /// `JournalUnwritable`.
-    pub async fn begin(ports: Ports, run: RunId, plan: Plan, by: PersonName, reason: Option<String>) -> Result<RunId> {
+    pub async fn begin(
+        ports: Ports,
+        run: RunId,
+        plan: Plan,
+        by: PersonName,
+        reason: Option<String>,
+    ) -> Result<RunId> {
         let stack = plan.stack.clone();
         let version = plan.version.clone();
         let event = Event::Started { format: EVENT_FORMAT, version, plan: Box::new(plan), by, reason };
@@ -206,7 +213,10 @@ impl Conductor {
 
     async fn begin_one(&mut self, next: Next) -> Result<bool> {
         match next {
-            Next::Perform { step, .. } | Next::Judge { step, .. } | Next::Recover { step, .. } | Next::Undo { step, .. }
+            Next::Perform { step, .. }
+            | Next::Judge { step, .. }
+            | Next::Recover { step, .. }
+            | Next::Undo { step, .. }
                 if self.busy.contains_key(&step) =>
             {
                 Ok(false)
@@ -259,8 +269,9 @@ impl Conductor {
             Some(Action::Ask(question)) => (question.text.clone(), question.deadline),
             _ => (Message::new("question-gate").with("step", &step), plan.answer_within),
         };
-        let deadline =
-            within.and_then(|seconds| self.ports.clock.now().checked_add(SignedDuration::from_secs(seconds as i64)).ok());
+        let deadline = within.and_then(|seconds| {
+            self.ports.clock.now().checked_add(SignedDuration::from_secs(seconds as i64)).ok()
+        });
         self.append(Event::Asked { step, text, deadline }).await
     }
 
@@ -295,7 +306,8 @@ impl Conductor {
             ..Earlier::default()
         };
         if let Some(Action::Judge(gate)) = &action
-            && let GateKind::Watch { baseline, .. } | GateKind::Logs { baseline: Some(baseline), .. } = &gate.kind
+            && let GateKind::Watch { baseline, .. } | GateKind::Logs { baseline: Some(baseline), .. } =
+                &gate.kind
             && let Some(evidence) = run.evidence.get(&baseline.step)
         {
             earlier.baseline.clone_from(&evidence.samples);
@@ -347,7 +359,10 @@ impl Conductor {
         });
     }
 
-    async fn take_finished(&mut self, done: std::result::Result<(StepName, Finished), tokio::task::JoinError>) -> Result<()> {
+    async fn take_finished(
+        &mut self,
+        done: std::result::Result<(StepName, Finished), tokio::task::JoinError>,
+    ) -> Result<()> {
         let (step, finished) = match done {
             Ok(done) => done,
             Err(error) => return self.take_lost_task(&error).await,
@@ -363,8 +378,12 @@ impl Conductor {
             Finished::Judged(Ok((evidence, verdict))) => Event::Judged { step, evidence, verdict },
             Finished::Recovered(Ok(Found::Done)) => Event::Performed { step, outputs: Outputs::new() },
             Finished::Recovered(Ok(Found::Again)) => Event::FoundUndone { step },
-            Finished::Recovered(Ok(Found::Back(_))) if self.recorder.run.direction == Direction::Back => return Ok(()),
-            Finished::Recovered(Ok(Found::Back(why))) => Event::TurnedBack { step: Some(step), why, by: None },
+            Finished::Recovered(Ok(Found::Back(_))) if self.recorder.run.direction == Direction::Back => {
+                return Ok(());
+            }
+            Finished::Recovered(Ok(Found::Back(why))) => {
+                Event::TurnedBack { step: Some(step), why, by: None }
+            }
             // The world cannot be asked now: the run stops here, unchanged, and can be resumed.
             Finished::Recovered(Err(fault)) => return Err(fault),
             Finished::Undone(Ok(outputs)) => Event::Undone { step, outputs },
@@ -376,7 +395,8 @@ impl Conductor {
     /// A task that was ended for an abort, or that died: its step has failed.
     async fn take_lost_task(&mut self, error: &tokio::task::JoinError) -> Result<()> {
         let id = error.id();
-        let Some(step) = self.busy.iter().find(|(_, handle)| handle.id() == id).map(|(step, _)| step.clone()) else {
+        let Some(step) = self.busy.iter().find(|(_, handle)| handle.id() == id).map(|(step, _)| step.clone())
+        else {
             return Ok(());
         };
         self.busy.remove(&step);
@@ -400,7 +420,9 @@ impl Conductor {
             self.recorder.append(Event::NoticeLost { kind: lost.kind, fault: lost.fault }).await?;
         }
         for kind in std::mem::take(&mut self.told).into_values() {
-            let fault = Fault::new(Code::NotifyFailed).with("to", "a webhook").because("it was not taken within 10 s of the run's end");
+            let fault = Fault::new(Code::NotifyFailed)
+                .with("to", "a webhook")
+                .because("it was not taken within 10 s of the run's end");
             self.recorder.append(Event::NoticeLost { kind, fault }).await?;
         }
         Ok(())

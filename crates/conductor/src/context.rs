@@ -8,8 +8,8 @@ use std::time::Duration;
 use eclusa_fault::{Code, Fault, Result};
 use eclusa_model::{RunId, StepName, Tenant, TenantName};
 use eclusa_ports::{
-    ApplyContext, Clock, Database, Edge, FilesSwap, Host, HttpClient, JournalStore, Lease, LeaseHolder, Notifier, Observer,
-    Runtime, SecretResolver, Vault,
+    ApplyContext, Clock, Database, Edge, FilesSwap, Host, HttpClient, JournalStore, Lease, LeaseHolder,
+    Notifier, Observer, Runtime, SecretResolver, Vault,
 };
 use eclusa_runbook::{EnvironmentValue, Outputs, Plan, PointReference, Run};
 use jiff::Timestamp;
@@ -89,7 +89,8 @@ impl Context {
 
     pub(crate) fn tenant(&self, name: &TenantName) -> Result<&Tenant> {
         self.plan.tenant(name).ok_or_else(|| {
-            Fault::new(Code::Internal).with("what", format!("the plan has no tenant {name} that {} needs", self.step))
+            Fault::new(Code::Internal)
+                .with("what", format!("the plan has no tenant {name} that {} needs", self.step))
         })
     }
 
@@ -104,7 +105,12 @@ impl Context {
     }
 
     pub(crate) fn apply_context(&self) -> ApplyContext {
-        ApplyContext { run: self.run.clone(), step: self.step.clone(), images: self.images(), timeout: self.timeout }
+        ApplyContext {
+            run: self.run.clone(),
+            step: self.step.clone(),
+            images: self.images(),
+            timeout: self.timeout,
+        }
     }
 
     /// The id of the restore point that is meant.
@@ -113,13 +119,17 @@ impl Context {
             PointReference::Id(id) => Ok(id.clone()),
             PointReference::TakenBy(step) => {
                 self.outputs.get(step).and_then(|outputs| outputs.get("point")).cloned().ok_or_else(|| {
-                    Fault::new(Code::Internal).with("what", format!("{step} has taken no point that {} needs", self.step))
+                    Fault::new(Code::Internal)
+                        .with("what", format!("{step} has taken no point that {} needs", self.step))
                 })
             }
         }
     }
 
-    pub(crate) fn environment(&self, values: &BTreeMap<String, EnvironmentValue>) -> Result<BTreeMap<String, SecretString>> {
+    pub(crate) fn environment(
+        &self,
+        values: &BTreeMap<String, EnvironmentValue>,
+    ) -> Result<BTreeMap<String, SecretString>> {
         values
             .iter()
             .map(|(name, value)| {

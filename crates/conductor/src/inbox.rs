@@ -27,7 +27,9 @@ impl Conductor {
                     self.mark_taken(&request).await?;
                 }
                 RequestKind::Abort { by, reason } => {
-                    if self.recorder.run.direction == Direction::Forward && self.recorder.run.outcome.is_none() {
+                    if self.recorder.run.direction == Direction::Forward
+                        && self.recorder.run.outcome.is_none()
+                    {
                         // It is taken only when the turning back is durable.
                         self.abort.get_or_insert((request.clone(), by.clone(), reason.clone()));
                     } else {
@@ -56,7 +58,12 @@ impl Conductor {
     }
 
     /// Writes down that a person wants the run to go back.
-    pub(crate) async fn turn_back_for(&mut self, request: Request, by: PersonName, reason: String) -> Result<()> {
+    pub(crate) async fn turn_back_for(
+        &mut self,
+        request: Request,
+        by: PersonName,
+        reason: String,
+    ) -> Result<()> {
         let why = Message::new("why-aborted").with("person", &by).with("reason", reason);
         self.recorder.append(Event::TurnedBack { step: None, why, by: Some(by) }).await?;
         self.mark_taken(&request).await
@@ -86,5 +93,8 @@ pub fn may_answer(run: &Run, step: &StepName, by: &PersonName) -> Result<()> {
         return Ok(());
     }
     let names: Vec<&str> = allowed.iter().map(PersonName::as_str).collect();
-    Err(Fault::new(Code::AnswerDenied).with("person", by).with("question", step).with("allowed", names.join(", ")))
+    Err(Fault::new(Code::AnswerDenied)
+        .with("person", by)
+        .with("question", step)
+        .with("allowed", names.join(", ")))
 }

@@ -11,7 +11,7 @@ mod notices;
 mod recorder;
 mod recover;
 
-pub use inbox::{asking, may_answer};
 pub use conduct::{Conductor, Ending};
 pub use context::Ports;
+pub use inbox::{asking, may_answer};
 pub use recorder::Watcher;

@@ -39,27 +39,44 @@ fn notice(entry: &Entry, run: &Run) -> Option<Notice> {
     let (kind, text, data) = match &entry.event {
         Event::Started { by, .. } => (
             "run.started",
-            Message::new("notice-started").with("intent", intent).with("stack", &run.plan.stack).with("person", by),
+            Message::new("notice-started")
+                .with("intent", intent)
+                .with("stack", &run.plan.stack)
+                .with("person", by),
             json!({"intent": run.plan.intent, "by": by.to_string()}),
         ),
         Event::Asked { step, text, deadline } => (
             "run.asks",
-            Message::new("notice-asks").with("stack", &run.plan.stack).with("run", &run.id).with("question", text.render(&Language::default())),
+            Message::new("notice-asks")
+                .with("stack", &run.plan.stack)
+                .with("run", &run.id)
+                .with("question", text.render(&Language::default())),
             json!({"step": step.to_string(), "question": text.render(&Language::default()), "deadline": deadline}),
         ),
-        Event::Judged { step, verdict, .. } if step.as_str().starts_with("watch") || step.as_str().starts_with("decide") => (
-            "run.verdict",
-            Message::new("notice-verdict").with("stack", &run.plan.stack).with("verdict", format!("{:?}", verdict.kind).to_lowercase()),
-            json!({"step": step.to_string(), "verdict": verdict.kind}),
-        ),
+        Event::Judged { step, verdict, .. }
+            if step.as_str().starts_with("watch") || step.as_str().starts_with("decide") =>
+        {
+            (
+                "run.verdict",
+                Message::new("notice-verdict")
+                    .with("stack", &run.plan.stack)
+                    .with("verdict", format!("{:?}", verdict.kind).to_lowercase()),
+                json!({"step": step.to_string(), "verdict": verdict.kind}),
+            )
+        }
         Event::TurnedBack { why, by, .. } => (
             "run.verdict",
-            Message::new("notice-back").with("stack", &run.plan.stack).with("why", why.render(&Language::default())),
+            Message::new("notice-back")
+                .with("stack", &run.plan.stack)
+                .with("why", why.render(&Language::default())),
             json!({"verdict": "no-go", "why": why.render(&Language::default()), "by": name(by)}),
         ),
         Event::Ended { outcome } => (
             "run.ended",
-            Message::new("notice-ended").with("stack", &run.plan.stack).with("run", &run.id).with("outcome", format!("{outcome:?}").to_lowercase()),
+            Message::new("notice-ended")
+                .with("stack", &run.plan.stack)
+                .with("run", &run.id)
+                .with("outcome", format!("{outcome:?}").to_lowercase()),
             json!({"outcome": outcome}),
         ),
         _ => return None,

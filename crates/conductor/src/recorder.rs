@@ -26,7 +26,8 @@ impl Recorder {
     /// Appends an event to the run. An append that fails stops the run: what cannot be remembered is not done.
     pub(crate) async fn append(&mut self, event: Event) -> Result<Entry> {
         let event = redacted(event, self.secrets.as_ref());
-        let (run, stack, sequence) = (self.run.id.clone(), self.run.plan.stack.clone(), self.run.sequence + 1);
+        let (run, stack, sequence) =
+            (self.run.id.clone(), self.run.plan.stack.clone(), self.run.sequence + 1);
         // What cannot follow is not written: a journal with it in could never be read as a run again.
         let mut after = self.run.clone();
         let (previous, hash) = (String::new(), String::new());
@@ -83,7 +84,9 @@ fn redacted(mut event: Event, secrets: &dyn SecretResolver) -> Event {
         }
     };
     match &mut event {
-        Event::Failed { fault, .. } | Event::UndoFailed { fault, .. } | Event::NoticeLost { fault, .. } => clean_fault(fault),
+        Event::Failed { fault, .. } | Event::UndoFailed { fault, .. } | Event::NoticeLost { fault, .. } => {
+            clean_fault(fault)
+        }
         Event::Sampled { evidence, .. } => clean_evidence(evidence),
         Event::Judged { evidence, verdict, .. } => {
             clean_evidence(evidence);

@@ -65,7 +65,11 @@ impl Assembly {
     ///
     /// # Errors
     /// As [`Assembly::of`].
-    pub async fn with_journal(workspace: &Workspace, stack: Option<&str>, journal: Arc<SqliteJournal>) -> Result<Self> {
+    pub async fn with_journal(
+        workspace: &Workspace,
+        stack: Option<&str>,
+        journal: Arc<SqliteJournal>,
+    ) -> Result<Self> {
         let (name, stack) = workspace.configuration.stack(stack)?;
         let (name, stack) = (name.clone(), Arc::new(stack.clone()));
         let secrets: Arc<dyn SecretResolver> = Arc::new(StackSecrets::new(&stack)?);
@@ -138,7 +142,8 @@ impl Assembly {
     /// When the runtime does not answer.
     pub async fn for_intent(mut self, intent: &Intent) -> Result<Self> {
         self.ports.edge = self.edge().await?;
-        let observer: Arc<dyn Observer> = Arc::new(StackObserver { assembly: self.clone(), intent: intent.clone() });
+        let observer: Arc<dyn Observer> =
+            Arc::new(StackObserver { assembly: self.clone(), intent: intent.clone() });
         self.ports.observer = observer;
         Ok(self)
     }

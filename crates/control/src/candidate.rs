@@ -14,7 +14,11 @@ use crate::Assembly;
 ///
 /// # Errors
 /// `ReleaseUnknown` when there is none of that name, with where others are found.
-pub(crate) async fn look_up(assembly: &Assembly, name: &str, running: Option<&Release>) -> Result<CandidateObservation> {
+pub(crate) async fn look_up(
+    assembly: &Assembly,
+    name: &str,
+    running: Option<&Release>,
+) -> Result<CandidateObservation> {
     if name.is_empty() || name.starts_with('-') || name.chars().any(|c| c.is_whitespace() || c.is_control()) {
         return Err(unknown(assembly, name, "that is no name of a release"));
     }
@@ -52,7 +56,8 @@ async fn run_git(assembly: &Assembly, arguments: &[&str]) -> Result<(i32, String
 
 async fn commit_of(assembly: &Assembly, name: &str) -> Result<Option<String>> {
     let reference = format!("{name}^{{commit}}");
-    let (code, out) = run_git(assembly, &["rev-parse", "--verify", "--quiet", "--end-of-options", &reference]).await?;
+    let (code, out) =
+        run_git(assembly, &["rev-parse", "--verify", "--quiet", "--end-of-options", &reference]).await?;
     Ok((code == 0).then(|| out.trim().to_owned()).filter(|commit| !commit.is_empty()))
 }
 
@@ -62,8 +67,9 @@ async fn git(assembly: &Assembly, name: &str, running: Option<&Release>) -> Resu
         let repository = assembly.stack.resolve(&assembly.stack.release.repository);
         return Err(unknown(assembly, name, &format!("{} is no git repository", repository.display())));
     }
-    let commit =
-        commit_of(assembly, name).await?.ok_or_else(|| unknown(assembly, name, "git knows no such tag, branch or commit"))?;
+    let commit = commit_of(assembly, name)
+        .await?
+        .ok_or_else(|| unknown(assembly, name, "git knows no such tag, branch or commit"))?;
     let migrations = match assembly.stack.app {
         AppKind::Django => {
             let (_, tree) = run_git(assembly, &["ls-tree", "-r", "--name-only", &commit]).await?;
@@ -81,7 +87,11 @@ async fn git(assembly: &Assembly, name: &str, running: Option<&Release>) -> Resu
         None => true,
     };
     Ok(CandidateObservation {
-        release: Release { name: name.to_owned(), source: ReleaseSource::Git { commit }, images: Default::default() },
+        release: Release {
+            name: name.to_owned(),
+            source: ReleaseSource::Git { commit },
+            images: Default::default(),
+        },
         migrations,
         dependencies_change,
         image_present: false,

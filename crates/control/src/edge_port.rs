@@ -65,7 +65,14 @@ impl Edge for EdgeControl {
         Ok(gates)
     }
 
-    async fn close(&self, tenant: &TenantName, run: &RunId, message: &str, retry_after: u64, drain: u64) -> Result<u64> {
+    async fn close(
+        &self,
+        tenant: &TenantName,
+        run: &RunId,
+        message: &str,
+        retry_after: u64,
+        drain: u64,
+    ) -> Result<u64> {
         let request = CloseRequest {
             tenant: tenant.to_string(),
             message: Some(Notice { sentence: message.to_owned(), ..Notice::default() }),
@@ -76,25 +83,42 @@ impl Edge for EdgeControl {
             force: true,
             ..CloseRequest::default()
         };
-        let drained = self.client().await?.close(request).await.map_err(|error| self.failed("close the gate", &error))?;
+        let drained = self
+            .client()
+            .await?
+            .close(request)
+            .await
+            .map_err(|error| self.failed("close the gate", &error))?;
         Ok(drained.in_flight_remaining as u64 + drained.websockets_remaining as u64)
     }
 
     async fn hold(&self, tenant: &TenantName, run: &RunId) -> Result<()> {
-        let request =
-            HoldRequest { tenant: tenant.to_string(), run: Some(run.to_string()), force: true, ..HoldRequest::default() };
-        self.client().await?.hold(request).await.map_err(|error| self.failed("hold requests", &error)).map(|_| ())
+        let request = HoldRequest {
+            tenant: tenant.to_string(),
+            run: Some(run.to_string()),
+            force: true,
+            ..HoldRequest::default()
+        };
+        self.client()
+            .await?
+            .hold(request)
+            .await
+            .map_err(|error| self.failed("hold requests", &error))
+            .map(|_| ())
     }
 
     async fn open(&self, tenant: &TenantName) -> Result<f64> {
         let request = OpenRequest { tenant: tenant.to_string(), force: true, ..OpenRequest::default() };
         let client = self.client().await?;
         let before = client.status().await.map_err(|error| self.failed("say how it stands", &error))?;
-        let since = before.tenants.iter().find(|found| found.tenant == tenant.as_str()).and_then(|found| match &found.gate {
-            Gate::Open => None,
-            Gate::Closed(closure) => Some(closure.since),
-            Gate::Held(holding) => Some(holding.since),
-        });
+        let since =
+            before.tenants.iter().find(|found| found.tenant == tenant.as_str()).and_then(
+                |found| match &found.gate {
+                    Gate::Open => None,
+                    Gate::Closed(closure) => Some(closure.since),
+                    Gate::Held(holding) => Some(holding.since),
+                },
+            );
         client.open(request).await.map_err(|error| self.failed("open the gate", &error))?;
         Ok(since.map_or(0.0, |since| Timestamp::now().duration_since(since).as_secs_f64().max(0.0)))
     }

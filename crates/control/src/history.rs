@@ -66,7 +66,8 @@ fn kept(runs: &[Run]) -> Vec<(TenantName, String)> {
     let mut gone = Vec::new();
     // Newest first: what was let go is known before the run that kept it is met.
     for run in runs.iter().filter(|run| run.outcome == Some(Outcome::Done)) {
-        for step in run.plan.steps.iter().filter(|step| run.progress.get(&step.name) == Some(&Progress::Done)) {
+        for step in run.plan.steps.iter().filter(|step| run.progress.get(&step.name) == Some(&Progress::Done))
+        {
             match &step.action {
                 Action::Perform(Effect::Restore(RestoreOperation::DropKept { tenant, suffix })) => {
                     gone.push((tenant.clone(), suffix.clone()));
@@ -87,7 +88,8 @@ fn kept(runs: &[Run]) -> Vec<(TenantName, String)> {
 /// The newest change of release that was accepted; a rollback leaves nothing to roll back to.
 fn previous(runs: &[Run]) -> Option<PreviousRelease> {
     let run = runs.iter().find(|run| {
-        run.outcome == Some(Outcome::Done) && matches!(run.plan.intent, Intent::Release { .. } | Intent::Rollback { .. })
+        run.outcome == Some(Outcome::Done)
+            && matches!(run.plan.intent, Intent::Release { .. } | Intent::Rollback { .. })
     })?;
     if matches!(run.plan.intent, Intent::Rollback { .. }) {
         return None;
@@ -101,7 +103,9 @@ fn previous(runs: &[Run]) -> Option<PreviousRelease> {
         opened_at: None,
     };
     for tenant in &run.plan.tenants {
-        let step = |name: String| run.plan.steps.iter().find(|step| step.name.as_str() == name).map(|step| &step.name);
+        let step = |name: String| {
+            run.plan.steps.iter().find(|step| step.name.as_str() == name).map(|step| &step.name)
+        };
         if let Some(step) = step(format!("secure.point.{}", tenant.name))
             && let Some(point) = run.output(step, "point")
         {

@@ -26,7 +26,11 @@ impl Notifier for Wanted {
 }
 
 /// The notifiers of a stack.
-pub(crate) fn of(stack: &Stack, secrets: &dyn SecretResolver, clock: &Arc<dyn Clock>) -> Result<Vec<Arc<dyn Notifier>>> {
+pub(crate) fn of(
+    stack: &Stack,
+    secrets: &dyn SecretResolver,
+    clock: &Arc<dyn Clock>,
+) -> Result<Vec<Arc<dyn Notifier>>> {
     let mut notifiers: Vec<Arc<dyn Notifier>> = Vec::new();
     for webhook in &stack.webhooks {
         let url = if webhook.url.is_reference() {

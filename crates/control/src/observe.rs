@@ -7,8 +7,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use eclusa_fault::{Code, Fault, Result};
 use eclusa_model::{
-    CandidateObservation, DatabasePlace, DiskObservation, EdgeObservation, Fingerprint, Observation, ServiceName,
-    ServiceRole, ServiceState, Tenant, TenantObservation, OBSERVATION_FORMAT,
+    CandidateObservation, DatabasePlace, DiskObservation, EdgeObservation, Fingerprint, OBSERVATION_FORMAT,
+    Observation, ServiceName, ServiceRole, ServiceState, Tenant, TenantObservation,
 };
 use eclusa_ports::{ExecSpec, GateState, NoOutput, Observer, RuntimeObservation};
 use eclusa_runbook::{Exec, Intent, Outputs, Place};
@@ -43,7 +43,9 @@ pub(crate) fn fingerprint(assembly: &Assembly, observation: &Observation) -> Res
 pub(crate) async fn observe(assembly: &Assembly, intent: Option<&Intent>) -> Result<Observation> {
     let runtime = assembly.ports.runtime.observe().await?;
     let candidate = match intent {
-        Some(Intent::Release { to }) => Some(candidate::look_up(assembly, to, runtime.release.as_ref()).await?),
+        Some(Intent::Release { to }) => {
+            Some(candidate::look_up(assembly, to, runtime.release.as_ref()).await?)
+        }
         _ => None,
     };
     let mut tenants = Vec::new();
@@ -121,7 +123,11 @@ async fn applied(assembly: &Assembly, tenant: &Tenant, runtime: &RuntimeObservat
 }
 
 /// What a candidate that is here already says would be pending.
-async fn pending(assembly: &Assembly, tenant: &Tenant, candidate: &CandidateObservation) -> Option<Vec<String>> {
+async fn pending(
+    assembly: &Assembly,
+    tenant: &Tenant,
+    candidate: &CandidateObservation,
+) -> Option<Vec<String>> {
     if !candidate.image_present {
         return None;
     }
@@ -175,7 +181,11 @@ async fn edge(assembly: &Assembly, runtime: &RuntimeObservation) -> Option<EdgeO
 async fn disks(assembly: &Assembly) -> Vec<DiskObservation> {
     let mut disks = Vec::new();
     let vault = assembly.stack.vault_directory(&assembly.state);
-    let places = [("data", data_path(assembly).await), ("vault", Some(vault)), ("state", Some(assembly.state.clone()))];
+    let places = [
+        ("data", data_path(assembly).await),
+        ("vault", Some(vault)),
+        ("state", Some(assembly.state.clone())),
+    ];
     for (purpose, path) in places {
         let Some(path) = path else { continue };
         if let Ok(room) = assembly.ports.host.disk(&path).await {

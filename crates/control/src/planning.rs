@@ -26,7 +26,12 @@ pub async fn make(assembly: &Assembly, intent: &Intent, options: PlanOptions) ->
     from_observation(assembly, intent, options, &observation)
 }
 
-fn from_observation(assembly: &Assembly, intent: &Intent, options: PlanOptions, observation: &Observation) -> Result<Plan> {
+fn from_observation(
+    assembly: &Assembly,
+    intent: &Intent,
+    options: PlanOptions,
+    observation: &Observation,
+) -> Result<Plan> {
     let fingerprint = fingerprint(assembly, observation)?;
     let history = history::of(assembly)?;
     let nonce = assembly.ports.clock.random_text(8);
@@ -42,7 +47,12 @@ fn from_observation(assembly: &Assembly, intent: &Intent, options: PlanOptions, 
             version: VERSION,
             now,
             nonce: &nonce,
-            env_files: assembly.stack.environment_paths().iter().map(|path| path.display().to_string()).collect(),
+            env_files: assembly
+                .stack
+                .environment_paths()
+                .iter()
+                .map(|path| path.display().to_string())
+                .collect(),
             vault_path: assembly.stack.vault_directory(&assembly.state).display().to_string(),
             overridden: options.overridden,
             prove: options.prove,
@@ -57,7 +67,8 @@ fn from_observation(assembly: &Assembly, intent: &Intent, options: PlanOptions, 
 /// `NoWayBack`.
 pub fn rollback_intent(assembly: &Assembly, how: Option<Reversibility>) -> Result<Intent> {
     let previous = history::of(assembly)?.previous.ok_or_else(|| {
-        Fault::new(Code::NoWayBack).with("problem", "no release was accepted before this one, or it was rolled back already")
+        Fault::new(Code::NoWayBack)
+            .with("problem", "no release was accepted before this one, or it was rolled back already")
     })?;
     let code_only = previous.reversibility.values().all(|how| *how == Reversibility::CodeOnly);
     let computed = if code_only { Reversibility::CodeOnly } else { Reversibility::SalvageFirst };
@@ -82,6 +93,10 @@ pub async fn check_fresh(assembly: &Assembly, plan: &Plan) -> Result<()> {
     if now == plan.observation {
         return Ok(());
     }
-    let moved = format!("the stack is not as it was when the plan was made ({} then, {} now)", plan.observation.short(), now.short());
+    let moved = format!(
+        "the stack is not as it was when the plan was made ({} then, {} now)",
+        plan.observation.short(),
+        now.short()
+    );
     Err(Fault::new(Code::PlanStale).with("moved", moved))
 }

@@ -43,9 +43,10 @@ pub fn abort(assembly: &Assembly, run: &Run, by: &PersonName, reason: &str) -> R
         (None, Direction::Back) => return Err(refused("goes back already")),
         (None, Direction::Forward) => {}
     }
-    let accepting = run.plan.steps.iter().any(|step| {
-        matches!(step.undo, eclusa_runbook::Undo::NoReturn { .. }) && run.is_touched(&step.name)
-    });
+    let accepting =
+        run.plan.steps.iter().any(|step| {
+            matches!(step.undo, eclusa_runbook::Undo::NoReturn { .. }) && run.is_touched(&step.name)
+        });
     if accepting {
         return Err(refused("is past the point of no return"));
     }

@@ -89,7 +89,8 @@ fn runner_file_lives(assembly: &Assembly, run: &RunId) -> bool {
     let (Some(pid), Some(started)) = (parts.next(), parts.next()) else { return false };
     let Ok(stat) = std::fs::read_to_string(format!("/proc/{pid}/stat")) else { return false };
     // The name may hold spaces and brackets; what follows the last bracket has fixed places.
-    let fields: Vec<&str> = stat.rsplit_once(')').map(|(_, rest)| rest.split_whitespace().collect()).unwrap_or_default();
+    let fields: Vec<&str> =
+        stat.rsplit_once(')').map(|(_, rest)| rest.split_whitespace().collect()).unwrap_or_default();
     // A process that has ended and was not yet waited for owns nothing.
     fields.get(19) == Some(&started) && !matches!(fields.first(), Some(&("Z" | "X")))
 }
@@ -102,11 +103,10 @@ pub fn spawn_runner(assembly: &Assembly, run: &RunId, resume: Option<&PersonName
     use std::os::unix::process::CommandExt;
     let directory = assembly.ports.outputs.join(run.as_str());
     private_directory(&directory)?;
-    let log = std::fs::File::options()
-        .create(true)
-        .append(true)
-        .open(directory.join("runner.log"))
-        .map_err(|error| Fault::new(Code::StateDirectory).with("path", directory.display()).because(error))?;
+    let log =
+        std::fs::File::options().create(true).append(true).open(directory.join("runner.log")).map_err(
+            |error| Fault::new(Code::StateDirectory).with("path", directory.display()).because(error),
+        )?;
     let errors = log.try_clone().map_err(|error| Fault::new(Code::Internal).with("what", error))?;
     let mut command = Command::new(&assembly.binary);
     command
@@ -122,9 +122,9 @@ pub fn spawn_runner(assembly: &Assembly, run: &RunId, resume: Option<&PersonName
         command.arg("--resume").arg(by.as_str());
     }
     command.stdin(Stdio::null()).stdout(log).stderr(errors).process_group(0);
-    let mut child = command
-        .spawn()
-        .map_err(|error| Fault::new(Code::CommandMissing).with("program", assembly.binary.display()).because(error))?;
+    let mut child = command.spawn().map_err(|error| {
+        Fault::new(Code::CommandMissing).with("program", assembly.binary.display()).because(error)
+    })?;
     // It is not this process's to end; but while this one lives, it does not leave the ended one in the process table.
     std::thread::spawn(move || child.wait());
     Ok(())
@@ -204,7 +204,9 @@ pub async fn to_resume(assembly: &Assembly, run: Option<RunId>) -> Result<RunId>
         },
     };
     if owner_lives(assembly, &id).await {
-        return Err(Fault::new(Code::RunState).with("run", &id).with("problem", "is owned by a living runner"));
+        return Err(Fault::new(Code::RunState)
+            .with("run", &id)
+            .with("problem", "is owned by a living runner"));
     }
     Ok(id)
 }

@@ -84,7 +84,10 @@ fn edge_config(
         forwarded_headers: eclusa_edge::ForwardedHeaders::default(),
         initial_gate: eclusa_edge::InitialGate::default(),
         limits: Limits {
-            hold: HoldLimits { max_requests: hold.requests.into(), max_wait_seconds: hold.length.as_seconds() },
+            hold: HoldLimits {
+                max_requests: hold.requests.into(),
+                max_wait_seconds: hold.length.as_seconds(),
+            },
             ..Limits::default()
         },
     })
@@ -99,7 +102,8 @@ async fn compose(wanted: &Wanted<'_>) -> Result<Chosen> {
     let compose = stack.compose.as_ref().ok_or_else(|| internal("a Compose stack without its table"))?;
     let files: Vec<PathBuf> = compose.files.iter().map(|file| stack.resolve(file)).collect();
     let env_files: Vec<PathBuf> = compose.env_files.iter().map(|file| stack.resolve(file)).collect();
-    let directory = files.first().and_then(|file| file.parent()).unwrap_or(&stack.origin.directory).to_owned();
+    let directory =
+        files.first().and_then(|file| file.parent()).unwrap_or(&stack.origin.directory).to_owned();
     let frontend = stack
         .frontend_service()
         .cloned()
@@ -145,7 +149,9 @@ async fn compose(wanted: &Wanted<'_>) -> Result<Chosen> {
         override_path: Some(stack.resolve(&compose.override_file)),
         roles,
         source: match stack.release.source {
-            ReleaseKind::Image => StackSource::Image { variable: stack.release.variable.clone().unwrap_or_default() },
+            ReleaseKind::Image => {
+                StackSource::Image { variable: stack.release.variable.clone().unwrap_or_default() }
+            }
             _ => StackSource::Git {
                 repository: stack.resolve(&stack.release.repository),
                 build_variables: BTreeMap::new(),
@@ -158,7 +164,8 @@ async fn compose(wanted: &Wanted<'_>) -> Result<Chosen> {
     };
     let runtime = Arc::new(ComposeRuntime::new(settings, wanted.host.clone()));
     let project_name = compose.project.clone().unwrap_or(project.name);
-    let lease = Arc::new(DockerLease::new(Engine::new(wanted.host.clone()), project_name, wanted.machine.clone()));
+    let lease =
+        Arc::new(DockerLease::new(Engine::new(wanted.host.clone()), project_name, wanted.machine.clone()));
     Ok(Chosen { runtime, lease, edge_socket: edge_directory.join("edge.sock"), processes: None })
 }
 
@@ -195,11 +202,15 @@ fn process(wanted: &Wanted<'_>) -> Result<Chosen> {
     let front = services.iter().find(|service| service.public_port.is_some());
     let edge = match (stack.edge.enabled, front.and_then(|front| Some((front.port?, front.public_port?)))) {
         (true, Some((port, public_port))) => {
-            let public = std::net::SocketAddr::from(([127, 0, 0, 1], stack.edge.public_port.unwrap_or(public_port)));
+            let public =
+                std::net::SocketAddr::from(([127, 0, 0, 1], stack.edge.public_port.unwrap_or(public_port)));
             let config = edge_config(wanted, &format!("127.0.0.1:{port}"), public, &edge_directory)?;
-            let text = String::from_utf8(json(&config)?).map_err(|_| internal("a configuration that is no text"))?;
+            let text =
+                String::from_utf8(json(&config)?).map_err(|_| internal("a configuration that is no text"))?;
             Some(ProcessEdge {
-                argv: [&wanted.binary.display().to_string(), "edge", "serve", "--config", "{config}"].map(String::from).to_vec(),
+                argv: [&wanted.binary.display().to_string(), "edge", "serve", "--config", "{config}"]
+                    .map(String::from)
+                    .to_vec(),
                 config_path: edge_directory.join("edge.json"),
                 config: Some(text),
                 public_port: public.port(),
@@ -220,7 +231,12 @@ fn process(wanted: &Wanted<'_>) -> Result<Chosen> {
         supervisor_argv: vec![wanted.binary.display().to_string(), "supervise".to_owned()],
     }));
     let lease = Arc::new(FileLease::new(own.join("lease.json")));
-    Ok(Chosen { runtime: runtime.clone(), lease, edge_socket: edge_directory.join("edge.sock"), processes: Some(runtime) })
+    Ok(Chosen {
+        runtime: runtime.clone(),
+        lease,
+        edge_socket: edge_directory.join("edge.sock"),
+        processes: Some(runtime),
+    })
 }
 
 fn internal(what: &str) -> Fault {

@@ -57,7 +57,9 @@ impl SavedPlan {
         let saved: Self = serde_json::from_slice(&bytes).map_err(|error| invalid(error.to_string()))?;
         let digest = saved.plan.digest().map_err(|error| invalid(error.to_string()))?;
         if digest != saved.digest {
-            return Err(invalid("its content is not what its digest says: it was edited or damaged".to_owned()));
+            return Err(invalid(
+                "its content is not what its digest says: it was edited or damaged".to_owned(),
+            ));
         }
         if let Some(finding) = eclusa_planner::lint(&saved.plan).first() {
             return Err(Fault::new(Code::PlanUnsafe).with("problem", finding));

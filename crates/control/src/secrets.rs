@@ -33,9 +33,21 @@ impl StackSecrets {
 /// Whether a variable's name says that its value is a secret.
 pub(crate) fn looks_secret(name: &str) -> bool {
     let name = name.to_ascii_uppercase();
-    ["PASSWORD", "PASSWD", "SECRET", "TOKEN", "APIKEY", "API_KEY", "PRIVATE", "CREDENTIAL", "_KEY", "DSN", "_URL"]
-        .iter()
-        .any(|part| name.contains(part))
+    [
+        "PASSWORD",
+        "PASSWD",
+        "SECRET",
+        "TOKEN",
+        "APIKEY",
+        "API_KEY",
+        "PRIVATE",
+        "CREDENTIAL",
+        "_KEY",
+        "DSN",
+        "_URL",
+    ]
+    .iter()
+    .any(|part| name.contains(part))
 }
 
 impl SecretResolver for StackSecrets {

@@ -133,19 +133,27 @@ fn troubles(assembly: &Assembly, status: &Status) -> Vec<Trouble> {
         && !run.owned
     {
         let text = Message::new("trouble-run-unowned").with("run", &run.run).with("intent", &run.intent);
-        found.push(trouble(Severity::Problem, text, Some(Message::new("repair-resume").with("run", &run.run))));
+        found.push(trouble(
+            Severity::Problem,
+            text,
+            Some(Message::new("repair-resume").with("run", &run.run)),
+        ));
     }
     gate_troubles(status, &mut found);
     for disk in &observation.disks {
         let percent = disk.free_bytes.saturating_mul(100).checked_div(disk.total_bytes).unwrap_or(0);
         if percent < u64::from(assembly.stack.preflight.disk_free_percent) {
-            let text = Message::new("trouble-disk").with("purpose", &disk.purpose).with("path", &disk.path).with("percent", percent);
+            let text = Message::new("trouble-disk")
+                .with("purpose", &disk.purpose)
+                .with("path", &disk.path)
+                .with("percent", percent);
             found.push(trouble(Severity::Problem, text, None));
         }
     }
     for tenant in &observation.tenants {
         if let Some(problem) = &tenant.trouble {
-            let text = Message::new("trouble-database").with("tenant", &tenant.tenant.name).with("problem", problem);
+            let text =
+                Message::new("trouble-database").with("tenant", &tenant.tenant.name).with("problem", problem);
             found.push(trouble(Severity::Problem, text, None));
         }
     }
@@ -156,10 +164,18 @@ fn troubles(assembly: &Assembly, status: &Status) -> Vec<Trouble> {
             found.push(trouble(Severity::Problem, text, None));
         } else if safety.taken_at.is_none() {
             let text = Message::new("trouble-no-point").with("tenant", tenant);
-            found.push(trouble(Severity::Problem, text, Some(Message::new("repair-backup").with("tenant", tenant))));
+            found.push(trouble(
+                Severity::Problem,
+                text,
+                Some(Message::new("repair-backup").with("tenant", tenant)),
+            ));
         } else if safety.proved_at.is_none() {
             let text = Message::new("trouble-never-proved").with("tenant", tenant);
-            found.push(trouble(Severity::Notice, text, Some(Message::new("repair-prove").with("tenant", tenant))));
+            found.push(trouble(
+                Severity::Notice,
+                text,
+                Some(Message::new("repair-prove").with("tenant", tenant)),
+            ));
         }
     }
     found
@@ -186,7 +202,8 @@ fn service_troubles(observation: &Observation, found: &mut Vec<Trouble>) {
         .iter()
         .filter(|service| {
             let pin = pinned.and_then(|images| images.get(&service.name));
-            let other_image = pin.is_some_and(|pin| service.image_id.as_ref().is_some_and(|id| *id != pin.id));
+            let other_image =
+                pin.is_some_and(|pin| service.image_id.as_ref().is_some_and(|id| *id != pin.id));
             service.state == ServiceState::Running
                 && pin.is_some()
                 && (service.release.is_none() || other_image)
@@ -203,13 +220,20 @@ fn service_troubles(observation: &Observation, found: &mut Vec<Trouble>) {
 fn gate_troubles(status: &Status, found: &mut Vec<Trouble>) {
     let Some(edge) = &status.observation.edge else { return };
     if !edge.answers {
-        found.push(trouble(Severity::Problem, Message::new("trouble-edge"), Some(Message::new("repair-start"))));
+        found.push(trouble(
+            Severity::Problem,
+            Message::new("trouble-edge"),
+            Some(Message::new("repair-start")),
+        ));
     }
     for (tenant, gate) in edge.gates.iter().filter(|(_, gate)| gate.as_str() != "open") {
         let owner = edge.closed_by.get(tenant).map_or("nobody", String::as_str);
         let owned = status.open_run.as_ref().is_some_and(|run| run.run.as_str() == owner);
         if !owned {
-            let text = Message::new("trouble-gate-unowned").with("tenant", tenant).with("gate", gate).with("run", owner);
+            let text = Message::new("trouble-gate-unowned")
+                .with("tenant", tenant)
+                .with("gate", gate)
+                .with("run", owner);
             found.push(trouble(Severity::Problem, text, Some(Message::new("repair-gate"))));
         }
     }

@@ -63,8 +63,9 @@ impl Workspace {
         let fault = |error: io::Error| state_fault(&path).because(error);
         match std::fs::read(&path) {
             Ok(bytes) => {
-                let bytes: [u8; 32] =
-                    bytes.try_into().map_err(|_| state_fault(&path).because("fingerprint.key has not 32 bytes"))?;
+                let bytes: [u8; 32] = bytes
+                    .try_into()
+                    .map_err(|_| state_fault(&path).because("fingerprint.key has not 32 bytes"))?;
                 Ok(FingerprintKey::new(bytes))
             }
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
@@ -97,7 +98,8 @@ fn default_state() -> Result<PathBuf> {
     if rustix::process::geteuid().is_root() {
         return Ok(PathBuf::from("/var/lib/eclusa"));
     }
-    let strategy = etcetera::choose_base_strategy().map_err(|error| state_fault(Path::new("$HOME")).because(error))?;
+    let strategy =
+        etcetera::choose_base_strategy().map_err(|error| state_fault(Path::new("$HOME")).because(error))?;
     Ok(strategy.state_dir().unwrap_or_else(|| strategy.data_dir()).join("eclusa"))
 }
 

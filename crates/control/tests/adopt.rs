@@ -51,11 +51,15 @@ impl Project {
     /// Makes an env file from its example, with nothing left to fill in.
     fn filled(&self, example: &str, file: &str) -> &Self {
         let text = std::fs::read_to_string(self.directory.join(example)).unwrap();
-        self.write(file, &text.replace("CHANGE_ME_DOMAIN", "shop.example.org").replace("CHANGE_ME", "hunter2"))
+        self.write(
+            file,
+            &text.replace("CHANGE_ME_DOMAIN", "shop.example.org").replace("CHANGE_ME", "hunter2"),
+        )
     }
 
     fn in_git(&self) -> &Self {
-        let status = Command::new("git").args(["init", "--quiet"]).current_dir(&self.directory).status().unwrap();
+        let status =
+            Command::new("git").args(["init", "--quiet"]).current_dir(&self.directory).status().unwrap();
         assert!(status.success());
         self
     }
@@ -73,7 +77,8 @@ impl Project {
     }
 
     fn look(&self, wanted: &Wanted) -> Result<Adopted, Fault> {
-        let surroundings = Surroundings { host: Arc::new(LocalHost::new()), ask: false, port_is_free: |_| true };
+        let surroundings =
+            Surroundings { host: Arc::new(LocalHost::new()), ask: false, port_is_free: |_| true };
         tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
@@ -195,7 +200,11 @@ fn a_file_that_is_there_is_left_as_it_is() {
     project.filled(".env.example", ".env").write("eclusa.toml", "mine");
     let adopted = project.adopted("docker-compose.yml");
     let save = |force| {
-        tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(adopt::save(&adopted, force, &LocalHost::new()))
+        tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(adopt::save(
+            &adopted,
+            force,
+            &LocalHost::new(),
+        ))
     };
     let text = || std::fs::read_to_string(project.directory.join("eclusa.toml")).unwrap();
     assert_eq!(save(false).unwrap_err().code, Code::ConfigExists);
@@ -210,7 +219,9 @@ fn looking_changes_nothing() {
     project.filled("production.env.example", "production.env");
     let listing = || {
         let entries = walkdir::WalkDir::new(&project.directory).sort_by_file_name().into_iter().flatten();
-        entries.map(|entry| (entry.path().to_owned(), entry.metadata().unwrap().modified().unwrap())).collect::<Vec<_>>()
+        entries
+            .map(|entry| (entry.path().to_owned(), entry.metadata().unwrap().modified().unwrap()))
+            .collect::<Vec<_>>()
     };
     let before = listing();
     project.adopted("compose.prod.yaml");

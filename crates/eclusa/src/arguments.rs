@@ -7,8 +7,8 @@ use eclusa_fault::{Code, Fault, Language, Result};
 use eclusa_model::PersonName;
 
 use crate::commands::{
-    abort, adopt, answer, attach, backup, backups, completions, doctor, edge, history, man, note, own_run, plan, release,
-    report, restore, resume, rollback, seed, shop, start, status, stop, supervise,
+    abort, adopt, answer, attach, backup, backups, completions, doctor, edge, history, man, note, own_run,
+    plan, release, report, restore, resume, rollback, seed, shop, start, status, stop, supervise,
 };
 use crate::demo;
 
@@ -116,8 +116,7 @@ impl Arguments {
             .or_else(|| std::env::var("LOGNAME").ok())
             .filter(|name| !name.is_empty())
             .unwrap_or_else(|| format!("uid-{}", rustix::process::getuid().as_raw()));
-        PersonName::new(name).map_err(|error| {
-            Fault::new(Code::ConfigInvalid).with("path", "--as").with("problem", error)
-        })
+        PersonName::new(name)
+            .map_err(|error| Fault::new(Code::ConfigInvalid).with("path", "--as").with("problem", error))
     }
 }

@@ -85,7 +85,8 @@ impl Follower {
         let (journal, id, seen) = (self.journal.clone(), self.id.clone(), self.seen);
         let entries = tokio::task::spawn_blocking(move || -> Result<Vec<Entry>> {
             // Counting is cheap; the whole run is read, and its chain checked, only when it has grown.
-            let grown = journal.runs(None, 50)?.iter().any(|summary| summary.run == id && summary.events > seen);
+            let grown =
+                journal.runs(None, 50)?.iter().any(|summary| summary.run == id && summary.events > seen);
             if grown || seen == 0 { journal.read(&id) } else { Ok(Vec::new()) }
         })
         .await
@@ -104,9 +105,8 @@ impl Follower {
     }
 
     fn take(&mut self, entry: &Entry) -> Result<()> {
-        let illegal = |illegal| {
-            Fault::new(Code::JournalDamaged).with("path", "of this run").with("problem", illegal)
-        };
+        let illegal =
+            |illegal| Fault::new(Code::JournalDamaged).with("path", "of this run").with("problem", illegal);
         match &mut self.run {
             None => self.run = Some(Run::replay(std::slice::from_ref(entry)).map_err(illegal)?),
             Some(run) => run.apply(entry).map_err(illegal)?,
@@ -184,9 +184,13 @@ impl Follower {
 
 fn paint(event: &Event, line: &str) -> String {
     match event {
-        Event::Failed { .. } | Event::UndoFailed { .. } | Event::TurnedBack { .. } => format!("{RED}{line}{RED:#}"),
+        Event::Failed { .. } | Event::UndoFailed { .. } | Event::TurnedBack { .. } => {
+            format!("{RED}{line}{RED:#}")
+        }
         Event::Asked { .. } => format!("{YELLOW}{line}{YELLOW:#}"),
-        Event::Started { .. } | Event::Ended { .. } | Event::Resumed { .. } => format!("{BOLD}{line}{BOLD:#}"),
+        Event::Started { .. } | Event::Ended { .. } | Event::Resumed { .. } => {
+            format!("{BOLD}{line}{BOLD:#}")
+        }
         _ => line.to_owned(),
     }
 }
@@ -213,7 +217,9 @@ impl Live {
             .filter(|name| match run.undone.get(*name) {
                 Some(UndoProgress::Begun { .. }) => true,
                 Some(_) => false,
-                None => matches!(run.progress.get(*name), Some(Progress::Begun { .. } | Progress::Asking { .. })),
+                None => {
+                    matches!(run.progress.get(*name), Some(Progress::Begun { .. } | Progress::Asking { .. }))
+                }
             })
             .collect();
         self.steps.retain(|name, bar| {
@@ -256,7 +262,8 @@ fn describe(run: &Run, name: &StepName, language: &Language, tail: Option<String
         _ => String::new(),
     };
     let back = if undoing { "← " } else { "" };
-    let tail = tail.map(|line| format!("  {}", line.chars().take(70).collect::<String>())).unwrap_or_default();
+    let tail =
+        tail.map(|line| format!("  {}", line.chars().take(70).collect::<String>())).unwrap_or_default();
     format!("{back}{}  {elapsed} s{expected}{tail}", step.title.render(language))
 }
 

@@ -3,10 +3,10 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use eclusa_control::Assembly;
 use eclusa_control::planning::{self, PlanOptions};
 use eclusa_control::running::{self, Begin};
 use eclusa_control::saved_plan::SavedPlan;
-use eclusa_control::Assembly;
 use eclusa_fault::{Code, Fault, Message, Result};
 use eclusa_report::{Line, LineKind, NarrationOptions, narrate_plan};
 use eclusa_runbook::{Intent, Plan};
@@ -82,7 +82,11 @@ fn read_saved(path: &std::path::Path, intent: &Intent) -> Result<Plan> {
 
 /// Prints a plan as it is told.
 pub fn show(session: &Session, plan: &Plan, steps: bool) {
-    let options = NarrationOptions { width: terminal::width().min(110), show_steps: steps, ..NarrationOptions::default() };
+    let options = NarrationOptions {
+        width: terminal::width().min(110),
+        show_steps: steps,
+        ..NarrationOptions::default()
+    };
     for line in narrate_plan(plan, &session.language, &options) {
         say(painted(&line));
     }

@@ -47,7 +47,11 @@ fn a_configuration_that_is_wrong_is_shown_where_it_is_wrong() {
         ran.says(&place).says("Nothing was changed.").says("Next:");
     }
     std::fs::write(shop.configuration(), &good).unwrap();
-    shop.run(&["--config", "elsewhere.toml", "status"]).must(1).refused("E0101").says("elsewhere.toml").says("eclusa adopt");
+    shop.run(&["--config", "elsewhere.toml", "status"])
+        .must(1)
+        .refused("E0101")
+        .says("elsewhere.toml")
+        .says("eclusa adopt");
     shop.run(&["--stack", "shoop", "status"]).must(1).refused("E0103").says("shoop").says("known: shop");
     for name in ["v9", "../data", "-v1", ".", "v1/../v2", "", "v 1"] {
         shop.run(&["release", "--yes", "--", name]).must(1).refused("E0307").says("Nothing was changed.");
@@ -60,7 +64,13 @@ fn a_configuration_that_is_wrong_is_shown_where_it_is_wrong() {
     for command in [&["resume"][..], &["abort"], &["attach"]] {
         shop.run(command).must(1).refused("E0305").says("every run has ended");
     }
-    for command in [&["resume", "r-1"][..], &["attach", "r-1"], &["note", "r-1", "x"], &["report", "r-1"], &["history", "r-1"]] {
+    for command in [
+        &["resume", "r-1"][..],
+        &["attach", "r-1"],
+        &["note", "r-1", "x"],
+        &["report", "r-1"],
+        &["history", "r-1"],
+    ] {
         shop.run(command).must(1).refused("E0403").says("r-1").says("eclusa history");
     }
     shop.run(&["--as", "no body\n", "backup"]).must(1).refused("E0102").says("--as");
@@ -71,7 +81,11 @@ fn a_configuration_that_is_wrong_is_shown_where_it_is_wrong() {
 #[test]
 fn a_stack_that_was_never_released_says_what_to_do() {
     let shop = Shop::lay(&Setting::default());
-    shop.run(&["status"]).must(1).shows("Service web is absent").shows("eclusa release NAME").lacks("eclusa start");
+    shop.run(&["status"])
+        .must(1)
+        .shows("Service web is absent")
+        .shows("eclusa release NAME")
+        .lacks("eclusa start");
     shop.run(&["start", "--yes"]).must(1).refused("E0305").says("no release").says("eclusa release NAME");
     shop.run(&["rollback", "--yes"]).must(1).refused("E0309");
     shop.run(&["history"]).must(0).lacks("start");

@@ -17,7 +17,8 @@ fn a_killed_release_of_the_boutique_is_resumed_to_a_safe_end() {
     let shop = Boutique::lay("crash");
     shop.must(0, &["edge", "install", "--yes"]);
     shop.must(0, &["backup", "--prove"]);
-    let line = "tests = { command = [\"pytest\", \"-q\", \"--create-db\"], database_variable = \"POSTGRES_DB\" }\n";
+    let line =
+        "tests = { command = [\"pytest\", \"-q\", \"--create-db\"], database_variable = \"POSTGRES_DB\" }\n";
     shop.configure(line, "");
     // Its events are the same each time up to the point of the crash, so one run that goes back tells the numbers.
     shop.configure("[[stacks.boutique.checks]]\nname = \"login\"", "[[stacks.boutique.checks]]\nname = \"never\"\ncommand = [\"false\"]\n\n[[stacks.boutique.checks]]\nname = \"login\"");

@@ -54,7 +54,8 @@ fn schema_release(shop: &Boutique) {
     let failed = answers.iter().filter(|answer| answer.status != 200 && answer.status != 503).count();
     assert_eq!(failed, 0, "a request got neither an answer nor the maintenance page");
     // The tests have run once; the releases that follow are about other things.
-    let line = "tests = { command = [\"pytest\", \"-q\", \"--create-db\"], database_variable = \"POSTGRES_DB\" }\n";
+    let line =
+        "tests = { command = [\"pytest\", \"-q\", \"--create-db\"], database_variable = \"POSTGRES_DB\" }\n";
     shop.configure(line, "");
 }
 
@@ -72,8 +73,14 @@ fn code_release(shop: &Boutique) {
     let text = shop.must(0, &["release", "v5", "--yes"]);
     let answers = customers.stop();
     assert!(text.contains("Hold") || text.contains("hold") || text.contains("wait"), "{text}");
-    let failed: Vec<u16> = answers.iter().map(|answer| answer.status).filter(|status| *status != 200).collect();
-    assert!(failed.is_empty(), "a release that only changes code failed {} of {} requests: {failed:?}", failed.len(), answers.len());
+    let failed: Vec<u16> =
+        answers.iter().map(|answer| answer.status).filter(|status| *status != 200).collect();
+    assert!(
+        failed.is_empty(),
+        "a release that only changes code failed {} of {} requests: {failed:?}",
+        failed.len(),
+        answers.len()
+    );
     assert_eq!(shop.version(), "v5");
 }
 

@@ -12,7 +12,9 @@ fn the_boutique_is_restored_from_its_backup() {
     shop.must(0, &["edge", "install", "--yes"]);
     shop.must(0, &["backup"]);
     let books = shop.books();
-    shop.query("update sales_payment set amount = amount + 1 where id in (select max(id) from sales_payment)");
+    shop.query(
+        "update sales_payment set amount = amount + 1 where id in (select max(id) from sales_payment)",
+    );
     assert_ne!(shop.books(), books);
     let text = shop.must(0, &["restore", "boutique", "--check"]);
     assert!(text.contains("restored and proved"), "{text}");

@@ -29,7 +29,9 @@ fn what_only_reads_reads_well_in_a_terminal_a_pipe_and_a_program() {
     shop.run(&["backup", "--prove"]).must(0).shows("GO.").shows("restored and proved");
     shop.run(&["status"]).must(0).shows("web").shows("healthy").shows("v1").shows("alpha").lacks("\u{1b}[");
     shop.run(&["doctor"]).must(0).shows("All is well.");
-    for arguments in [&["status", "--json"][..], &["doctor", "--json"], &["history", "--json"], &["backups", "--json"]] {
+    for arguments in
+        [&["status", "--json"][..], &["doctor", "--json"], &["history", "--json"], &["backups", "--json"]]
+    {
         shop.run(arguments).must(0).json();
     }
     let status = shop.status();
@@ -51,7 +53,9 @@ fn what_only_reads_reads_well_in_a_terminal_a_pipe_and_a_program() {
     shop.run(&["report", "--format", "html", "-o", "report.html"]).must(0);
     let page = std::fs::read_to_string(shop.directory.join("report.html")).unwrap();
     assert!(page.starts_with("<!doctype html>") || page.starts_with("<!DOCTYPE html>"));
-    assert!(page.contains("the disk was slow") && !page.contains("src=\"http") && !page.contains("href=\"http"));
+    assert!(
+        page.contains("the disk was slow") && !page.contains("src=\"http") && !page.contains("href=\"http")
+    );
     shop.run(&["report", "-o", "no/such/place.html"]).must(1).refused("E0901").says("no/such/place.html");
 
     // Colours only where they are wanted; a reader that goes away is no fault.
@@ -60,7 +64,8 @@ fn what_only_reads_reads_well_in_a_terminal_a_pipe_and_a_program() {
     let plain = Ran::of(shop.command(&["status"]).env("CLICOLOR_FORCE", "1").env("NO_COLOR", "1"));
     plain.must(0).lacks("\u{1b}[");
     for arguments in [&["plan", "release", "v2"][..], &["history", &id], &["man"], &["completions", "bash"]] {
-        let mut child = shop.command(arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut child =
+            shop.command(arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let head = Command::new("head").arg("-1").stdin(child.stdout.take().unwrap()).output().unwrap();
         let ended = child.wait_with_output().unwrap();
         assert!(!head.stdout.is_empty(), "{arguments:?}");
@@ -85,7 +90,9 @@ fn outside_the_window_a_reason_is_needed_and_in_production_no_demo_data() {
     // A window that begins in twelve hours is not now, whenever the test runs.
     let now: u64 = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs();
     let hour = (now / 3600 + 12) % 24;
-    let tables = format!("[stacks.shop.window]\nfrom = \"{hour:02}:00\"\nto = \"{hour:02}:30\"\ntime_zone = \"UTC\"\n");
+    let tables = format!(
+        "[stacks.shop.window]\nfrom = \"{hour:02}:00\"\nto = \"{hour:02}:30\"\ntime_zone = \"UTC\"\n"
+    );
     let commands = r#"seed = [["sh", "-c", "echo seeded >> seeded.txt"]]"#.to_owned();
     let shop = Shop::lay(&Setting { tables, commands, environment: "production", ..Setting::default() });
     let refused = shop.run(&["release", "v1", "--yes"]).must(1).refused("E0306").says("--outside-window");
@@ -98,7 +105,9 @@ fn outside_the_window_a_reason_is_needed_and_in_production_no_demo_data() {
     shop.run(&["backup"]).must(0);
     shop.run(&["seed", "--yes"]).must(1).refused("E0308").says("production").says("staging");
     assert!(!shop.directory.join("seeded.txt").exists());
-    shop.change_configuration(|text| text.replace("environment = \"production\"", "environment = \"staging\""));
+    shop.change_configuration(|text| {
+        text.replace("environment = \"production\"", "environment = \"staging\"")
+    });
     shop.run(&["seed", "--yes"]).must(0);
     assert_eq!(std::fs::read_to_string(shop.directory.join("seeded.txt")).unwrap(), "seeded\n");
 }
@@ -123,7 +132,11 @@ fn questions_are_put_to_those_who_may_answer_and_silence_is_a_no() {
     answer(&shop, "anna", &run.id, "go").must(0);
     shop.run(&["attach", &run.id]).must(0).shows("GO.").shows("anna");
     answer(&shop, "anna", &run.id, "go").must(1).refused("E1003").says(&run.id);
-    shop.run(&["report", &run.id, "--format", "md"]).must(0).shows("Were the users told?").shows("anna").shows("the tests are green");
+    shop.run(&["report", &run.id, "--format", "md"])
+        .must(0)
+        .shows("Were the users told?")
+        .shows("anna")
+        .shows("the tests are green");
 
     // A no before anything has changed.
     let before = shop.censuses();
@@ -154,8 +167,10 @@ fn a_long_step_is_aborted_while_others_look_on_and_nobody_else_begins() {
     let before = shop.censuses();
     let run = shop.begin(&["release", "v2"]);
     run.wait_for_event(&shop, "intended", "migrate.alpha");
-    let onlooker = shop.command(&["attach", &run.id]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-    let program = shop.command(&["attach", "--json"]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let onlooker =
+        shop.command(&["attach", &run.id]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let program =
+        shop.command(&["attach", "--json"]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     shop.run(&["release", "v2", "--yes"]).must(1).refused("E0405").says(&run.id).says("eclusa attach");
     shop.run(&["backup"]).must(1).refused("E0405").says(&run.id);
     shop.run(&["resume", &run.id]).must(1).refused("E0404").says("living runner");
@@ -182,7 +197,11 @@ fn a_long_step_is_aborted_while_others_look_on_and_nobody_else_begins() {
     let runner = shop.processes().into_iter().find(common::Process::is_runner).unwrap();
     common::processes::kill_one(&runner);
     run.wait_for_runner(&shop, None);
-    shop.run(&["release", "v2", "--yes"]).must(1).refused("E0405").says(&format!("eclusa resume {}", run.id)).says("runner is gone");
+    shop.run(&["release", "v2", "--yes"])
+        .must(1)
+        .refused("E0405")
+        .says(&format!("eclusa resume {}", run.id))
+        .says("runner is gone");
     shop.run(&["status"]).must(1).shows(&format!("eclusa resume {}", run.id));
     let abandoned = shop.run(&["attach", &run.id]).must(1);
     abandoned.refused("E0404").says("eclusa resume");
@@ -230,13 +249,18 @@ fn a_tenant_comes_back_as_it_was_and_what_was_live_is_kept() {
 #[test]
 fn hooks_run_at_their_points_and_are_taken_back() {
     let hook = |name: &str, at: &str, command: &str, undo: &str| {
-        let undo = if undo.is_empty() { String::new() } else { format!("undo = [\"sh\", \"-c\", \"{undo}\"]\n") };
+        let undo =
+            if undo.is_empty() { String::new() } else { format!("undo = [\"sh\", \"-c\", \"{undo}\"]\n") };
         format!(
             "[[stacks.shop.hooks]]\nname = \"{name}\"\nat = \"{at}\"\ntimeout = \"3s\"\ncommand = [\"sh\", \"-c\", \"{command}\"]\n{undo}"
         )
     };
-    let tables = hook("snapshot", "before.change", "echo snapshot of {release} $ECLUSA_STACK >> hooks.txt", "echo dropped >> hooks.txt")
-        + &hook("word", "after.open", "echo open >> hooks.txt; exit 3", "")
+    let tables = hook(
+        "snapshot",
+        "before.change",
+        "echo snapshot of {release} $ECLUSA_STACK >> hooks.txt",
+        "echo dropped >> hooks.txt",
+    ) + &hook("word", "after.open", "echo open >> hooks.txt; exit 3", "")
         + &hook("last", "before.validate", "test ! -e fail || (cat fail; sh fail)", "");
     let shop = Shop::lay(&Setting { tables, ..Setting::default() });
     let said = || std::fs::read_to_string(shop.directory.join("hooks.txt")).unwrap_or_default();
@@ -254,7 +278,11 @@ fn hooks_run_at_their_points_and_are_taken_back() {
     shop.run(&["release", "v2", "--yes"]).must(3).shows("E0803").shows("3 s");
     assert!(began.elapsed().as_secs() < 60);
     assert_eq!(shop.censuses(), before);
-    assert!(!shop.processes().iter().any(|process| process.command.contains("sleep 600")), "{:?}", shop.processes());
+    assert!(
+        !shop.processes().iter().any(|process| process.command.contains("sleep 600")),
+        "{:?}",
+        shop.processes()
+    );
     assert_eq!(shop.public("alpha", "/api/products").1.as_deref(), Some("v1"));
 }
 
@@ -283,11 +311,16 @@ fn a_webhook_is_told_in_signed_events() {
         .iter()
         .map(|one| serde_json::from_slice::<Value>(&one.body).unwrap()["type"].as_str().unwrap().to_owned())
         .collect();
-    assert!(kinds.contains(&"dev.eclusa.run.started".to_owned()) && kinds.contains(&"dev.eclusa.run.ended".to_owned()), "{kinds:?}");
+    assert!(
+        kinds.contains(&"dev.eclusa.run.started".to_owned())
+            && kinds.contains(&"dev.eclusa.run.ended".to_owned()),
+        "{kinds:?}"
+    );
     let now = jiff::Timestamp::now();
     for one in &told {
         let header = one.header("x-eclusa-signature");
-        let right = eclusa_probes::verify_signature(&"a secret of this test".into(), header, &one.body, now, 300);
+        let right =
+            eclusa_probes::verify_signature(&"a secret of this test".into(), header, &one.body, now, 300);
         assert!(right, "{header} of {}", String::from_utf8_lossy(&one.body));
         assert!(!eclusa_probes::verify_signature(&"another".into(), header, &one.body, now, 300));
         let event: Value = serde_json::from_slice(&one.body).unwrap();
@@ -297,6 +330,9 @@ fn a_webhook_is_told_in_signed_events() {
     assert!(lost.to_string().contains("E1001"), "{lost}");
     for path in [shop.state().join("journal.db"), shop.state().join("journal.db-wal")] {
         let bytes = std::fs::read(path).unwrap_or_default();
-        assert!(!bytes.windows(21).any(|window| window == b"a secret of this test"), "the secret is in the journal");
+        assert!(
+            !bytes.windows(21).any(|window| window == b"a secret of this test"),
+            "the secret is in the journal"
+        );
     }
 }

@@ -159,7 +159,10 @@ fn compare(lane: &Lane, sweep: &Sweep, run: &Run, must: &str, after: &[Census]) 
         let same = if must == "done" { substance(&found) == substance(wanted) } else { found == *wanted };
         check(same, format!("{tenant} has {found:?}, not {wanted:?}"));
         let (status, said, _) = shop.public(tenant, "/api/products");
-        check(status == 200 && said.as_deref() == Some(release), format!("{tenant}'s public gets {status} of {said:?}"));
+        check(
+            status == 200 && said.as_deref() == Some(release),
+            format!("{tenant}'s public gets {status} of {said:?}"),
+        );
     }
     // Read where they lie: `status` opens every vault, and that takes its time.
     let own = shop.state().join("process/shop");
@@ -171,8 +174,12 @@ fn compare(lane: &Lane, sweep: &Sweep, run: &Run, must: &str, after: &[Census]) 
         let gate: Value = serde_json::from_str(line).unwrap();
         check(gate["gate"] == "open", format!("a gate: {line}"));
     }
-    let serving: Vec<String> =
-        shop.processes().into_iter().map(|process| process.command).filter(|command| command.contains(" serve --release")).collect();
+    let serving: Vec<String> = shop
+        .processes()
+        .into_iter()
+        .map(|process| process.command)
+        .filter(|command| command.contains(" serve --release"))
+        .collect();
     let right = serving.iter().all(|command| command.contains(&format!("/releases/{release} ")));
     check(serving.len() == 1 && right, format!("serving: {serving:?}"));
     for process in shop.processes() {
@@ -246,7 +253,13 @@ fn sweep(sweep: &Sweep) {
                     let Some(moment) = queue.lock().unwrap().pop_front() else { return };
                     let wrong = one(&mut lane, sweep, &moment, &after);
                     if !wrong.is_empty() {
-                        let text = format!("killed {}:{} ({}):\n  {}", moment.side, moment.sequence, moment.was, wrong.join("\n  "));
+                        let text = format!(
+                            "killed {}:{} ({}):\n  {}",
+                            moment.side,
+                            moment.sequence,
+                            moment.was,
+                            wrong.join("\n  ")
+                        );
                         println!("{text}");
                         failures.lock().unwrap().push(text);
                     }
@@ -304,7 +317,14 @@ fn after_a_loss_of_power_the_run_is_taken_up_all_the_same() {
     let undisturbed = lane.begin(&sweep, None);
     let events = undisturbed.events(&lane.shop);
     let after = lane.shop.censuses();
-    for step in ["preflight.image", "close.gate.alpha", "change.stop", "migrate.alpha", "migrate.start", "open.gate.beta"] {
+    for step in [
+        "preflight.image",
+        "close.gate.alpha",
+        "change.stop",
+        "migrate.alpha",
+        "migrate.start",
+        "open.gate.beta",
+    ] {
         lane.reset();
         let sequence = events.iter().position(|event| event_step(event) == step).unwrap() + 1;
         let run = lane.begin(&sweep, Some(&format!("after:{sequence}")));
@@ -314,6 +334,12 @@ fn after_a_loss_of_power_the_run_is_taken_up_all_the_same() {
         let resumed = lane.shop.run(&["resume", &run.id]);
         let must = if resumed.code == 0 { "done" } else { "went-back" };
         let wrong = compare(&lane, &sweep, &run, must, &after);
-        assert!(wrong.is_empty(), "killed with everything in {step}, at {} events: {wrong:#?}\n{}{}", events.len(), resumed.out, resumed.err);
+        assert!(
+            wrong.is_empty(),
+            "killed with everything in {step}, at {} events: {wrong:#?}\n{}{}",
+            events.len(),
+            resumed.out,
+            resumed.err
+        );
     }
 }

@@ -20,7 +20,8 @@ impl Place {
     fn new() -> Self {
         let holder = tempfile::Builder::new().prefix("ecl-demo").tempdir().unwrap();
         let directory = holder.path().canonicalize().unwrap();
-        let built = std::env::var("ECLUSA_TEST_BINARY").unwrap_or_else(|_| env!("CARGO_BIN_EXE_eclusa").to_owned());
+        let built =
+            std::env::var("ECLUSA_TEST_BINARY").unwrap_or_else(|_| env!("CARGO_BIN_EXE_eclusa").to_owned());
         let binary = directory.join("eclusa");
         if std::fs::hard_link(&built, &binary).is_err() {
             std::fs::copy(&built, &binary).unwrap();
@@ -30,7 +31,12 @@ impl Place {
 
     fn demo(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(self.directory.join("eclusa"));
-        command.arg("demo").args(arguments).current_dir(&self.directory).env("LANG", "C.UTF-8").env_remove("ECLUSA_STATE");
+        command
+            .arg("demo")
+            .args(arguments)
+            .current_dir(&self.directory)
+            .env("LANG", "C.UTF-8")
+            .env_remove("ECLUSA_STATE");
         command.env_remove("ECLUSA_CONFIG").stdin(Stdio::null());
         command
     }
@@ -50,14 +56,18 @@ impl Drop for Place {
 /// The row of a tenant in the table at the end.
 fn row(ran: &Ran, tenant: &str) -> Vec<String> {
     let line = ran.out.lines().rfind(|line| line.trim_start().starts_with(&format!("{tenant} ")));
-    line.unwrap_or_else(|| panic!("no row of {tenant}:\n{}", ran.out)).split_whitespace().map(str::to_owned).collect()
+    line.unwrap_or_else(|| panic!("no row of {tenant}:\n{}", ran.out))
+        .split_whitespace()
+        .map(str::to_owned)
+        .collect()
 }
 
 #[test]
 fn the_demo_ends_well_twice_in_a_row() {
     let place = Place::new();
     for _ in 0..2 {
-        let ran = Ran::of(&mut place.demo(&[])).must(0).shows("nothing was lost").shows("killed with SIGKILL");
+        let ran =
+            Ran::of(&mut place.demo(&[])).must(0).shows("nothing was lost").shows("killed with SIGKILL");
         for tenant in ["alpha", "beta", "gamma"] {
             let row = row(&ran, tenant);
             let number = |column: usize| row[column].parse::<f64>().unwrap();
@@ -99,7 +109,9 @@ fn an_interrupted_demo_leaves_nothing_running() {
             "demo-part-bad" => "━━━ 2",
             step => step,
         };
-        wait_for(part, 60, || std::fs::read_to_string(&told).is_ok_and(|text| text.contains(wanted)).then_some(()));
+        wait_for(part, 60, || {
+            std::fs::read_to_string(&told).is_ok_and(|text| text.contains(wanted)).then_some(())
+        });
         processes::interrupt_group(child.id());
         let ended = wait_for("the demo ends", 60, || child.try_wait().unwrap());
         assert_eq!(ended.code(), Some(130), "{part}");

@@ -23,7 +23,8 @@ fn root() -> PathBuf {
 
 fn pages(path: &Path, found: &mut Vec<PathBuf>) {
     if path.is_dir() {
-        let mut inside: Vec<PathBuf> = fs::read_dir(path).unwrap().map(|entry| entry.unwrap().path()).collect();
+        let mut inside: Vec<PathBuf> =
+            fs::read_dir(path).unwrap().map(|entry| entry.unwrap().path()).collect();
         inside.sort();
         inside.iter().for_each(|path| pages(path, found));
     } else if path.extension().is_some_and(|extension| extension == "md") {
@@ -77,14 +78,18 @@ fn shown_in(page: &Path) -> Vec<Shown> {
             .iter()
             .take_while(|word| {
                 let variable = word.split_once('=').is_some_and(|(name, _)| {
-                    !name.is_empty() && name.chars().all(|character| character.is_ascii_uppercase() || character == '_')
+                    !name.is_empty()
+                        && name.chars().all(|character| character.is_ascii_uppercase() || character == '_')
                 });
                 variable || word.as_str() == "sudo"
             })
             .count();
         words.drain(..prefix);
         if fenced && words.first().is_some_and(|word| word == "eclusa") {
-            found.push(Shown { place: format!("{}:{}", page.display(), index + 1), words: words.split_off(1) });
+            found.push(Shown {
+                place: format!("{}:{}", page.display(), index + 1),
+                words: words.split_off(1),
+            });
         }
     }
     found
@@ -107,10 +112,15 @@ fn help(path: &[String]) -> Help {
     let mut section = "";
     for line in text.lines() {
         if let Some(usage) = line.strip_prefix("Usage: ") {
-            let arguments: Vec<&str> =
-                usage.split_whitespace().filter(|word| word.starts_with('<') || word.starts_with('[')).collect();
+            let arguments: Vec<&str> = usage
+                .split_whitespace()
+                .filter(|word| word.starts_with('<') || word.starts_with('['))
+                .collect();
             let many = arguments.iter().any(|word| word.contains("..."));
-            let count = arguments.iter().filter(|word| !["[OPTIONS]", "<COMMAND>", "[COMMAND]"].contains(word)).count();
+            let count = arguments
+                .iter()
+                .filter(|word| !["[OPTIONS]", "<COMMAND>", "[COMMAND]"].contains(word))
+                .count();
             help.most_arguments = (!many).then_some(count);
         }
         if line.is_empty() {
@@ -144,7 +154,8 @@ fn problem(words: &[String], known: &mut BTreeMap<Vec<String>, Help>) -> Option<
     while let Some(word) = rest.next() {
         let help = known.entry(path.clone()).or_insert_with(|| help(&path));
         if word.starts_with('-') && word != "-" {
-            let (option, value) = word.split_once('=').map_or((word.as_str(), None), |(option, value)| (option, Some(value)));
+            let (option, value) =
+                word.split_once('=').map_or((word.as_str(), None), |(option, value)| (option, Some(value)));
             match help.options.get(option) {
                 None => return Some(format!("eclusa {} has no option {option}", path.join(" "))),
                 Some(true) if value.is_none() => {
@@ -179,7 +190,9 @@ fn every_command_in_the_documentation_is_one_that_the_program_takes() {
     assert!(shown.len() > 30, "only {} command lines were found: the search is broken", shown.len());
     let wrong: Vec<String> = shown
         .iter()
-        .filter_map(|shown| problem(&shown.words, &mut known).map(|problem| format!("{}: {problem}", shown.place)))
+        .filter_map(|shown| {
+            problem(&shown.words, &mut known).map(|problem| format!("{}: {problem}", shown.place))
+        })
         .collect();
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }

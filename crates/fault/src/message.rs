@@ -77,7 +77,9 @@ impl Message {
             .map(|(name, value)| {
                 // Only a plain integer takes part in plural rules; anything else is text.
                 let value = match value.parse::<i64>() {
-                    Ok(number) if number.to_string() == *value && number.abs() < 1000 => FluentValue::from(number),
+                    Ok(number) if number.to_string() == *value && number.abs() < 1000 => {
+                        FluentValue::from(number)
+                    }
                     _ => FluentValue::from(value.as_str()),
                 };
                 (Cow::Owned(name.clone()), value)
@@ -94,8 +96,11 @@ impl Message {
     #[must_use]
     pub fn is_known(&self) -> bool {
         self.id == "verbatim" || CATALOGUE.try_lookup(&Language::default().0, &self.id).is_some() || {
-            let args: HashMap<Cow<'static, str>, FluentValue<'_>> =
-                self.args.iter().map(|(k, v)| (Cow::Owned(k.clone()), FluentValue::from(v.as_str()))).collect();
+            let args: HashMap<Cow<'static, str>, FluentValue<'_>> = self
+                .args
+                .iter()
+                .map(|(k, v)| (Cow::Owned(k.clone()), FluentValue::from(v.as_str())))
+                .collect();
             CATALOGUE.try_lookup_with_args(&Language::default().0, &self.id, &args).is_some()
         }
     }

@@ -13,7 +13,8 @@ pub(crate) async fn end(mark: &str) -> Result<()> {
     let wanted = format!("ECLUSA_MARK={mark}");
     let began = tokio::time::Instant::now();
     loop {
-        let (name, signal) = (wanted.clone(), if began.elapsed() < PATIENCE { Signal::TERM } else { Signal::KILL });
+        let (name, signal) =
+            (wanted.clone(), if began.elapsed() < PATIENCE { Signal::TERM } else { Signal::KILL });
         let left = tokio::task::spawn_blocking(move || signal_all(&name, signal))
             .await
             .map_err(|error| Fault::new(Code::Internal).with("what", error))?;
@@ -33,7 +34,9 @@ fn signal_all(wanted: &str, signal: Signal) -> usize {
     let own = std::process::id();
     let entries = std::fs::read_dir("/proc").into_iter().flatten().flatten();
     let mut found = 0;
-    for pid in entries.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok()).filter(|pid| *pid != own) {
+    for pid in
+        entries.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok()).filter(|pid| *pid != own)
+    {
         let Some(process) = i32::try_from(pid).ok().and_then(Pid::from_raw) else { continue };
         let Ok(held) = pidfd_open(process, PidfdFlags::empty()) else { continue };
         // Those of other users cannot be read; they are not ours. An ended one has no environment any more.

@@ -8,7 +8,9 @@ use serde::{Deserialize, Serialize};
 
 /// Why a name was refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{kind} names are 1 to {max} letters, digits, '.', '_' or '-', beginning with a letter, a digit or '_'; not {found:?}")]
+#[error(
+    "{kind} names are 1 to {max} letters, digits, '.', '_' or '-', beginning with a letter, a digit or '_'; not {found:?}"
+)]
 pub struct IllegalName {
     kind: &'static str,
     max: usize,

@@ -7,10 +7,14 @@ mod release;
 mod tenant;
 
 pub use fingerprint::{Fingerprint, FingerprintKey};
-pub use ids::{IllegalName, PersonName, PlanDigest, PointId, RunId, ServiceName, StackName, StepName, TenantName};
+pub use ids::{
+    IllegalName, PersonName, PlanDigest, PointId, RunId, ServiceName, StackName, StepName, TenantName,
+};
 pub use observation::{
-    CandidateObservation, DiskObservation, EdgeObservation, Health, LeaseObservation, Observation, ServiceObservation,
-    ServiceState, TenantObservation, OBSERVATION_FORMAT,
+    CandidateObservation, DiskObservation, EdgeObservation, Health, LeaseObservation, OBSERVATION_FORMAT,
+    Observation, ServiceObservation, ServiceState, TenantObservation,
 };
 pub use release::{ImagePin, Release, ReleaseSource};
-pub use tenant::{AppKind, DatabaseEngine, DatabasePlace, Environment, FilesPlace, RuntimeKind, ServiceRole, Tenant};
+pub use tenant::{
+    AppKind, DatabaseEngine, DatabasePlace, Environment, FilesPlace, RuntimeKind, ServiceRole, Tenant,
+};

@@ -7,8 +7,8 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    AppKind, Fingerprint, FingerprintKey, Release, RunId, RuntimeKind, ServiceName, ServiceRole, StackName, Tenant,
-    TenantName,
+    AppKind, Fingerprint, FingerprintKey, Release, RunId, RuntimeKind, ServiceName, ServiceRole, StackName,
+    Tenant, TenantName,
 };
 
 /// The format of an observation.
@@ -168,8 +168,7 @@ pub struct Observation {
 }
 
 /// Of a tenant: itself, its database's version, the migrations that are applied, and those that are pending.
-type DecidingTenant<'a> =
-    (&'a Tenant, &'a Option<String>, &'a Option<Vec<String>>, &'a Option<Vec<String>>);
+type DecidingTenant<'a> = (&'a Tenant, &'a Option<String>, &'a Option<Vec<String>>, &'a Option<Vec<String>>);
 
 /// The part of an observation that decides a plan.
 #[derive(Serialize)]
@@ -199,7 +198,11 @@ impl Observation {
             runtime: self.runtime,
             release: &self.release,
             services: self.services.iter().map(|s| (&s.name, s.role, s.state, &s.image_id)).collect(),
-            tenants: self.tenants.iter().map(|t| (&t.tenant, &t.database_version, &t.migrations, &t.pending)).collect(),
+            tenants: self
+                .tenants
+                .iter()
+                .map(|t| (&t.tenant, &t.database_version, &t.migrations, &t.pending))
+                .collect(),
             // Whether an image of it is here already changes nothing about what has to be done.
             candidate: self.candidate.as_ref().map(|c| (&c.release, &c.migrations, c.dependencies_change)),
             gates: self.edge.as_ref().map(|e| &e.gates),

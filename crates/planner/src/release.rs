@@ -41,9 +41,13 @@ pub(crate) fn plan(input: &PlanInput<'_>, to: &str) -> Result<Plan> {
         && running.name == candidate.release.name
         && everything_runs(input, running)
     {
-        let runs = |name| input.observation.service(name).is_some_and(|service| service.state == ServiceState::Running);
+        let runs = |name| {
+            input.observation.service(name).is_some_and(|service| service.state == ServiceState::Running)
+        };
         if running.images.keys().all(runs) {
-            return Err(Fault::new(Code::NothingToDo).with("what", format!("{} runs release {to}", input.name)));
+            return Err(
+                Fault::new(Code::NothingToDo).with("what", format!("{} runs release {to}", input.name))
+            );
         }
         let what = format!("{} has release {to}, whose services do not run", input.name);
         return Err(Fault::new(Code::NothingToDo).with("what", what).hint(Message::new("hint-start")));

@@ -448,10 +448,16 @@ pub(crate) fn accept(draft: &mut Draft<'_, '_>, release: &ReleaseDraft) -> Resul
         let effect = RestoreOperation::DropKept { tenant: tenant.clone(), suffix: suffix.clone() };
         let title = Message::new("step-drop-kept").with("tenant", tenant).with("suffix", suffix);
         let name = format!("accept.kept.{tenant}.{suffix}");
-        let step = NewStep::perform(Phase::Accept, &name, Scope::Tenant(tenant.clone()), title, Effect::Restore(effect))?
-            .undo(Undo::NoReturn { why: Message::new("undo-no-return-kept") })
-            .seconds(600)
-            .tolerated();
+        let step = NewStep::perform(
+            Phase::Accept,
+            &name,
+            Scope::Tenant(tenant.clone()),
+            title,
+            Effect::Restore(effect),
+        )?
+        .undo(Undo::NoReturn { why: Message::new("undo-no-return-kept") })
+        .seconds(600)
+        .tolerated();
         steps.push(step);
     }
     draft.together(steps)

@@ -149,7 +149,11 @@ fn close_one(draft: &mut Draft<'_, '_>, tenant: &Tenant, services: &Services) ->
 /// The tenants that are not restored. They share the services, so their requests wait while these are stopped.
 fn others<'a>(draft: &Draft<'a, '_>, tenant: &Tenant) -> Vec<&'a TenantName> {
     let all = draft.input.observation.tenants.iter().map(|found| &found.tenant.name);
-    if draft.input.observation.edge.is_some() { all.filter(|name| **name != tenant.name).collect() } else { Vec::new() }
+    if draft.input.observation.edge.is_some() {
+        all.filter(|name| **name != tenant.name).collect()
+    } else {
+        Vec::new()
+    }
 }
 
 fn gates_of_others(draft: &mut Draft<'_, '_>, tenant: &Tenant, phase: Phase) -> Result<()> {
@@ -157,13 +161,22 @@ fn gates_of_others(draft: &mut Draft<'_, '_>, tenant: &Tenant, phase: Phase) -> 
     for name in others(draft, tenant) {
         let hold = Effect::Edge(EdgeOperation::Hold { tenant: name.clone() });
         let open = Effect::Edge(EdgeOperation::Open { tenant: name.clone() });
-        let (title, forward, back) =
-            if phase == Phase::Change { ("step-gate-hold", hold, open) } else { ("step-gate-open", open, hold) };
+        let (title, forward, back) = if phase == Phase::Change {
+            ("step-gate-hold", hold, open)
+        } else {
+            ("step-gate-open", open, hold)
+        };
         let title = Message::new(title).with("tenant", name);
-        let step = NewStep::perform(phase, &format!("{}.other.{name}", phase.word()), Scope::Tenant(name.clone()), title, forward)?
-            .undo(Undo::By(back))
-            .retries(1)
-            .seconds(60);
+        let step = NewStep::perform(
+            phase,
+            &format!("{}.other.{name}", phase.word()),
+            Scope::Tenant(name.clone()),
+            title,
+            forward,
+        )?
+        .undo(Undo::By(back))
+        .retries(1)
+        .seconds(60);
         steps.push(step);
     }
     draft.together(steps)

@@ -143,7 +143,9 @@ fn every_service(input: &PlanInput<'_>) -> Vec<ServiceName> {
 pub(crate) fn start(input: &PlanInput<'_>) -> Result<Plan> {
     if input.stack.runtime == RuntimeKind::Process && input.observation.release.is_none() {
         let what = "no release was brought to this stack yet, so there is nothing that could be started";
-        return Err(Fault::new(Code::NothingToDo).with("what", what).hint(Message::new("hint-first-release")));
+        return Err(Fault::new(Code::NothingToDo)
+            .with("what", what)
+            .hint(Message::new("hint-first-release")));
     }
     let services = every_service(input);
     let healthy_within = input.stack.limits.healthy.as_seconds();

@@ -65,7 +65,11 @@ impl DatabaseSummary {
         let names: std::collections::BTreeSet<_> = self.objects.keys().chain(other.objects.keys()).collect();
         for name in names {
             if self.objects.get(name) != other.objects.get(name) {
-                found.push(format!("{name}: {:?}, not {:?}", other.objects.get(name), self.objects.get(name)));
+                found.push(format!(
+                    "{name}: {:?}, not {:?}",
+                    other.objects.get(name),
+                    self.objects.get(name)
+                ));
             }
         }
         found
@@ -131,7 +135,8 @@ pub trait Database: Send + Sync {
     ///
     /// # Errors
     /// `RestoreFailed`; the live database is not touched.
-    async fn restore_beside(&self, tenant: &Tenant, suffix: &str, stream: Box<dyn Read + Send>) -> Result<()>;
+    async fn restore_beside(&self, tenant: &Tenant, suffix: &str, stream: Box<dyn Read + Send>)
+    -> Result<()>;
 
     /// What a copy holds.
     ///

@@ -49,7 +49,14 @@ pub trait Edge: Send + Sync {
     ///
     /// # Errors
     /// `EdgeUnreachable`, `EdgeFailed`.
-    async fn close(&self, tenant: &TenantName, run: &RunId, message: &str, retry_after: u64, drain: u64) -> Result<u64>;
+    async fn close(
+        &self,
+        tenant: &TenantName,
+        run: &RunId,
+        message: &str,
+        retry_after: u64,
+        drain: u64,
+    ) -> Result<u64>;
 
     /// Lets new requests wait. Idempotent.
     ///

@@ -87,7 +87,14 @@ pub trait JournalStore: Send + Sync {
     ///
     /// # Errors
     /// `JournalUnwritable`; `RunState` when another process appended in between.
-    fn append(&self, run: &RunId, stack: &StackName, sequence: u64, at: Timestamp, event: &Event) -> Result<Entry>;
+    fn append(
+        &self,
+        run: &RunId,
+        stack: &StackName,
+        sequence: u64,
+        at: Timestamp,
+        event: &Event,
+    ) -> Result<Entry>;
 
     /// The events of a run, with the hash chain checked.
     ///

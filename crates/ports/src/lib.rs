@@ -18,20 +18,24 @@ mod secrets;
 mod vault;
 
 pub use clock::Clock;
-pub use database::{Database, DatabaseCopy, DatabaseFacts, DatabaseSummary, Dump, StreamOpener, SwapState, TableSummary};
+pub use database::{
+    Database, DatabaseCopy, DatabaseFacts, DatabaseSummary, Dump, StreamOpener, SwapState, TableSummary,
+};
 pub use edge::{Edge, GateState, GateStatus};
 pub use files::{FilesSwap, OWN_FILES_PREFIX, beside_directory, kept_directory};
 pub use host::{CommandResult, CommandSpec, DiskRoom, Host};
 pub use journal::{JournalStore, Proof, Request, RequestKind, RunSummary};
 pub use lease::{Lease, LeaseHolder};
-pub use lines::{clean_line, LineSplitter, Tail, LONGEST_LINE, TAIL_LINES};
+pub use lines::{LONGEST_LINE, LineSplitter, TAIL_LINES, Tail, clean_line};
 pub use notifier::{Notice, Notifier};
 pub use observer::Observer;
 pub use output::{NoOutput, OutputLines, OutputSink, OutputStream};
 pub use probe::HttpClient;
-pub use runtime::{ApplyContext, ExecSpec, ExecStream, LogLine, Runtime, RuntimeObservation, ServiceStats, Took};
+pub use runtime::{
+    ApplyContext, ExecSpec, ExecStream, LogLine, Runtime, RuntimeObservation, ServiceStats, Took,
+};
 pub use secrets::SecretResolver;
 pub use vault::{
-    DirectorySet, FileEntry, FilesManifest, PointManifest, StreamManifest, TakeRequest, Vault, VerifyReport,
-    MANIFEST_FORMAT,
+    DirectorySet, FileEntry, FilesManifest, MANIFEST_FORMAT, PointManifest, StreamManifest, TakeRequest,
+    Vault, VerifyReport,
 };

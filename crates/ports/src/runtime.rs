@@ -122,7 +122,12 @@ pub trait Runtime: Send + Sync {
     ///
     /// # Errors
     /// When it failed; part of it may have taken effect.
-    async fn apply(&self, operation: &RuntimeOperation, context: &ApplyContext, output: &dyn OutputSink) -> Result<Outputs>;
+    async fn apply(
+        &self,
+        operation: &RuntimeOperation,
+        context: &ApplyContext,
+        output: &dyn OutputSink,
+    ) -> Result<Outputs>;
 
     /// Whether an operation took effect, asked after a crash.
     ///

@@ -180,7 +180,13 @@ pub trait Vault: Send + Sync {
     ///
     /// # Errors
     /// `PointUnknown`, `PointDamaged`, `PathEscapes`, `FileAccess`.
-    async fn restore_files(&self, tenant: &TenantName, point: &PointId, set: &str, to: &Path) -> Result<FilesManifest>;
+    async fn restore_files(
+        &self,
+        tenant: &TenantName,
+        point: &PointId,
+        set: &str,
+        to: &Path,
+    ) -> Result<FilesManifest>;
 
     /// What a directory holds, in the form of a manifest, for comparing.
     ///

@@ -285,7 +285,8 @@ impl Verdict {
     #[must_use]
     pub fn of_facts(facts: &[Fact]) -> Self {
         let kind = facts.iter().map(|fact| fact.verdict).max().unwrap_or(VerdictKind::Hold);
-        let reasons = facts.iter().filter(|fact| fact.verdict == kind).map(|fact| fact.text.clone()).collect();
+        let reasons =
+            facts.iter().filter(|fact| fact.verdict == kind).map(|fact| fact.text.clone()).collect();
         Self { kind, reasons }
     }
 }
@@ -324,5 +325,8 @@ pub fn look_of(line: &str) -> String {
 #[must_use]
 pub fn meets(expect: &Expect, code: i32, last_line: Option<&str>) -> bool {
     code == expect.code
-        && expect.last_line_contains.as_deref().is_none_or(|text| last_line.is_some_and(|line| line.contains(text)))
+        && expect
+            .last_line_contains
+            .as_deref()
+            .is_none_or(|text| last_line.is_some_and(|line| line.contains(text)))
 }

@@ -11,17 +11,16 @@ mod statistics;
 
 pub use digest::digest_of;
 pub use effect::{
-    DatabaseOperation, EdgeOperation, Effect, EnvironmentValue, Exec, Expect, LeaseOperation, Place, PointKind,
-    PointReference, RestoreOperation, RuntimeOperation, VaultOperation,
+    DatabaseOperation, EdgeOperation, Effect, EnvironmentValue, Exec, Expect, LeaseOperation, Place,
+    PointKind, PointReference, RestoreOperation, RuntimeOperation, VaultOperation,
 };
-pub use event::{Entry, Event, Outcome, Outputs, EVENT_FORMAT};
+pub use event::{EVENT_FORMAT, Entry, Event, Outcome, Outputs};
 pub use gate::{
-    look_of, meets,
-    BaselineSource, Evidence, Fact, Gate, GateKind, HttpProbe, LogRule, OnNoGo, ProbeRoute, Sample, Verdict, VerdictKind,
-    WatchRule,
+    BaselineSource, Evidence, Fact, Gate, GateKind, HttpProbe, LogRule, OnNoGo, ProbeRoute, Sample, Verdict,
+    VerdictKind, WatchRule, look_of, meets,
 };
 pub use plan::{
-    Action, Intent, Limits, Phase, Plan, Question, Recovery, Reversibility, Scope, Step, Undo, PLAN_FORMAT,
+    Action, Intent, Limits, PLAN_FORMAT, Phase, Plan, Question, Recovery, Reversibility, Scope, Step, Undo,
 };
 pub use run::{Decision, Direction, Illegal, Next, Note, Progress, Run, Timing, UndoProgress};
 pub use statistics::{LatencyComparison, compare_latency, judge_watch, median, wilson};

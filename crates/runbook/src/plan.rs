@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use eclusa_model::{
-    AppKind, Fingerprint, PersonName, PlanDigest, Release, RuntimeKind, ServiceName, StackName, StepName, Tenant,
-    TenantName,
-};
 use eclusa_fault::Message;
+use eclusa_model::{
+    AppKind, Fingerprint, PersonName, PlanDigest, Release, RuntimeKind, ServiceName, StackName, StepName,
+    Tenant, TenantName,
+};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 

@@ -8,8 +8,8 @@ use eclusa_model::{PersonName, RunId, StepName};
 use jiff::Timestamp;
 
 use crate::{
-    Action, Effect, Entry, Event, Evidence, OnNoGo, Outcome, Outputs, Phase, Plan, Recovery, RestoreOperation, Step, Undo,
-    Verdict, VerdictKind,
+    Action, Effect, Entry, Event, Evidence, OnNoGo, Outcome, Outputs, Phase, Plan, Recovery,
+    RestoreOperation, Step, Undo, Verdict, VerdictKind,
 };
 
 /// Why a journal is no run.
@@ -250,7 +250,10 @@ impl Run {
             .split_first()
             .ok_or_else(|| Illegal { sequence: 0, problem: "the journal of the run is empty".to_owned() })?;
         let Event::Started { version, plan, by, reason, .. } = &first.event else {
-            return Err(Illegal { sequence: first.sequence, problem: "a run begins with `started`".to_owned() });
+            return Err(Illegal {
+                sequence: first.sequence,
+                problem: "a run begins with `started`".to_owned(),
+            });
         };
         let mut run = Self {
             id: first.run.clone(),
@@ -367,12 +370,18 @@ impl Run {
             }
             Event::UndoIntended { step, attempt } => {
                 self.must_go_back()?;
-                if !self.next_back().iter().any(|next| matches!(next, Next::Undo { step: ready, .. } if ready == step)) {
+                if !self
+                    .next_back()
+                    .iter()
+                    .any(|next| matches!(next, Next::Undo { step: ready, .. } if ready == step))
+                {
                     return Err(format!("{step} cannot be taken back now"));
                 }
                 self.timings.entry(step.clone()).or_default().undo_began.get_or_insert(entry.at);
-                self.undone
-                    .insert(step.clone(), UndoProgress::Begun { attempt: *attempt, generation: self.generation });
+                self.undone.insert(
+                    step.clone(),
+                    UndoProgress::Begun { attempt: *attempt, generation: self.generation },
+                );
                 Ok(())
             }
             Event::Undone { step, outputs } => {
@@ -390,7 +399,12 @@ impl Run {
             }
             Event::NoticeLost { .. } => Ok(()),
             Event::Noted { by, kind, text } => {
-                self.notes.push(Note { at: entry.at, by: by.clone(), kind: kind.clone(), text: text.clone() });
+                self.notes.push(Note {
+                    at: entry.at,
+                    by: by.clone(),
+                    kind: kind.clone(),
+                    text: text.clone(),
+                });
                 Ok(())
             }
             Event::Ended { outcome } => {
@@ -441,7 +455,13 @@ impl Run {
         Ok(())
     }
 
-    fn take_judged(&mut self, step: &StepName, evidence: &Evidence, verdict: &Verdict, at: Timestamp) -> Result<(), String> {
+    fn take_judged(
+        &mut self,
+        step: &StepName,
+        evidence: &Evidence,
+        verdict: &Verdict,
+        at: Timestamp,
+    ) -> Result<(), String> {
         self.must_be_begun(step)?;
         let (on_hold, on_no_go) = match self.plan.step(step).map(|step| &step.action) {
             Some(Action::Judge(gate)) => (gate.on_hold, gate.on_no_go),
@@ -466,7 +486,13 @@ impl Run {
         Ok(())
     }
 
-    fn take_asked(&mut self, step: &StepName, text: &Message, deadline: Option<Timestamp>, at: Timestamp) -> Result<(), String> {
+    fn take_asked(
+        &mut self,
+        step: &StepName,
+        text: &Message,
+        deadline: Option<Timestamp>,
+        at: Timestamp,
+    ) -> Result<(), String> {
         let found = self.known(step)?;
         let asks = match (&found.action, self.progress.get(step)) {
             (Action::Ask(_), Some(Progress::Pending)) => found.after.iter().all(|name| self.is_passed(name)),
@@ -524,9 +550,10 @@ impl Run {
     pub fn is_passed(&self, name: &StepName) -> bool {
         match self.progress.get(name) {
             Some(Progress::Done) => true,
-            Some(Progress::Failed { attempts, .. }) => {
-                self.plan.step(name).is_some_and(|step| step.limits.tolerated && *attempts > step.limits.retries)
-            }
+            Some(Progress::Failed { attempts, .. }) => self
+                .plan
+                .step(name)
+                .is_some_and(|step| step.limits.tolerated && *attempts > step.limits.retries),
             _ => false,
         }
     }
@@ -598,7 +625,9 @@ impl Run {
     fn stopper(&self) -> Option<(StepName, Message)> {
         self.plan.steps.iter().find_map(|step| match self.progress.get(&step.name) {
             Some(Progress::Refused { why }) => Some((step.name.clone(), why.clone())),
-            Some(Progress::Failed { attempts, .. }) if *attempts > step.limits.retries && !step.limits.tolerated => {
+            Some(Progress::Failed { attempts, .. })
+                if *attempts > step.limits.retries && !step.limits.tolerated =>
+            {
                 Some((step.name.clone(), Message::new("why-step-failed").with("step", &step.name)))
             }
             _ => None,
@@ -617,15 +646,17 @@ impl Run {
                 Action::Judge(_) => Next::Judge { step: name, attempt: attempts + 1 },
                 _ => Next::Perform { step: name, attempt: attempts + 1 },
             }),
-            Progress::Begun { attempt, generation } if *generation < self.generation => Some(match &step.action {
-                Action::Perform(_) => {
-                    Next::Recover { step: name, recovery: step.recovery.clone(), attempt: *attempt }
-                }
-                // A verdict that wants a question was written before the crash.
-                Action::Judge(_) if self.verdicts.contains_key(&step.name) => Next::Ask { step: name },
-                Action::Judge(_) => Next::Judge { step: name, attempt: *attempt },
-                Action::Ask(_) => Next::Ask { step: name },
-            }),
+            Progress::Begun { attempt, generation } if *generation < self.generation => {
+                Some(match &step.action {
+                    Action::Perform(_) => {
+                        Next::Recover { step: name, recovery: step.recovery.clone(), attempt: *attempt }
+                    }
+                    // A verdict that wants a question was written before the crash.
+                    Action::Judge(_) if self.verdicts.contains_key(&step.name) => Next::Ask { step: name },
+                    Action::Judge(_) => Next::Judge { step: name, attempt: *attempt },
+                    Action::Ask(_) => Next::Ask { step: name },
+                })
+            }
             Progress::Begun { .. } => match &step.action {
                 Action::Judge(_) if self.verdicts.contains_key(&step.name) => Some(Next::Ask { step: name }),
                 _ => None,
@@ -651,9 +682,13 @@ impl Run {
             }
             let ready = self.dependents(&step.name).all(|dependent| undone.contains(&dependent.name));
             match self.undone.get(&step.name) {
-                Some(UndoProgress::Failed { attempts, .. }) if *attempts > step.limits.retries.max(1) => stuck = true,
+                Some(UndoProgress::Failed { attempts, .. }) if *attempts > step.limits.retries.max(1) => {
+                    stuck = true
+                }
                 _ if !ready => waiting = true,
-                Some(UndoProgress::Begun { generation, .. }) if *generation == self.generation => waiting = true,
+                Some(UndoProgress::Begun { generation, .. }) if *generation == self.generation => {
+                    waiting = true
+                }
                 progress => {
                     let attempt = match progress {
                         Some(UndoProgress::Failed { attempts, .. }) => attempts + 1,

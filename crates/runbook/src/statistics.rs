@@ -167,11 +167,18 @@ fn judge_ceiling(rule: &WatchRule, tenant: &TenantName, own: &[&Sample]) -> Fact
 
 /// Slowdown is judged per probe, so that like is compared with like; requests of the public have no baseline.
 fn judge_slowdown(rule: &WatchRule, tenant: &TenantName, baseline: &[Sample], own: &[&Sample]) -> Vec<Fact> {
-    let sources: BTreeSet<&str> =
-        baseline.iter().filter(|sample| sample.tenant == *tenant).map(|sample| sample.source.as_str()).collect();
+    let sources: BTreeSet<&str> = baseline
+        .iter()
+        .filter(|sample| sample.tenant == *tenant)
+        .map(|sample| sample.source.as_str())
+        .collect();
     let mut times: BTreeMap<&str, (Vec<u64>, Vec<u64>)> = BTreeMap::new();
     for source in sources {
-        let before = baseline.iter().filter(|s| s.tenant == *tenant && s.source == source).map(|s| s.microseconds).collect();
+        let before = baseline
+            .iter()
+            .filter(|s| s.tenant == *tenant && s.source == source)
+            .map(|s| s.microseconds)
+            .collect();
         let after = own.iter().filter(|s| s.source == source).map(|s| s.microseconds).collect();
         times.insert(source, (before, after));
     }
@@ -180,7 +187,10 @@ fn judge_slowdown(rule: &WatchRule, tenant: &TenantName, baseline: &[Sample], ow
         .map(|(source, (before, after))| {
             let text = Message::new("fact-slowdown").with("tenant", tenant).with("probe", source);
             match compare_latency(&before, &after) {
-                None => Fact { text: text.with("ratio", "–").with("most", rule.slowdown), verdict: VerdictKind::Hold },
+                None => Fact {
+                    text: text.with("ratio", "–").with("most", rule.slowdown),
+                    verdict: VerdictKind::Hold,
+                },
                 Some(found) => Fact {
                     text: text.with("ratio", format!("{:.2}", found.ratio)).with("most", rule.slowdown),
                     verdict: if found.ratio > rule.slowdown

@@ -190,7 +190,7 @@ fn wild_event(kind: u8, step: usize, choice: u16, shapes: &[Shape]) -> Event {
         7 => Event::Sampled { step, evidence },
         8 => Event::Judged { step, evidence, verdict },
         9 => Event::Asked { step, text: why, deadline: None },
-        10 => Event::Answered { step, go: choice % 2 == 0, by: None, reason: String::new() },
+        10 => Event::Answered { step, go: choice.is_multiple_of(2), by: None, reason: String::new() },
         11 => Event::TurnedBack { step: Some(step), why, by: None },
         12 => Event::UndoIntended { step, attempt },
         13 => Event::Undone { step, outputs },

@@ -242,9 +242,14 @@ async fn a_project_is_inspected_from_its_files_alone() {
     let project = TestProject::new("inspect");
     let env_file = project.shop().join(".env.prod");
     let files = [project.shop().join("compose.yml")];
-    let model = inspect::inspect_project(&files, std::slice::from_ref(&env_file), &project.shop(), project.host.clone())
-        .await
-        .unwrap();
+    let model = inspect::inspect_project(
+        &files,
+        std::slice::from_ref(&env_file),
+        &project.shop(),
+        project.host.clone(),
+    )
+    .await
+    .unwrap();
     assert_eq!(model.name, project.name);
     let web = &model.services["web"];
     assert_eq!(web.image.as_deref(), Some(format!("{}-app:v1", project.name).as_str()));

@@ -26,9 +26,11 @@ impl Host for FakeHost {
             .step(format!("host.{}", argv.join("-")), |state| {
                 match argv.as_slice() {
                     [flag, on, name] if flag == "flag" && on == "on" => {
-                        drop(state.flags.insert(name.clone()))
+                        state.flags.insert(name.clone());
                     }
-                    [flag, off, name] if flag == "flag" && off == "off" => drop(state.flags.remove(name)),
+                    [flag, off, name] if flag == "flag" && off == "off" => {
+                        state.flags.remove(name);
+                    }
                     _ => {}
                 }
                 Ok(i32::from(state.failing.contains(&argv.join(" "))))

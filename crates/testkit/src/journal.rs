@@ -119,7 +119,7 @@ impl JournalStore for MemoryJournal {
                 Some(RunSummary { run: run.clone(), stack: of.clone(), began, newest, events })
             })
             .collect();
-        found.sort_by(|left, right| right.began.cmp(&left.began));
+        found.sort_by_key(|summary| std::cmp::Reverse(summary.began));
         found.truncate(most);
         Ok(found)
     }

@@ -167,7 +167,7 @@ impl Vault for FakeVault {
                     .flatten()
                     .map(|point| point.manifest.clone())
                     .collect();
-                all.sort_by(|left, right| right.taken_at.cmp(&left.taken_at));
+                all.sort_by_key(|point| std::cmp::Reverse(point.taken_at));
                 Ok((all, Vec::new()))
             })
             .await
@@ -184,8 +184,8 @@ impl Vault for FakeVault {
     async fn find_marked(&self, tenant: &TenantName, mark: &str) -> Result<Option<PointManifest>> {
         self.world
             .step(format!("vault.find-marked.{tenant}"), |state| {
-                let all = state.points.get(tenant).into_iter().flatten();
-                Ok(all.filter(|point| point.mark == mark).map(|point| point.manifest.clone()).last())
+                let mut all = state.points.get(tenant).into_iter().flatten();
+                Ok(all.rfind(|point| point.mark == mark).map(|point| point.manifest.clone()))
             })
             .await
     }

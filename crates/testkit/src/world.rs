@@ -183,7 +183,7 @@ impl State {
         let number = self.writes;
         self.acknowledged.entry(tenant.clone()).or_default().insert(number);
         self.databases.get_mut(tenant).unwrap().live.rows.insert(number);
-        if number % 4 == 0 {
+        if number.is_multiple_of(4) {
             let content = format!("upload {number}").into_bytes();
             self.directories.entry(media(tenant)).or_default().insert(format!("upload-{number}"), content);
         }

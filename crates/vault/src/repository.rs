@@ -137,7 +137,8 @@ impl Places {
         };
         // One that was made anew with the same password has another master key: then the password decides.
         if let Some(master) = self.unlocked.by(tenant, &key)
-            && let Ok(repository) = self.repository_on(tenant, &backend)?.open(&Credentials::Masterkey(master))
+            && let Ok(repository) =
+                self.repository_on(tenant, &backend)?.open(&Credentials::Masterkey(master))
         {
             return Ok(Opened { repository, backend, lock });
         }

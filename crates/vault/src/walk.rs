@@ -50,7 +50,8 @@ pub(crate) fn walk(directory: &Path) -> io::Result<Vec<Entry>> {
     let walk = walkdir::WalkDir::new(directory).follow_links(false).into_iter();
     // What a swap keeps beside the live files is no part of them.
     let own = |entry: &walkdir::DirEntry| {
-        entry.depth() == 1 && entry.file_name().as_bytes().starts_with(eclusa_ports::OWN_FILES_PREFIX.as_bytes())
+        entry.depth() == 1
+            && entry.file_name().as_bytes().starts_with(eclusa_ports::OWN_FILES_PREFIX.as_bytes())
     };
     for entry in walk.filter_entry(|entry| !own(entry)) {
         let entry = match entry {

@@ -55,7 +55,8 @@ async fn carry_out(context: &Context, effect: &Effect) -> Result<Outputs> {
         Effect::Restore(operation) => restore::perform(context, operation).await,
         Effect::Edge(operation) => edge(context, operation).await,
         Effect::Lease(LeaseOperation::Take { .. }) => {
-            let holder = eclusa_ports::LeaseHolder { run: context.run.clone(), ..context.ports.holder.clone() };
+            let holder =
+                eclusa_ports::LeaseHolder { run: context.run.clone(), ..context.ports.holder.clone() };
             let generation = context.ports.lease.take(&holder).await?;
             Ok(Outputs::from([("generation".to_owned(), generation.to_string())]))
         }
@@ -67,11 +68,9 @@ async fn carry_out(context: &Context, effect: &Effect) -> Result<Outputs> {
 }
 
 async fn edge(context: &Context, operation: &EdgeOperation) -> Result<Outputs> {
-    let edge = context
-        .ports
-        .edge
-        .as_ref()
-        .ok_or_else(|| Fault::new(Code::EdgeState).with("problem", "No edge is installed in front of this stack"))?;
+    let edge = context.ports.edge.as_ref().ok_or_else(|| {
+        Fault::new(Code::EdgeState).with("problem", "No edge is installed in front of this stack")
+    })?;
     let mut outputs = Outputs::new();
     match operation {
         EdgeOperation::Close { tenant, message, retry_after, drain } => {
@@ -95,7 +94,9 @@ pub(crate) async fn took_effect(context: &Context, effect: &Effect) -> Result<To
                 && context.ports.runtime.exec_running(&exec.place, &context.mark()).await?;
             Ok(if running { Took::StillRunning } else { Took::Unknown })
         }
-        Effect::Runtime(operation) => context.ports.runtime.took_effect(operation, &context.apply_context()).await,
+        Effect::Runtime(operation) => {
+            context.ports.runtime.took_effect(operation, &context.apply_context()).await
+        }
         // All others are idempotent: doing them again finds what is there (a point by its mark, a swap by what lies
         // where, a gate by its state) and gives the outputs that later steps need.
         Effect::Mark

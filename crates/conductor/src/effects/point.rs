@@ -84,17 +84,18 @@ async fn configuration(context: &Context, tenant: &Tenant) -> Result<BTreeMap<St
     let mut files = BTreeMap::new();
     for path in &tenant.configuration {
         let path = Path::new(path);
-        let name = path.file_name().map_or_else(|| "configuration".to_owned(), |name| name.to_string_lossy().into_owned());
+        let name = path
+            .file_name()
+            .map_or_else(|| "configuration".to_owned(), |name| name.to_string_lossy().into_owned());
         files.insert(name, context.ports.host.read(path, 4 * 1024 * 1024).await?);
     }
     Ok(files)
 }
 
 pub(super) fn id_of(manifest: &PointManifest) -> Result<PointId> {
-    manifest
-        .id
-        .clone()
-        .ok_or_else(|| Fault::new(Code::Internal).with("what", "a restore point came back from the vault without its id"))
+    manifest.id.clone().ok_or_else(|| {
+        Fault::new(Code::Internal).with("what", "a restore point came back from the vault without its id")
+    })
 }
 
 fn describe(manifest: &PointManifest, id: &PointId) -> Outputs {

@@ -73,7 +73,12 @@ async fn whole(context: &Context, tenant: &TenantName, point: &str, suffix: &str
 }
 
 /// Restores database and files beside the live ones.
-pub(super) async fn beside(context: &Context, tenant: &Tenant, manifest: &PointManifest, suffix: &str) -> Result<()> {
+pub(super) async fn beside(
+    context: &Context,
+    tenant: &Tenant,
+    manifest: &PointManifest,
+    suffix: &str,
+) -> Result<()> {
     let ports = &context.ports;
     let id = id_of(manifest)?;
     if let Some(stream) = &manifest.database {
@@ -89,7 +94,12 @@ pub(super) async fn beside(context: &Context, tenant: &Tenant, manifest: &PointM
 }
 
 /// Compares what lies beside with the manifest.
-pub(super) async fn prove(context: &Context, tenant: &Tenant, manifest: &PointManifest, suffix: &str) -> Result<Outputs> {
+pub(super) async fn prove(
+    context: &Context,
+    tenant: &Tenant,
+    manifest: &PointManifest,
+    suffix: &str,
+) -> Result<Outputs> {
     let ports = &context.ports;
     let mut rows = 0;
     if manifest.database.is_some() {
@@ -101,15 +111,17 @@ pub(super) async fn prove(context: &Context, tenant: &Tenant, manifest: &PointMa
     for (set, expected) in &manifest.files {
         let live = ports.runtime.files_directory(place_of(tenant, set)?).await?;
         let found = ports.vault.summarise_files(&beside_directory(&live, suffix)).await?;
-        let wrong = expected
-            .files
-            .iter()
-            .find(|(path, entry)| found.files.get(*path).map(|f| (f.bytes, &f.sha256)) != Some((entry.bytes, &entry.sha256)));
+        let wrong = expected.files.iter().find(|(path, entry)| {
+            found.files.get(*path).map(|f| (f.bytes, &f.sha256)) != Some((entry.bytes, &entry.sha256))
+        });
         if let Some((path, _)) = wrong {
             return Err(proof_failed(tenant, format!("{set}/{path} is missing or differs")));
         }
         if found.files.len() != expected.files.len() {
-            return Err(proof_failed(tenant, format!("{set}: {} files, not {}", found.files.len(), expected.files.len())));
+            return Err(proof_failed(
+                tenant,
+                format!("{set}: {} files, not {}", found.files.len(), expected.files.len()),
+            ));
         }
         files += found.files.len();
     }

@@ -18,11 +18,17 @@ fn one(fact: Fact) -> Evidence {
 
 pub(super) async fn unmoved(context: &Context) -> Result<Evidence> {
     let now = context.ports.observer.fingerprint().await?;
-    let text = Message::new("fact-fingerprint").with("now", now.short()).with("then", context.plan.observation.short());
+    let text = Message::new("fact-fingerprint")
+        .with("now", now.short())
+        .with("then", context.plan.observation.short());
     Ok(one(fact(now == context.plan.observation, text)))
 }
 
-pub(super) async fn placeholders(context: &Context, files: &[String], prefixes: &[String]) -> Result<Evidence> {
+pub(super) async fn placeholders(
+    context: &Context,
+    files: &[String],
+    prefixes: &[String],
+) -> Result<Evidence> {
     let mut facts = Vec::new();
     for file in files {
         let bytes = context.ports.host.read(Path::new(file), 4 * 1024 * 1024).await?;
@@ -34,7 +40,10 @@ pub(super) async fn placeholders(context: &Context, files: &[String], prefixes: 
             }
             if prefixes.iter().any(|prefix| value.contains(prefix.as_str())) {
                 let name = name.trim().trim_start_matches("export ").trim();
-                let text = Message::new("fact-placeholder").with("file", file).with("line", number + 1).with("name", name);
+                let text = Message::new("fact-placeholder")
+                    .with("file", file)
+                    .with("line", number + 1)
+                    .with("name", name);
                 facts.push(fact(false, text));
             }
         }
@@ -64,7 +73,11 @@ pub(super) async fn disk(
     Ok(one(fact(percent >= u64::from(minimum_percent) && room.free_bytes >= minimum_bytes, text)))
 }
 
-pub(super) async fn database(context: &Context, tenant: &TenantName, long_transaction: u64) -> Result<Evidence> {
+pub(super) async fn database(
+    context: &Context,
+    tenant: &TenantName,
+    long_transaction: u64,
+) -> Result<Evidence> {
     let facts = match context.ports.database.facts(context.tenant(tenant)?, long_transaction).await {
         Ok(found) => {
             let text = Message::new("fact-database")
@@ -72,9 +85,13 @@ pub(super) async fn database(context: &Context, tenant: &TenantName, long_transa
                 .with("version", &found.version)
                 .with("size", format!("{:.1}", found.bytes as f64 / 1e6));
             let mut facts = vec![fact(true, text)];
-            facts.extend(found.long_transactions.iter().map(|transaction| Fact {
-                text: Message::new("fact-long-transaction").with("tenant", tenant).with("transaction", transaction),
-                verdict: VerdictKind::Hold,
+            facts.extend(found.long_transactions.iter().map(|transaction| {
+                Fact {
+                    text: Message::new("fact-long-transaction")
+                        .with("tenant", tenant)
+                        .with("transaction", transaction),
+                    verdict: VerdictKind::Hold,
+                }
             }));
             facts
         }
@@ -101,7 +118,12 @@ pub(super) async fn command(context: &Context, exec: &Exec) -> Result<Evidence> 
 
 /// Reads the output of a command that lists migrations: `[ ] name` is pending, `[X] name` is not; a listing
 /// without such boxes names pending ones only.
-pub(super) async fn pending(context: &Context, exec: &Exec, expected: Option<&[String]>, allowed: bool) -> Result<Evidence> {
+pub(super) async fn pending(
+    context: &Context,
+    exec: &Exec,
+    expected: Option<&[String]>,
+    allowed: bool,
+) -> Result<Evidence> {
     end_leftover(context, exec).await?;
     let result = run_command(context, exec).await?;
     if !meets(&exec.expect, result.code, result.last_line()) {
@@ -135,9 +157,13 @@ pub(super) async fn healthy(context: &Context, services: &[ServiceName], within:
             .map(|name| {
                 let found = observation.services.iter().find(|service| service.name == *name);
                 let good = found.is_some_and(|service| {
-                    service.state == ServiceState::Running && matches!(service.health, Health::None | Health::Healthy)
+                    service.state == ServiceState::Running
+                        && matches!(service.health, Health::None | Health::Healthy)
                 });
-                let state = found.map_or_else(|| "absent".to_owned(), |s| format!("{:?}, {:?}", s.state, s.health).to_lowercase());
+                let state = found.map_or_else(
+                    || "absent".to_owned(),
+                    |s| format!("{:?}, {:?}", s.state, s.health).to_lowercase(),
+                );
                 fact(good, Message::new("fact-service").with("service", name).with("state", state))
             })
             .collect();

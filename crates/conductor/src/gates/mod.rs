@@ -30,7 +30,12 @@ pub(crate) struct Earlier {
 pub(crate) type Samples = mpsc::Sender<Evidence>;
 
 /// Collects a gate's evidence and judges it. What was already sent through `samples` is not given again.
-pub(crate) async fn judge(context: &Context, gate: &Gate, earlier: Earlier, samples: Samples) -> Result<(Evidence, Verdict)> {
+pub(crate) async fn judge(
+    context: &Context,
+    gate: &Gate,
+    earlier: Earlier,
+    samples: Samples,
+) -> Result<(Evidence, Verdict)> {
     let evidence = match &gate.kind {
         GateKind::Watch { probes, rule, logs, .. } => {
             return watch::watch(context, probes, rule, logs, earlier, samples).await;
@@ -40,17 +45,26 @@ pub(crate) async fn judge(context: &Context, gate: &Gate, earlier: Earlier, samp
         GateKind::Disk { purpose, path, minimum_percent, minimum_bytes } => {
             checks::disk(context, purpose, path, *minimum_percent, *minimum_bytes).await?
         }
-        GateKind::Database { tenant, long_transaction } => checks::database(context, tenant, *long_transaction).await?,
+        GateKind::Database { tenant, long_transaction } => {
+            checks::database(context, tenant, *long_transaction).await?
+        }
         GateKind::Command { exec } => checks::command(context, exec).await?,
         GateKind::PendingMigrations { exec, expected, allowed } => {
             checks::pending(context, exec, expected.as_deref(), *allowed).await?
         }
         GateKind::Healthy { services, within } => checks::healthy(context, services, *within).await?,
         GateKind::ProofAge { tenant, within } => checks::proof_age(context, tenant, *within).await?,
-        GateKind::Probes { probes, route, attempts } => probes::ask_all(context, probes, *route, *attempts).await?,
-        GateKind::Baseline { probes, samples, logs } => probes::baseline(context, probes, *samples, logs).await?,
+        GateKind::Probes { probes, route, attempts } => {
+            probes::ask_all(context, probes, *route, *attempts).await?
+        }
+        GateKind::Baseline { probes, samples, logs } => {
+            probes::baseline(context, probes, *samples, logs).await?
+        }
         GateKind::Logs { rule, most, since, .. } => {
-            let since = since.as_ref().and_then(|step| context.timings.get(step).copied()).unwrap_or(context.began_at);
+            let since = since
+                .as_ref()
+                .and_then(|step| context.timings.get(step).copied())
+                .unwrap_or(context.began_at);
             logs(context, rule, *most, since, &earlier.known_lines).await?
         }
     };
@@ -64,7 +78,12 @@ fn fact(good: bool, text: Message) -> Fact {
 }
 
 /// The lines of the services since a time that count as errors and look like none of those that are known.
-async fn error_lines(context: &Context, rule: &LogRule, since: Timestamp, known: &BTreeSet<String>) -> Result<Vec<String>> {
+async fn error_lines(
+    context: &Context,
+    rule: &LogRule,
+    since: Timestamp,
+    known: &BTreeSet<String>,
+) -> Result<Vec<String>> {
     if rule.services.is_empty() {
         return Ok(Vec::new());
     }
@@ -74,7 +93,11 @@ async fn error_lines(context: &Context, rule: &LogRule, since: Timestamp, known:
             && !rule.ignore.iter().any(|pattern| line.text.contains(pattern.as_str()))
             && !known.contains(&look_of(&line.text))
     };
-    Ok(lines.iter().filter(counts).map(|line| format!("{} {}: {}", line.at, line.service, line.text)).collect())
+    Ok(lines
+        .iter()
+        .filter(counts)
+        .map(|line| format!("{} {}: {}", line.at, line.service, line.text))
+        .collect())
 }
 
 /// How many error lines go into the journal; they are counted all.

@@ -18,7 +18,12 @@ pub(super) async fn base(context: &Context, route: ProbeRoute) -> Result<String>
     }
 }
 
-pub(super) async fn ask_all(context: &Context, probes: &[HttpProbe], route: ProbeRoute, attempts: u32) -> Result<Evidence> {
+pub(super) async fn ask_all(
+    context: &Context,
+    probes: &[HttpProbe],
+    route: ProbeRoute,
+    attempts: u32,
+) -> Result<Evidence> {
     let base = base(context, route).await?;
     let mut evidence = Evidence::default();
     for probe in probes {
@@ -61,21 +66,30 @@ const PAUSE: Duration = Duration::from_millis(50);
 
 /// Samples for a later comparison, of all tenants side by side, as a watch takes them. It never stops a run by
 /// itself: what is slow or broken before the release is no fault of the release, but it is said.
-pub(super) async fn baseline(context: &Context, probes: &[HttpProbe], samples: usize, logs: &LogRule) -> Result<Evidence> {
+pub(super) async fn baseline(
+    context: &Context,
+    probes: &[HttpProbe],
+    samples: usize,
+    logs: &LogRule,
+) -> Result<Evidence> {
     let base = base(context, ProbeRoute::SideDoor).await?;
     let mut evidence = Evidence::default();
     let since = context.began_at.checked_sub(LOOK_BACK).unwrap_or(context.began_at);
     let lines = error_lines(context, logs, since, &BTreeSet::new()).await.unwrap_or_default();
     // One line of each look is enough to know it again.
     let mut looks = BTreeSet::new();
-    evidence.lines = lines.into_iter().filter(|line| looks.insert(look_of(text_of(line)))).take(LOOKS_KEPT).collect();
+    evidence.lines =
+        lines.into_iter().filter(|line| looks.insert(look_of(text_of(line)))).take(LOOKS_KEPT).collect();
     let each = join_all(probes.iter().map(|probe| sampled(context, probe, &base, samples))).await;
     for (probe, own) in probes.iter().zip(each) {
         let times: Vec<u64> = own.iter().map(|sample| sample.microseconds).collect();
         let text = Message::new("fact-baseline")
             .with("tenant", &probe.tenant)
             .with("probe", &probe.name)
-            .with("median", median(&times).map_or("–".to_owned(), |time| format!("{:.1}", time as f64 / 1000.0)))
+            .with(
+                "median",
+                median(&times).map_or("–".to_owned(), |time| format!("{:.1}", time as f64 / 1000.0)),
+            )
             .with("bad", own.iter().filter(|sample| !sample.good).count())
             .with("all", own.len());
         evidence.facts.push(fact(own.iter().any(|sample| sample.good), text));

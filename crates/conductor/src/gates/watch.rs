@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use eclusa_fault::Result;
 use eclusa_model::TenantName;
-use eclusa_runbook::{Evidence, HttpProbe, LogRule, ProbeRoute, Sample, Verdict, VerdictKind, WatchRule, judge_watch};
+use eclusa_runbook::{
+    Evidence, HttpProbe, LogRule, ProbeRoute, Sample, Verdict, VerdictKind, WatchRule, judge_watch,
+};
 use futures_util::future::join_all;
 use jiff::{SignedDuration, Timestamp};
 
@@ -30,7 +32,9 @@ pub(super) async fn watch(
     let mut seen_until = collected.iter().map(|sample| sample.at).max().unwrap_or(began);
     loop {
         let left = ends.duration_since(clock.now());
-        let interval = SignedDuration::from_secs(rule.interval.max(1) as i64).min(left).max(SignedDuration::from_millis(200));
+        let interval = SignedDuration::from_secs(rule.interval.max(1) as i64)
+            .min(left)
+            .max(SignedDuration::from_millis(200));
         let interval = Duration::try_from(interval).unwrap_or(Duration::from_secs(1));
         let mut new = synthetic(context, probes, rule, interval).await?;
         let asked_at = clock.now();
@@ -53,7 +57,12 @@ pub(super) async fn watch(
 }
 
 /// Sends the probes evenly over an interval, by the side door, as the baseline was taken.
-async fn synthetic(context: &Context, probes: &[HttpProbe], rule: &WatchRule, interval: Duration) -> Result<Vec<Sample>> {
+async fn synthetic(
+    context: &Context,
+    probes: &[HttpProbe],
+    rule: &WatchRule,
+    interval: Duration,
+) -> Result<Vec<Sample>> {
     let ends = tokio::time::Instant::now() + interval;
     let mut samples = Vec::new();
     if probes.is_empty() || rule.synthetic_per_second <= 0.0 {
@@ -70,7 +79,8 @@ async fn synthetic(context: &Context, probes: &[HttpProbe], rule: &WatchRule, in
             () = tokio::time::sleep_until(ends) => break,
         }
         // Each tenant's probes take turns.
-        let mut per_tenant: std::collections::BTreeMap<&TenantName, Vec<&HttpProbe>> = std::collections::BTreeMap::new();
+        let mut per_tenant: std::collections::BTreeMap<&TenantName, Vec<&HttpProbe>> =
+            std::collections::BTreeMap::new();
         for probe in probes {
             per_tenant.entry(&probe.tenant).or_default().push(probe);
         }

@@ -10,16 +10,17 @@ use super::python::commands::{ManagementCommand, TestsFound, management, tests};
 use super::python::settings::{DatabaseHints, Settings};
 
 /// What begins the name of a command that makes demo data, and of one that checks the application.
-const SEEDS: [&str; 7] = ["seed", "load_demo", "demo", "populate", "create_demo", "generate_demo", "load_sample"];
+const SEEDS: [&str; 7] =
+    ["seed", "load_demo", "demo", "populate", "create_demo", "generate_demo", "load_sample"];
 const CHECKS: [&str; 4] = ["check_", "smoke", "verify_", "selfcheck"];
 
 /// How `manage.py` is called in the image: from its working directory, under the same launcher as the server.
 fn manage(facts: &Facts) -> (Vec<String>, Certainty, Message) {
     let python = facts.python.as_ref();
     let web = facts.web().unwrap_or_default();
-    let place = python.zip(facts.images.dockerfile(web)).and_then(|(python, image)| {
-        super::dockerfile::inside(&image.copies, &python.root.join("manage.py"))
-    });
+    let place = python
+        .zip(facts.images.dockerfile(web))
+        .and_then(|(python, image)| super::dockerfile::inside(&image.copies, &python.root.join("manage.py")));
     let directory = facts.images.working_directory(web).trim_end_matches('/').to_owned();
     let launcher: Vec<String> = match facts.images.words(web).as_slice() {
         [tool, run, ..] if run == "run" && ["uv", "poetry", "pipenv", "pdm"].contains(&tool.as_str()) => {
@@ -30,7 +31,9 @@ fn manage(facts: &Facts) -> (Vec<String>, Certainty, Message) {
     let (file, certainty, reason) = match place {
         Some(path) => {
             let below = path.strip_prefix(&format!("{directory}/")).map(str::to_owned);
-            let reason = why("manage-image").with("path", &path).with("directory", if directory.is_empty() { "/" } else { &directory });
+            let reason = why("manage-image")
+                .with("path", &path)
+                .with("directory", if directory.is_empty() { "/" } else { &directory });
             (below.unwrap_or(path), Certainty::Found, reason)
         }
         None => ("manage.py".to_owned(), Certainty::Check, why("manage-unknown")),
@@ -80,7 +83,9 @@ pub(crate) fn write(
     let known = facts.python.as_ref().map(management).unwrap_or_default();
     let seeds: Vec<Vec<String>> = known
         .iter()
-        .filter(|command| SEEDS.iter().any(|word| command.name.starts_with(word)) || command.name.contains("demo_data"))
+        .filter(|command| {
+            SEEDS.iter().any(|word| command.name.starts_with(word)) || command.name.contains("demo_data")
+        })
         .map(|command| manage.with(&[&command.name]))
         .collect();
     if seeds.is_empty() {
@@ -102,7 +107,10 @@ fn deploy_check(document: &mut Document, settings: Option<&Settings<'_>>, manage
     if lacking.is_empty() {
         return;
     }
-    let commands = [manage.with(&["check", "--deploy", "--fail-level", "ERROR"]), manage.with(&["makemigrations", "--check", "--dry-run"])];
+    let commands = [
+        manage.with(&["check", "--deploy", "--fail-level", "ERROR"]),
+        manage.with(&["makemigrations", "--check", "--dry-run"]),
+    ];
     let reason = why("check-relaxed").with("lacking", lacking.join(", ")).with("module", &settings.module);
     document.set("check", &lists(&commands), Certainty::Check, &reason);
 }
@@ -115,7 +123,9 @@ fn write_tests(document: &mut Document, facts: &Facts, hints: &DatabaseHints, ma
     let pytest = vec!["pytest".to_owned(), "-q".to_owned()];
     let (command, reason) = match tests(python, context, recipe) {
         Some(TestsFound::Pytest(file)) => (pytest, why("tests-pytest").with("file", file)),
-        Some(TestsFound::Django(file)) => (manage.with(&["test", "--noinput"]), why("tests-django").with("file", file)),
+        Some(TestsFound::Django(file)) => {
+            (manage.with(&["test", "--noinput"]), why("tests-django").with("file", file))
+        }
         other => {
             let reason = match other {
                 Some(TestsFound::PytestOutside(file)) => why("tests-outside").with("file", file),
@@ -129,10 +139,16 @@ fn write_tests(document: &mut Document, facts: &Facts, hints: &DatabaseHints, ma
     document.table("commands.tests");
     document.set("command", &list(&command), Certainty::Found, &reason);
     match &hints.name_variable {
-        Some(variable) => document.set("database_variable", &text(variable), Certainty::Found, &why("tests-variable")),
+        Some(variable) => {
+            document.set("database_variable", &text(variable), Certainty::Found, &why("tests-variable"))
+        }
         None => {
             let variable = hints.url_variable.as_deref().unwrap_or("DATABASE_URL");
-            document.missing("database_variable", &text("DATABASE_NAME"), &why("tests-no-variable").with("variable", variable));
+            document.missing(
+                "database_variable",
+                &text("DATABASE_NAME"),
+                &why("tests-no-variable").with("variable", variable),
+            );
         }
     }
 }
@@ -148,16 +164,23 @@ pub(crate) fn write_checks(document: &mut Document, manage: &Manage, known: &[Ma
     let found: Vec<&ManagementCommand> =
         known.iter().filter(|command| CHECKS.iter().any(|word| command.name.starts_with(word))).collect();
     if found.is_empty() {
-        document.commented_entry("checks", "functional", &why("checks-none"), &[
-            ("name", text("sale")),
-            ("command", list(&["./check", "sale"])),
-        ]);
+        document.commented_entry(
+            "checks",
+            "functional",
+            &why("checks-none"),
+            &[("name", text("sale")), ("command", list(&["./check", "sale"]))],
+        );
         return;
     }
     for command in found {
-        let reason = why("checks-command")
-            .with("command", &command.name)
-            .with("help", command.help.as_deref().map(|help| format!(" ({})", help.trim().trim_end_matches([':', '.']))).unwrap_or_default());
+        let reason = why("checks-command").with("command", &command.name).with(
+            "help",
+            command
+                .help
+                .as_deref()
+                .map(|help| format!(" ({})", help.trim().trim_end_matches([':', '.'])))
+                .unwrap_or_default(),
+        );
         let choices: Vec<&String> = command.choices.iter().filter(|choice| *choice != "all").collect();
         let mut entries: Vec<(String, Vec<String>)> =
             choices.iter().map(|choice| ((*choice).clone(), manage.with(&[&command.name, choice]))).collect();

@@ -24,13 +24,30 @@ pub(crate) enum FilesAt {
 
 /// Words in a name or path of what can be made again.
 const MADE_AGAIN: [&str; 14] = [
-    "static", "assets", "cache", "log", "logs", "tmp", "sock", "socket", "sockets", "run", "venv", "node_modules", "locale", "beat",
+    "static",
+    "assets",
+    "cache",
+    "log",
+    "logs",
+    "tmp",
+    "sock",
+    "socket",
+    "sockets",
+    "run",
+    "venv",
+    "node_modules",
+    "locale",
+    "beat",
 ];
 /// Words of what people bring.
 const BROUGHT: [&str; 7] = ["media", "upload", "uploads", "files", "documents", "attachments", "private"];
 
 fn words(text: &str) -> Vec<String> {
-    text.to_lowercase().split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()).map(str::to_owned).collect()
+    text.to_lowercase()
+        .split(|c: char| !c.is_alphanumeric())
+        .filter(|word| !word.is_empty())
+        .map(str::to_owned)
+        .collect()
 }
 
 fn has(words: &[String], list: &[&str]) -> bool {
@@ -38,7 +55,11 @@ fn has(words: &[String], list: &[&str]) -> bool {
 }
 
 /// The sets of files, and what is odd about the mounts.
-pub(crate) fn files(facts: &Facts, media: Option<&str>, fixed: Option<&str>) -> (Vec<Guess<FilesFound>>, Vec<eclusa_fault::Message>) {
+pub(crate) fn files(
+    facts: &Facts,
+    media: Option<&str>,
+    fixed: Option<&str>,
+) -> (Vec<Guess<FilesFound>>, Vec<eclusa_fault::Message>) {
     let mut found: Vec<Guess<FilesFound>> = Vec::new();
     let mut odd = Vec::new();
     let mut seen: Vec<String> = Vec::new();
@@ -77,7 +98,9 @@ pub(crate) fn files(facts: &Facts, media: Option<&str>, fixed: Option<&str>) -> 
                 FilesAt::Service { service: service.clone(), path: mount.target.clone() }
             };
             let set = FilesFound { name, place };
-            let reason = |id: &str| why(id).with("mount", &mount.source).with("service", service).with("path", &mount.target);
+            let reason = |id: &str| {
+                why(id).with("mount", &mount.source).with("service", service).with("path", &mount.target)
+            };
             found.push(if is_media {
                 Guess::found(set, reason("files-media"))
             } else if has(&about, &BROUGHT) {
@@ -92,7 +115,8 @@ pub(crate) fn files(facts: &Facts, media: Option<&str>, fixed: Option<&str>) -> 
 
 fn short_name(source: &str) -> String {
     let last = source.trim_end_matches('/').rsplit('/').next().unwrap_or_default();
-    let name: String = last.chars().map(|c| if c.is_ascii_alphanumeric() || "-_".contains(c) { c } else { '-' }).collect();
+    let name: String =
+        last.chars().map(|c| if c.is_ascii_alphanumeric() || "-_".contains(c) { c } else { '-' }).collect();
     let name = name.trim_matches('-').to_owned();
     if name.is_empty() { "files".to_owned() } else { name }
 }
@@ -114,7 +138,13 @@ pub(crate) fn configuration(facts: &Facts, further: &[PathBuf]) -> Vec<String> {
     let mut paths: Vec<PathBuf> = facts.env_files.value.iter().chain(further).cloned().collect();
     paths.extend(facts.written.services.values().flat_map(|service| service.env_files.iter().cloned()));
     for service in facts.project.services.values() {
-        paths.extend(service.mounts.iter().filter(|mount| mount.kind == "bind").map(|mount| PathBuf::from(&mount.source)));
+        paths.extend(
+            service
+                .mounts
+                .iter()
+                .filter(|mount| mount.kind == "bind")
+                .map(|mount| PathBuf::from(&mount.source)),
+        );
     }
     let mut names: Vec<std::ffi::OsString> = Vec::new();
     let mut found = Vec::new();
@@ -149,20 +179,28 @@ pub(crate) fn domains(facts: &Facts, allowed: Option<(Vec<String>, Option<String
     if anything {
         return Guess::check(vec!["localhost".to_owned()], why("domains-localhost"));
     }
-    let numbers: Vec<String> = hosts.iter().filter(|host| host.parse::<std::net::Ipv4Addr>().is_ok()).cloned().collect();
+    let numbers: Vec<String> =
+        hosts.iter().filter(|host| host.parse::<std::net::Ipv4Addr>().is_ok()).cloned().collect();
     Guess::check(numbers, why("domains-localhost"))
 }
 
 fn public_names(facts: &Facts, hosts: &[String]) -> Vec<String> {
     let mut found: Vec<String> = Vec::new();
     for host in hosts {
-        let host = host.trim().trim_start_matches("https://").trim_start_matches("http://").trim_start_matches(['.', '*']);
+        let host = host
+            .trim()
+            .trim_start_matches("https://")
+            .trim_start_matches("http://")
+            .trim_start_matches(['.', '*']);
         let host = host.trim_start_matches('.').split([':', '/']).next().unwrap_or_default().to_lowercase();
         let labels: Vec<&str> = host.split('.').collect();
         let label = |label: &&str| {
-            !label.is_empty() && !label.starts_with('-') && label.chars().all(|c| c.is_alphanumeric() || c == '-' || c == '_')
+            !label.is_empty()
+                && !label.starts_with('-')
+                && label.chars().all(|c| c.is_alphanumeric() || c == '-' || c == '_')
         };
-        let named = labels.len() > 1 && labels.iter().all(label) && host.parse::<std::net::Ipv4Addr>().is_err();
+        let named =
+            labels.len() > 1 && labels.iter().all(label) && host.parse::<std::net::Ipv4Addr>().is_err();
         let placeholder = ["change", "replace"].iter().any(|word| host.contains(word));
         let service = facts.project.services.contains_key(&host);
         if named && !placeholder && !service && !found.contains(&host) {
@@ -178,7 +216,9 @@ fn proxy_names(facts: &Facts) -> Vec<String> {
     for (name, service) in &facts.project.services {
         let labels = facts.written.services.get(name).into_iter().flat_map(|service| &service.labels);
         for label in labels.filter(|label| label.contains("Host(")) {
-            found.extend(label.split('`').skip(1).step_by(2).filter(|part| !part.contains('$')).map(str::to_owned));
+            found.extend(
+                label.split('`').skip(1).step_by(2).filter(|part| !part.contains('$')).map(str::to_owned),
+            );
         }
         let proxy = facts.roles.frontend.as_ref().is_some_and(|guess| guess.value == *name);
         for mount in service.mounts.iter().filter(|mount| proxy && mount.kind == "bind") {
@@ -186,8 +226,12 @@ fn proxy_names(facts: &Facts) -> Vec<String> {
                 for line in text.lines().map(str::trim) {
                     if let Some(rest) = line.strip_prefix("server_name ") {
                         found.extend(rest.trim_end_matches(';').split_whitespace().map(str::to_owned));
-                    } else if let Some(site) = line.strip_suffix('{').filter(|_| mount.source.ends_with("Caddyfile")) {
-                        found.extend(site.split([',', ' ']).filter(|word| word.contains('.')).map(str::to_owned));
+                    } else if let Some(site) =
+                        line.strip_suffix('{').filter(|_| mount.source.ends_with("Caddyfile"))
+                    {
+                        found.extend(
+                            site.split([',', ' ']).filter(|word| word.contains('.')).map(str::to_owned),
+                        );
                     }
                 }
             }

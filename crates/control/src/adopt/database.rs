@@ -24,7 +24,9 @@ pub(crate) enum DatabaseFound {
         /// Env files that the references need besides those that Compose is started with.
         further: Vec<PathBuf>,
     },
-    Sqlite { path: Guess<String> },
+    Sqlite {
+        path: Guess<String>,
+    },
 }
 
 /// Where a value comes from.
@@ -55,10 +57,18 @@ pub(crate) fn find(facts: &Facts, hints: &DatabaseHints) -> Result<DatabaseFound
     }
     let services = facts.roles.names(Role::Database);
     let image = |name: &String| {
-        facts.project.services.get(name).and_then(|service| service.image.clone()).unwrap_or_default().to_lowercase()
+        facts
+            .project
+            .services
+            .get(name)
+            .and_then(|service| service.image.clone())
+            .unwrap_or_default()
+            .to_lowercase()
     };
-    let postgresql: Vec<&String> =
-        services.iter().filter(|name| ["postg", "timescale", "pgvector"].iter().any(|word| image(name).contains(word))).collect();
+    let postgresql: Vec<&String> = services
+        .iter()
+        .filter(|name| ["postg", "timescale", "pgvector"].iter().any(|word| image(name).contains(word)))
+        .collect();
     let host = app_host(facts, hints);
     let chosen = host
         .as_ref()
@@ -79,20 +89,26 @@ pub(crate) fn find(facts: &Facts, hints: &DatabaseHints) -> Result<DatabaseFound
     let user = value("POSTGRES_USER", false);
     let name = value("POSTGRES_DB", false);
     let password = value("POSTGRES_PASSWORD", true);
-    let user = plain(user, "POSTGRES_USER", &service)
-        .unwrap_or_else(|| Guess::check("postgres".to_owned(), why("database-user-default").with("service", &service)));
-    let name = plain(name, "POSTGRES_DB", &service)
-        .unwrap_or_else(|| Guess { why: why("database-name-default").with("service", &service), ..user.clone() });
+    let user = plain(user, "POSTGRES_USER", &service).unwrap_or_else(|| {
+        Guess::check("postgres".to_owned(), why("database-user-default").with("service", &service))
+    });
+    let name = plain(name, "POSTGRES_DB", &service).unwrap_or_else(|| Guess {
+        why: why("database-name-default").with("service", &service),
+        ..user.clone()
+    });
     let password = match password {
         Some(Origin::Variable(variable, file)) => {
-            let reason = why("database-password").with("variable", &variable).with("file", facts.shown(&file));
+            let reason =
+                why("database-password").with("variable", &variable).with("file", facts.shown(&file));
             Ok(Guess::found(format!("env:{variable}"), reason))
         }
         Some(Origin::File(file)) => {
             let reason = why("database-password-file").with("service", &service);
             Ok(Guess::found(format!("file:{}", facts.shown(&file)), reason))
         }
-        Some(Origin::Hidden | Origin::Literal(_)) => Err(why("database-password-written").with("service", &service)),
+        Some(Origin::Hidden | Origin::Literal(_)) => {
+            Err(why("database-password-written").with("service", &service))
+        }
         None => Err(why("database-password-none").with("service", &service)),
     };
     further.dedup();
@@ -103,18 +119,28 @@ fn plain(origin: Option<Origin>, variable: &str, service: &str) -> Option<Guess<
     match origin? {
         Origin::Variable(name, file) => {
             let file = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
-            let reason = why("database-variable").with("variable", variable).with("service", service).with("file", file);
+            let reason = why("database-variable")
+                .with("variable", variable)
+                .with("service", service)
+                .with("file", file);
             Some(Guess::found(format!("env:{name}"), reason))
         }
-        Origin::Literal(value) => {
-            Some(Guess::found(value, why("database-literal").with("variable", variable).with("service", service)))
-        }
+        Origin::Literal(value) => Some(Guess::found(
+            value,
+            why("database-literal").with("variable", variable).with("service", service),
+        )),
         Origin::Hidden | Origin::File(_) => None,
     }
 }
 
 /// Where a variable of a service gets its value from.
-fn origin(facts: &Facts, service: &str, variable: &str, secret: bool, further: &mut Vec<PathBuf>) -> Option<Origin> {
+fn origin(
+    facts: &Facts,
+    service: &str,
+    variable: &str,
+    secret: bool,
+    further: &mut Vec<PathBuf>,
+) -> Option<Origin> {
     let written = facts.written.services.get(service)?;
     let resolved = facts.project.services.get(service).and_then(|found| found.environment.get(variable));
     if let Some(text) = written.environment.get(variable) {
@@ -163,7 +189,12 @@ fn app_host(facts: &Facts, hints: &DatabaseHints) -> Option<String> {
     if let Some(found) = written.environment.get(url).and_then(|url| database_url(url)) {
         return Some(found.host);
     }
-    let names = hints.host_variable.iter().map(String::as_str).chain(["POSTGRES_HOST", "DB_HOST", "DATABASE_HOST", "PGHOST"]);
+    let names = hints.host_variable.iter().map(String::as_str).chain([
+        "POSTGRES_HOST",
+        "DB_HOST",
+        "DATABASE_HOST",
+        "PGHOST",
+    ]);
     let environment = &facts.project.services.get(web)?.environment;
     names.into_iter().find_map(|name| match environment.get(name) {
         Some(VariableModel::Plain(host)) => Some(host.clone()),
@@ -174,21 +205,30 @@ fn app_host(facts: &Facts, hints: &DatabaseHints) -> Option<String> {
 /// The file of the host behind an SQLite database.
 fn sqlite(facts: &Facts, hints: &DatabaseHints) -> Guess<String> {
     let inside = hints.path.clone().unwrap_or_else(|| "/app/db.sqlite3".to_owned());
-    let mounts = facts.web().and_then(|web| facts.project.services.get(web)).map(|web| web.mounts.as_slice()).unwrap_or_default();
+    let mounts = facts
+        .web()
+        .and_then(|web| facts.project.services.get(web))
+        .map(|web| web.mounts.as_slice())
+        .unwrap_or_default();
     let fitting = mounts.iter().filter(|mount| Path::new(&inside).starts_with(&mount.target));
     let best = fitting.max_by_key(|mount| mount.target.len());
-    let rest = |target: &str| inside.get(target.len()..).unwrap_or_default().trim_start_matches('/').to_owned();
+    let rest =
+        |target: &str| inside.get(target.len()..).unwrap_or_default().trim_start_matches('/').to_owned();
     match best {
         Some(mount) if mount.kind == "bind" => {
             let path = Path::new(&mount.source).join(rest(&mount.target));
             Guess::found(facts.shown(&path), why("sqlite-bind").with("path", &inside))
         }
         Some(mount) => {
-            let volume = facts.project.volumes.get(&mount.source).cloned().unwrap_or_else(|| mount.source.clone());
+            let volume =
+                facts.project.volumes.get(&mount.source).cloned().unwrap_or_else(|| mount.source.clone());
             let path = format!("/var/lib/docker/volumes/{volume}/_data/{}", rest(&mount.target));
             Guess::check(path, why("sqlite-volume").with("path", &inside).with("volume", volume))
         }
-        None => Guess::check(rest("/").rsplit('/').next().unwrap_or("db.sqlite3").to_owned(), why("sqlite-nowhere").with("path", &inside)),
+        None => Guess::check(
+            rest("/").rsplit('/').next().unwrap_or("db.sqlite3").to_owned(),
+            why("sqlite-nowhere").with("path", &inside),
+        ),
     }
 }
 

@@ -93,7 +93,8 @@ fn copy(stage: &mut Dockerfile, rest: &str, context: &Path) {
     for source in sources {
         let source = filled(source, &stage.variables);
         let relative = source.trim_start_matches("./").trim_start_matches('/').trim_end_matches('/');
-        let directory = if matches!(relative, "" | ".") { context.to_owned() } else { context.join(relative) };
+        let directory =
+            if matches!(relative, "" | ".") { context.to_owned() } else { context.join(relative) };
         if directory.is_dir() {
             stage.copies.push((directory, destination.clone()));
         }
@@ -144,7 +145,9 @@ fn logical_lines(text: &str) -> Vec<String> {
 }
 
 fn list_form(rest: &str) -> Option<Vec<String>> {
-    let from = rest.find('[').filter(|at| rest.get(..*at).is_some_and(|before| before.split_whitespace().all(|word| word.starts_with("--"))))?;
+    let from = rest.find('[').filter(|at| {
+        rest.get(..*at).is_some_and(|before| before.split_whitespace().all(|word| word.starts_with("--")))
+    })?;
     serde_json::from_str(rest.get(from..)?).ok()
 }
 
@@ -240,7 +243,10 @@ mod tests {
         assert_eq!(found.command, ["gunicorn", "shop.wsgi"]);
         assert_eq!(found.entrypoint, ["/entry"]);
         assert_eq!(found.healthcheck.as_deref(), Some("curl -f http://localhost:8000/up"));
-        assert_eq!(inside(&found.copies, &directory.path().join("src/manage.py")).unwrap(), "/srv/shop/code/manage.py");
+        assert_eq!(
+            inside(&found.copies, &directory.path().join("src/manage.py")).unwrap(),
+            "/srv/shop/code/manage.py"
+        );
         assert_eq!(inside(&found.copies, directory.path()), None);
         assert_eq!(parse(text, directory.path(), Some("assets")).working_directory, "/node");
     }

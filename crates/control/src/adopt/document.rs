@@ -128,7 +128,11 @@ impl Document {
     }
 
     fn header_name(&self, table: &str) -> String {
-        if table.is_empty() { format!("stacks.{}", self.stack) } else { format!("stacks.{}.{table}", self.stack) }
+        if table.is_empty() {
+            format!("stacks.{}", self.stack)
+        } else {
+            format!("stacks.{}.{table}", self.stack)
+        }
     }
 
     /// Begins a table under the stack's.
@@ -149,7 +153,13 @@ impl Document {
     }
 
     /// Begins an entry of a list of tables that is commented out.
-    pub(crate) fn commented_entry(&mut self, table: &str, name: &str, why: &Message, lines: &[(&str, String)]) {
+    pub(crate) fn commented_entry(
+        &mut self,
+        table: &str,
+        name: &str,
+        why: &Message,
+        lines: &[(&str, String)],
+    ) {
         self.line("");
         self.reason(Certainty::Missing, why);
         let header = format!("# [[{}]]", self.header_name(table));

@@ -60,7 +60,8 @@ fn candidates(directory: &Path) -> Vec<PathBuf> {
         .into_iter()
         .filter_entry(|entry| {
             let name = entry.file_name().to_string_lossy();
-            let place = name.starts_with(".env") || matches!(name.as_ref(), "env" | "envs" | ".production" | "production");
+            let place = name.starts_with(".env")
+                || matches!(name.as_ref(), "env" | "envs" | ".production" | "production");
             entry.depth() == 0 || !entry.file_type().is_dir() || place
         })
         .flatten()
@@ -81,23 +82,27 @@ pub(crate) fn load(paths: &[PathBuf]) -> Result<EnvironmentFiles> {
 
 /// The variables that still hold a placeholder, with their files.
 pub(crate) fn placeholders(files: &EnvironmentFiles, words: &[String]) -> Vec<String> {
-    files
-        .files()
-        .iter()
-        .flat_map(|file| file.placeholders(words))
-        .map(|(_, name)| name)
-        .collect()
+    files.files().iter().flat_map(|file| file.placeholders(words)).map(|(_, name)| name).collect()
 }
 
 /// The words that stand for values in the project's example env files, where they are others than `CHANGE_ME`.
 pub(crate) fn placeholder_words(directory: &Path) -> Option<Vec<String>> {
-    const KNOWN: [&str; 8] =
-        ["CHANGE_ME", "CHANGEME", "changeme", "change_me", "change-me", "REPLACE_ME", "your-secret", "<secret>"];
+    const KNOWN: [&str; 8] = [
+        "CHANGE_ME",
+        "CHANGEME",
+        "changeme",
+        "change_me",
+        "change-me",
+        "REPLACE_ME",
+        "your-secret",
+        "<secret>",
+    ];
     let entries = std::fs::read_dir(directory).ok()?;
     let mut found: Vec<String> = Vec::new();
     for entry in entries.flatten() {
         let name = entry.file_name().to_string_lossy().to_lowercase();
-        let example = name.contains("env") && ["example", "sample", "template", "dist"].iter().any(|word| name.contains(word));
+        let example = name.contains("env")
+            && ["example", "sample", "template", "dist"].iter().any(|word| name.contains(word));
         let Some(text) = example.then(|| super::python::read(&entry.path())).flatten() else { continue };
         for word in KNOWN {
             if text.contains(word) && !found.iter().any(|known| known == word) {

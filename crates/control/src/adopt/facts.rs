@@ -56,14 +56,19 @@ impl Facts {
             texts.push((path.clone(), text));
             files.push(path);
         }
-        let first = files.first().ok_or_else(|| Fault::new(Code::Internal).with("what", "adopt without a file"))?;
+        let first =
+            files.first().ok_or_else(|| Fault::new(Code::Internal).with("what", "adopt without a file"))?;
         let directory = first.parent().unwrap_or(Path::new("/")).to_owned();
         let host = surroundings.host.as_ref();
         let containers = match surroundings.ask {
             true => running::containers(first, wanted.project.as_deref(), host).await,
             false => Containers::default(),
         };
-        let named: Vec<PathBuf> = wanted.env_files.iter().map(|file| std::path::absolute(file).unwrap_or_else(|_| file.clone())).collect();
+        let named: Vec<PathBuf> = wanted
+            .env_files
+            .iter()
+            .map(|file| std::path::absolute(file).unwrap_or_else(|_| file.clone()))
+            .collect();
         let env_files = environment::choose(&named, &texts, &directory, &containers);
         let mut project = inspect_project(&files, &env_files.value, &directory, surroundings.host.clone())
             .await
@@ -84,10 +89,25 @@ impl Facts {
         let roles = roles::find(&project, &written, &images);
         let output = std::path::absolute(&wanted.output).unwrap_or_else(|_| wanted.output.clone());
         let base = output.parent().unwrap_or(Path::new("/")).to_owned();
-        let manage = code_directories(&project, &images, &directory).iter().find_map(|directory| find_manage(directory));
+        let manage = code_directories(&project, &images, &directory)
+            .iter()
+            .find_map(|directory| find_manage(directory));
         let app = app(wanted, manage.as_deref(), &project, &directory)?;
         let python = manage.as_deref().filter(|_| app.value == AppKind::Django).and_then(PythonProject::load);
-        Ok(Self { files, directory, base, env_files, environment, containers, project, written, images, roles, app, python })
+        Ok(Self {
+            files,
+            directory,
+            base,
+            env_files,
+            environment,
+            containers,
+            project,
+            written,
+            images,
+            roles,
+            app,
+            python,
+        })
     }
 
     /// A path as the file names it: relative to its own directory where it lies below it.
@@ -107,7 +127,8 @@ impl Facts {
     /// The environment of the web service, without secrets, over what its image sets.
     pub(crate) fn web_environment(&self) -> BTreeMap<String, String> {
         let Some(web) = self.web() else { return BTreeMap::new() };
-        let mut found = self.images.dockerfile(web).map(|dockerfile| dockerfile.variables.clone()).unwrap_or_default();
+        let mut found =
+            self.images.dockerfile(web).map(|dockerfile| dockerfile.variables.clone()).unwrap_or_default();
         if let Some(service) = self.project.services.get(web) {
             for (name, value) in &service.environment {
                 match value {
@@ -126,7 +147,8 @@ impl Facts {
         let served = self.web().map(|web| self.images.words(web)).unwrap_or_default();
         let by_server = served.iter().find_map(|word| {
             let module = word.split(':').next()?;
-            let file = (module.ends_with("wsgi") || module.ends_with("asgi")).then(|| python.module(module))??;
+            let file =
+                (module.ends_with("wsgi") || module.ends_with("asgi")).then(|| python.module(module))??;
             PythonProject::settings_module_in(python.text(&file))
         });
         let module = environment
@@ -134,9 +156,21 @@ impl Facts {
             .cloned()
             .or(by_server)
             .or_else(|| PythonProject::settings_module_in(&python.manage))?;
-        let mut copies = self.web().and_then(|web| self.images.dockerfile(web)).map(|found| found.copies.clone()).unwrap_or_default();
-        let mounts = self.web().and_then(|web| self.project.services.get(web)).into_iter().flat_map(|service| &service.mounts);
-        copies.extend(mounts.filter(|mount| mount.kind == "bind").map(|mount| (PathBuf::from(&mount.source), mount.target.clone())));
+        let mut copies = self
+            .web()
+            .and_then(|web| self.images.dockerfile(web))
+            .map(|found| found.copies.clone())
+            .unwrap_or_default();
+        let mounts = self
+            .web()
+            .and_then(|web| self.project.services.get(web))
+            .into_iter()
+            .flat_map(|service| &service.mounts);
+        copies.extend(
+            mounts
+                .filter(|mount| mount.kind == "bind")
+                .map(|mount| (PathBuf::from(&mount.source), mount.target.clone())),
+        );
         Settings::read(python, &module, &copies, environment)
     }
 }
@@ -146,7 +180,9 @@ fn missing_env_file(fault: Fault, file: &Path) -> Fault {
     if fault.code == Code::ComposeInvalid && fault.causes.iter().any(|cause| cause.contains("env file")) {
         return fault.hint(eclusa_fault::Message::new("adopt-env-file-hint").with("path", file.display()));
     }
-    if fault.code == Code::ComposeInvalid && fault.causes.iter().any(|cause| cause.contains("variable") || cause.contains("required")) {
+    if fault.code == Code::ComposeInvalid
+        && fault.causes.iter().any(|cause| cause.contains("variable") || cause.contains("required"))
+    {
         return fault.hint(eclusa_fault::Message::new("adopt-variable-hint").with("path", file.display()));
     }
     fault
@@ -164,7 +200,12 @@ fn code_directories(project: &ProjectModel, images: &Images, directory: &Path) -
     found
 }
 
-fn app(wanted: &Wanted, manage: Option<&Path>, project: &ProjectModel, directory: &Path) -> Result<Guess<AppKind>> {
+fn app(
+    wanted: &Wanted,
+    manage: Option<&Path>,
+    project: &ProjectModel,
+    directory: &Path,
+) -> Result<Guess<AppKind>> {
     if let Some(app) = wanted.app {
         return Ok(Guess::found(app, why("app-named")));
     }
@@ -172,7 +213,10 @@ fn app(wanted: &Wanted, manage: Option<&Path>, project: &ProjectModel, directory
         let path = manage.strip_prefix(directory).unwrap_or(manage).display().to_string();
         return Ok(Guess::found(AppKind::Django, why("app-manage").with("path", path)));
     }
-    let by_environment = project.services.iter().find(|(_, service)| service.environment.keys().any(|name| name.starts_with("DJANGO_")));
+    let by_environment = project
+        .services
+        .iter()
+        .find(|(_, service)| service.environment.keys().any(|name| name.starts_with("DJANGO_")));
     if let Some((name, _)) = by_environment {
         return Ok(Guess::check(AppKind::Django, why("app-environment").with("service", name)));
     }
@@ -180,8 +224,10 @@ fn app(wanted: &Wanted, manage: Option<&Path>, project: &ProjectModel, directory
     Err(Fault::new(Code::AdoptUnknown)
         .with("path", wanted.files.first().map(|file| file.display().to_string()).unwrap_or_default())
         .with("problem", problem)
-        .hint(eclusa_fault::Message::new("adopt-unknown-hint").with(
-            "path",
-            wanted.files.first().map(|file| file.display().to_string()).unwrap_or_default(),
-        )))
+        .hint(
+            eclusa_fault::Message::new("adopt-unknown-hint").with(
+                "path",
+                wanted.files.first().map(|file| file.display().to_string()).unwrap_or_default(),
+            ),
+        ))
 }

@@ -37,7 +37,8 @@ impl Images {
         for (name, service) in &project.services {
             let built = service.build.as_ref().or_else(|| build_of_image(project, service));
             let context = built.map(|build| PathBuf::from(&build.context)).filter(|context| context.is_dir());
-            let dockerfile = built.zip(context.as_deref()).and_then(|(build, context)| recipe(build, context));
+            let dockerfile =
+                built.zip(context.as_deref()).and_then(|(build, context)| recipe(build, context));
             let entrypoint = match &service.entrypoint {
                 Some(words) => words.clone(),
                 None => dockerfile.as_ref().map(|found| found.entrypoint.clone()).unwrap_or_default(),
@@ -49,8 +50,9 @@ impl Images {
                 (None, None) => dockerfile.as_ref().map(|found| found.command.clone()).unwrap_or_default(),
             };
             let set = written.services.get(name).and_then(|service| service.working_directory.clone());
-            let working_directory =
-                set.or_else(|| Some(dockerfile.as_ref()?.working_directory.clone())).unwrap_or_else(|| "/".to_owned());
+            let working_directory = set
+                .or_else(|| Some(dockerfile.as_ref()?.working_directory.clone()))
+                .unwrap_or_else(|| "/".to_owned());
             let words: Vec<&String> = entrypoint.iter().chain(&command).collect();
             let script = context.as_deref().map(|context| scripts(context, &words)).unwrap_or_default();
             services.insert(
@@ -119,7 +121,8 @@ fn recipe(build: &BuildModel, context: &Path) -> Option<Dockerfile> {
 fn scripts(context: &Path, words: &[&String]) -> String {
     let mut texts = String::new();
     for word in words.iter().take(4) {
-        let Some(name) = word.rsplit('/').next().filter(|name| !name.is_empty() && !name.starts_with('-')) else {
+        let Some(name) = word.rsplit('/').next().filter(|name| !name.is_empty() && !name.starts_with('-'))
+        else {
             continue;
         };
         if !(word.contains('/') || word.ends_with(".sh")) {
@@ -129,11 +132,16 @@ fn scripts(context: &Path, words: &[&String]) -> String {
             .max_depth(SCRIPT_DEPTH)
             .sort_by_file_name()
             .into_iter()
-            .filter_entry(|entry| !matches!(entry.file_name().to_str(), Some(".git" | "node_modules" | "venv" | ".venv")))
+            .filter_entry(|entry| {
+                !matches!(entry.file_name().to_str(), Some(".git" | "node_modules" | "venv" | ".venv"))
+            })
             .flatten()
             .filter(|entry| entry.file_type().is_file() && entry.file_name() == name)
-            .find_map(|entry| read(entry.path()).filter(|text| text.starts_with("#!") || name.ends_with(".sh")));
-        let lines = found.iter().flat_map(|text| text.lines()).filter(|line| !line.trim_start().starts_with('#'));
+            .find_map(|entry| {
+                read(entry.path()).filter(|text| text.starts_with("#!") || name.ends_with(".sh"))
+            });
+        let lines =
+            found.iter().flat_map(|text| text.lines()).filter(|line| !line.trim_start().starts_with('#'));
         for line in lines {
             texts.push_str(line);
             texts.push('\n');

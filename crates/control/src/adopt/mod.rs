@@ -107,10 +107,14 @@ pub async fn look(wanted: &Wanted, surroundings: &Surroundings) -> Result<Adopte
     let (text, notes) = writing::write(&stack, wanted, &facts, surroundings).await?;
     let output = std::path::absolute(&wanted.output).unwrap_or_else(|_| wanted.output.clone());
     Configuration::parse(&text, &output).map_err(|fault| {
-        Fault::new(Code::Internal).with("what", "adopt wrote a file that is not valid").because(&fault).excerpt(fault.excerpt.clone().unwrap_or_default())
+        Fault::new(Code::Internal)
+            .with("what", "adopt wrote a file that is not valid")
+            .because(&fault)
+            .excerpt(fault.excerpt.clone().unwrap_or_default())
     })?;
     let running = facts.containers.services.iter().filter(|(_, status)| status.starts_with("Up"));
-    let words = environment::placeholder_words(&facts.directory).unwrap_or_else(|| vec!["CHANGE_ME".to_owned()]);
+    let words =
+        environment::placeholder_words(&facts.directory).unwrap_or_else(|| vec!["CHANGE_ME".to_owned()]);
     Ok(Adopted {
         text,
         output,
@@ -169,7 +173,8 @@ fn override_path(facts: &Facts) -> String {
 }
 
 fn compose_command(facts: &Facts) -> Vec<String> {
-    let mut argv: Vec<String> = vec!["docker".into(), "compose".into(), "-p".into(), facts.project.name.clone()];
+    let mut argv: Vec<String> =
+        vec!["docker".into(), "compose".into(), "-p".into(), facts.project.name.clone()];
     for file in &facts.files {
         argv.extend(["-f".to_owned(), facts.shown(file)]);
     }

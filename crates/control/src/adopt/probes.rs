@@ -13,14 +13,60 @@ use eclusa_fault::Message;
 const MOST_LISTS: usize = 3;
 
 const HEALTH: [&str; 18] = [
-    "health", "healthz", "healthcheck", "health-check", "health_check", "ht", "livez", "readyz", "ready", "readiness",
-    "live", "liveness", "alive", "ping", "status", "up", "heartbeat", "__heartbeat__",
+    "health",
+    "healthz",
+    "healthcheck",
+    "health-check",
+    "health_check",
+    "ht",
+    "livez",
+    "readyz",
+    "ready",
+    "readiness",
+    "live",
+    "liveness",
+    "alive",
+    "ping",
+    "status",
+    "up",
+    "heartbeat",
+    "__heartbeat__",
 ];
 /// Words of routes that are not asked unbidden: a GET there may do something, or make a file.
 const NOT_ASKED: [&str; 33] = [
-    "login", "logout", "signout", "signup", "register", "delete", "remove", "destroy", "send", "export", "import", "run", "webhook",
-    "callback", "pay", "payment", "payments", "refund", "sync", "token", "reset", "confirm", "activate", "unsubscribe",
-    "download", "print", "start", "stop", "admin", "me", "debug", "refresh", "flush",
+    "login",
+    "logout",
+    "signout",
+    "signup",
+    "register",
+    "delete",
+    "remove",
+    "destroy",
+    "send",
+    "export",
+    "import",
+    "run",
+    "webhook",
+    "callback",
+    "pay",
+    "payment",
+    "payments",
+    "refund",
+    "sync",
+    "token",
+    "reset",
+    "confirm",
+    "activate",
+    "unsubscribe",
+    "download",
+    "print",
+    "start",
+    "stop",
+    "admin",
+    "me",
+    "debug",
+    "refresh",
+    "flush",
 ];
 
 /// A probe, and whether it is written out or commented out.
@@ -75,7 +121,11 @@ pub(crate) async fn find(facts: &Facts, routes: &[Route], asker: Option<&Asker>)
 
 fn unique(found: &[ProbeFound], name: &str) -> String {
     let taken = |name: &str| found.iter().any(|probe| probe.name == name);
-    (2..).map(|number| format!("{name}-{number}")).find(|other| !taken(other)).filter(|_| taken(name)).unwrap_or_else(|| name.to_owned())
+    (2..)
+        .map(|number| format!("{name}-{number}"))
+        .find(|other| !taken(other))
+        .filter(|_| taken(name))
+        .unwrap_or_else(|| name.to_owned())
 }
 
 /// Paths in the health checks of the web services, the frontend, and their Dockerfiles.
@@ -84,14 +134,23 @@ fn by_health_checks(facts: &Facts, routes: &[Route], candidates: &mut Vec<Candid
     let mut services = facts.roles.names(super::roles::Role::Web);
     services.extend(frontend);
     for service in services {
-        let compose = facts.project.services.get(&service).and_then(|found| found.healthcheck.as_ref()).map(|words| words.join(" "));
+        let compose = facts
+            .project
+            .services
+            .get(&service)
+            .and_then(|found| found.healthcheck.as_ref())
+            .map(|words| words.join(" "));
         let image = facts.images.dockerfile(&service).and_then(|dockerfile| dockerfile.healthcheck.clone());
         for (text, id) in [(compose, "probe-healthcheck"), (image, "probe-healthcheck-image")] {
             let Some(path) = text.as_deref().and_then(url_path) else { continue };
             if candidates.iter().any(|known| known.path == path) {
                 continue;
             }
-            let view = routes.iter().find(|route| route.path == path).map(|route| route.view.clone()).unwrap_or_default();
+            let view = routes
+                .iter()
+                .find(|route| route.path == path)
+                .map(|route| route.view.clone())
+                .unwrap_or_default();
             let reason = why(id).with("service", &service);
             candidates.push(Candidate { name: "health".to_owned(), path, why: reason, view, kept: true });
         }
@@ -134,7 +193,10 @@ fn by_routes(facts: &Facts, routes: &[Route], candidates: &mut Vec<Candidate>) {
             candidates.push(candidate(name, "probe-route", true));
         } else if route.path == "/" {
             later.push(candidate("home", "probe-home", false));
-        } else if route.view.json.is_some() && !route.view.guarded && !parts.iter().any(|part| NOT_ASKED.contains(part)) {
+        } else if route.view.json.is_some()
+            && !route.view.guarded
+            && !parts.iter().any(|part| NOT_ASKED.contains(part))
+        {
             let open = route.view.open;
             later.push(candidate(&name_of(last), if open { "probe-open" } else { "probe-list" }, false));
         }
@@ -145,7 +207,10 @@ fn by_routes(facts: &Facts, routes: &[Route], candidates: &mut Vec<Candidate>) {
 }
 
 fn name_of(segment: &str) -> String {
-    let name: String = segment.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' }).collect();
+    let name: String = segment
+        .chars()
+        .map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' })
+        .collect();
     name.trim_matches('-').to_owned()
 }
 
@@ -199,7 +264,9 @@ fn asked(found: &mut ProbeFound, answer: &Answer) {
     match &answer.json {
         Some(Value::Object(object)) => {
             if let Some((key, value)) = object.iter().next() {
-                found.json.push((pointer(key), if found.name == "health" { steady(value) } else { String::new() }));
+                found
+                    .json
+                    .push((pointer(key), if found.name == "health" { steady(value) } else { String::new() }));
             }
         }
         _ => {

@@ -13,7 +13,13 @@ const WITHIN: Duration = Duration::from_secs(20);
 
 /// The repository that a directory lies in.
 async fn repository(directory: &Path, host: &dyn Host) -> Option<PathBuf> {
-    let argv = ["git".to_owned(), "-C".to_owned(), directory.display().to_string(), "rev-parse".to_owned(), "--show-toplevel".to_owned()];
+    let argv = [
+        "git".to_owned(),
+        "-C".to_owned(),
+        directory.display().to_string(),
+        "rev-parse".to_owned(),
+        "--show-toplevel".to_owned(),
+    ];
     let result = host.run(CommandSpec::new(argv, WITHIN), &NoOutput).await.ok()?;
     (result.code == 0).then(|| PathBuf::from(result.stdout.trim())).filter(|path| path.is_dir())
 }
@@ -22,9 +28,17 @@ async fn repository(directory: &Path, host: &dyn Host) -> Option<PathBuf> {
 fn variable(facts: &Facts) -> Option<(String, Option<PathBuf>)> {
     let runs_code = facts.project.services.iter().filter(|(name, _)| facts.roles.runs_code(name));
     let names: Vec<&String> = runs_code.flat_map(|(_, service)| &service.image_variables).collect();
-    let likely = |name: &&&String| ["TAG", "VERSION", "RELEASE", "IMAGE"].iter().any(|word| name.to_uppercase().contains(word));
+    let likely = |name: &&&String| {
+        ["TAG", "VERSION", "RELEASE", "IMAGE"].iter().any(|word| name.to_uppercase().contains(word))
+    };
     let name = names.iter().find(likely).or_else(|| names.last())?;
-    let file = facts.environment.files().iter().rev().find(|file| file.get(name).is_some()).map(|file| file.path.clone());
+    let file = facts
+        .environment
+        .files()
+        .iter()
+        .rev()
+        .find(|file| file.get(name).is_some())
+        .map(|file| file.path.clone());
     Some(((*name).clone(), file))
 }
 
@@ -42,7 +56,11 @@ pub(crate) async fn write(document: &mut Document, facts: &Facts, host: &dyn Hos
             // The repository's name is that of the real directory; the context may be reached by a link.
             let real = std::fs::canonicalize(&context).unwrap_or_else(|_| context.clone());
             let up = real.strip_prefix(&top).map(|rest| rest.components().count()).unwrap_or_default();
-            let shown = context.ancestors().nth(up).map(|path| facts.shown(path)).unwrap_or_else(|| facts.shown(&top));
+            let shown = context
+                .ancestors()
+                .nth(up)
+                .map(|path| facts.shown(path))
+                .unwrap_or_else(|| facts.shown(&top));
             let reason = why("release-git").with("context", facts.shown(&context));
             document.set("source", &text("git"), super::Certainty::Found, &reason);
             document.plain("repository", &text(shown));

@@ -36,7 +36,11 @@ pub(crate) struct Roles {
 impl Roles {
     /// The services of a role in the order of their names, with the least sure reason.
     pub(crate) fn of_role(&self, role: Role) -> Vec<(&str, &Guess<Role>)> {
-        self.of.iter().filter(|(_, guess)| guess.value == role).map(|(name, guess)| (name.as_str(), guess)).collect()
+        self.of
+            .iter()
+            .filter(|(_, guess)| guess.value == role)
+            .map(|(name, guess)| (name.as_str(), guess))
+            .collect()
     }
 
     pub(crate) fn names(&self, role: Role) -> Vec<String> {
@@ -45,29 +49,72 @@ impl Roles {
 
     /// Whether a service runs the application's code.
     pub(crate) fn runs_code(&self, name: &str) -> bool {
-        self.of.get(name).is_some_and(|guess| matches!(guess.value, Role::Web | Role::Worker | Role::Scheduler | Role::Once))
+        self.of.get(name).is_some_and(|guess| {
+            matches!(guess.value, Role::Web | Role::Worker | Role::Scheduler | Role::Once)
+        })
     }
 }
 
-const FRONTENDS: [&str; 8] = ["nginx", "caddy", "traefik", "haproxy", "httpd", "openresty", "envoy", "apache"];
+const FRONTENDS: [&str; 8] =
+    ["nginx", "caddy", "traefik", "haproxy", "httpd", "openresty", "envoy", "apache"];
 const DATABASES: [&str; 12] = [
-    "postgres", "postgresql", "postgis", "timescaledb", "pgvector", "mysql", "mariadb", "percona", "mongo", "mssql",
-    "oracle", "cockroach",
+    "postgres",
+    "postgresql",
+    "postgis",
+    "timescaledb",
+    "pgvector",
+    "mysql",
+    "mariadb",
+    "percona",
+    "mongo",
+    "mssql",
+    "oracle",
+    "cockroach",
 ];
-const CACHES: [&str; 8] = ["redis", "valkey", "memcached", "keydb", "dragonfly", "rabbitmq", "nats", "kvrocks"];
+const CACHES: [&str; 8] =
+    ["redis", "valkey", "memcached", "keydb", "dragonfly", "rabbitmq", "nats", "kvrocks"];
 const SERVERS: [&str; 11] = [
-    "gunicorn", "uwsgi", "daphne", "uvicorn", "hypercorn", "granian", "waitress-serve", "runserver", "mod_wsgi-express",
-    "puma", "php-fpm",
+    "gunicorn",
+    "uwsgi",
+    "daphne",
+    "uvicorn",
+    "hypercorn",
+    "granian",
+    "waitress-serve",
+    "runserver",
+    "mod_wsgi-express",
+    "puma",
+    "php-fpm",
 ];
 const WORKERS: [&str; 13] = [
-    "rq", "rqworker", "dramatiq", "rundramatiq", "huey", "huey_consumer", "huey_consumer.py", "run_huey", "qcluster",
-    "db_worker", "process_tasks", "sidekiq", "arq",
+    "rq",
+    "rqworker",
+    "dramatiq",
+    "rundramatiq",
+    "huey",
+    "huey_consumer",
+    "huey_consumer.py",
+    "run_huey",
+    "qcluster",
+    "db_worker",
+    "process_tasks",
+    "sidekiq",
+    "arq",
 ];
-const SCHEDULERS: [&str; 7] = ["rqscheduler", "supercronic", "crond", "cron", "rundramatiqscheduler", "run_scheduler", "scheduler"];
+const SCHEDULERS: [&str; 7] =
+    ["rqscheduler", "supercronic", "crond", "cron", "rundramatiqscheduler", "run_scheduler", "scheduler"];
 const REPEATING: [&str; 6] = ["--every", "--interval", "--loop", "--sleep", "--daemon", "--forever"];
 /// Management commands that end by themselves.
-const ONCE: [&str; 8] =
-    ["migrate", "collectstatic", "loaddata", "createsuperuser", "compilemessages", "compress", "check", "createcachetable"];
+const ONCE: [&str; 8] = [
+    "migrate",
+    "collectstatic",
+    "loaddata",
+    "createsuperuser",
+    "compilemessages",
+    "compress",
+    "check",
+    "createcachetable",
+];
 
 /// The last part of an image's name, without tag and digest: `postgres` of `docker.io/library/postgres:15`.
 fn image_name(image: &str) -> &str {
@@ -79,7 +126,9 @@ fn image_name(image: &str) -> &str {
 fn image_is(image: &str, words: &[&'static str]) -> Option<&'static str> {
     let name = image_name(image).to_lowercase();
     let parts: Vec<&str> = name.split(['-', '_', '.']).collect();
-    words.iter().copied().find(|word| parts.iter().any(|part| part == word || part.trim_end_matches(char::is_numeric) == *word))
+    words.iter().copied().find(|word| {
+        parts.iter().any(|part| part == word || part.trim_end_matches(char::is_numeric) == *word)
+    })
 }
 
 /// The words of a command, also those inside `sh -c "…"`, by the last part of each path.
@@ -112,9 +161,12 @@ pub(crate) fn find(project: &ProjectModel, written: &Written, images: &Images) -
 fn one(name: &str, service: &ServiceModel, restarts: bool, images: &Images) -> Guess<Role> {
     let image = service.image.as_deref().unwrap_or_default();
     let command = images.command(name);
-    let by_image = |word: &str| why("role-image").with("service", name).with("image", image).with("word", word);
+    let by_image =
+        |word: &str| why("role-image").with("service", name).with("image", image).with("word", word);
     if service.build.is_none() {
-        for (words, role) in [(&DATABASES[..], Role::Database), (&CACHES[..], Role::Cache), (&FRONTENDS[..], Role::Frontend)] {
+        for (words, role) in
+            [(&DATABASES[..], Role::Database), (&CACHES[..], Role::Cache), (&FRONTENDS[..], Role::Frontend)]
+        {
             if let Some(word) = image_is(image, words) {
                 return Guess::found(role, by_image(word));
             }
@@ -140,14 +192,16 @@ fn one(name: &str, service: &ServiceModel, restarts: bool, images: &Images) -> G
 
 /// The frontend that a Dockerfile's last stage is made from.
 fn image_in(dockerfile: &str) -> Option<&'static str> {
-    let from = dockerfile.lines().rfind(|line| line.trim_start().to_ascii_uppercase().starts_with("FROM "))?;
+    let from =
+        dockerfile.lines().rfind(|line| line.trim_start().to_ascii_uppercase().starts_with("FROM "))?;
     image_is(from.split_whitespace().nth(1)?, &FRONTENDS)
 }
 
 fn by_command(name: &str, tokens: &[String], restarts: bool) -> Guess<Role> {
     let has = |word: &str| tokens.iter().any(|token| token == word);
     let of = |words: &[&str]| words.iter().find(|word| has(word)).map(|word| (*word).to_owned());
-    let found = |role, word: &str| Guess::found(role, why("role-command").with("service", name).with("word", word));
+    let found =
+        |role, word: &str| Guess::found(role, why("role-command").with("service", name).with("word", word));
     if has("celery") {
         return match () {
             () if has("worker") => found(Role::Worker, "celery worker"),
@@ -172,7 +226,8 @@ fn by_command(name: &str, tokens: &[String], restarts: bool) -> Guess<Role> {
     if ONCE.contains(&command.as_str()) {
         return found(Role::Once, &format!("manage.py {command}"));
     }
-    let repeating = of(&REPEATING).is_some() || ["cron", "sched", "remind", "beat", "timer"].iter().any(|word| command.contains(word));
+    let repeating = of(&REPEATING).is_some()
+        || ["cron", "sched", "remind", "beat", "timer"].iter().any(|word| command.contains(word));
     let reason = |id: &str| why(id).with("service", name).with("word", command);
     match (repeating, restarts) {
         (true, _) => Guess::check(Role::Scheduler, reason("role-repeating")),
@@ -227,7 +282,10 @@ fn frontend(project: &ProjectModel, roles: &mut Roles) -> Option<Guess<String>> 
             let webs = roles.names(Role::Web);
             webs.iter().find(|name| publishes(name)).or_else(|| webs.first()).map(|name| {
                 if publishes(name) {
-                    Guess::found(name.clone(), why("frontend-web").with("service", name).with("ports", ports(name)))
+                    Guess::found(
+                        name.clone(),
+                        why("frontend-web").with("service", name).with("ports", ports(name)),
+                    )
                 } else {
                     Guess::check(name.clone(), why("frontend-unpublished").with("service", name))
                 }
@@ -237,7 +295,10 @@ fn frontend(project: &ProjectModel, roles: &mut Roles) -> Option<Guess<String>> 
     // Only one service can be the frontend; others of its kind are left alone.
     for name in fronts {
         if result.as_ref().is_some_and(|guess| guess.value != name) {
-            roles.of.insert(name.clone(), Guess::check(Role::Other, why("role-second-frontend").with("service", &name)));
+            roles.of.insert(
+                name.clone(),
+                Guess::check(Role::Other, why("role-second-frontend").with("service", &name)),
+            );
         }
     }
     result

@@ -40,9 +40,19 @@ impl Containers {
 /// Looks for containers that were made from a Compose file.
 pub(crate) async fn containers(file: &Path, project: Option<&str>, host: &dyn Host) -> Containers {
     const LABELS: [&str; 4] = ["project", "service", "project.config_files", "project.environment_file"];
-    let labels: Vec<String> = LABELS.iter().map(|label| format!("{{{{.Label \"com.docker.compose.{label}\"}}}}")).collect();
+    let labels: Vec<String> =
+        LABELS.iter().map(|label| format!("{{{{.Label \"com.docker.compose.{label}\"}}}}")).collect();
     let format = format!("{}\t{{{{.Status}}}}", labels.join("\t"));
-    let argv = ["docker", "ps", "-a", "--no-trunc", "--filter", "label=com.docker.compose.project", "--format", &format];
+    let argv = [
+        "docker",
+        "ps",
+        "-a",
+        "--no-trunc",
+        "--filter",
+        "label=com.docker.compose.project",
+        "--format",
+        &format,
+    ];
     let Ok(result) = host.run(CommandSpec::new(argv, WITHIN), &NoOutput).await else {
         return Containers::default();
     };

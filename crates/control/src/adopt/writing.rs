@@ -14,7 +14,10 @@ use super::python::settings::Settings;
 use super::python::urls::{Route, routes};
 use super::roles::{Role, together};
 use super::running::Asker;
-use super::{Certainty, Note, Surroundings, Wanted, commands, data, database, environment, override_path, probes, release};
+use super::{
+    Certainty, Note, Surroundings, Wanted, commands, data, database, environment, override_path, probes,
+    release,
+};
 
 /// Where a free port for the side door is looked for, and how far.
 const SIDE_DOORS: std::ops::Range<u16> = 18080..18180;
@@ -57,7 +60,9 @@ pub(crate) async fn write(
 }
 
 fn routes_of(facts: &Facts, settings: &Settings<'_>) -> Vec<Route> {
-    let root = settings.assigned("ROOT_URLCONF").and_then(|(value, _)| super::python::source::strings(value).into_iter().next());
+    let root = settings
+        .assigned("ROOT_URLCONF")
+        .and_then(|(value, _)| super::python::source::strings(value).into_iter().next());
     match (&facts.python, root) {
         (Some(python), Some(root)) => routes(python, &root),
         _ => Vec::new(),
@@ -88,7 +93,13 @@ fn head(document: &mut Document, facts: &Facts) {
     document.line("version = 1");
 }
 
-fn own(document: &mut Document, facts: &Facts, settings: Option<&Settings<'_>>, domains: &Guess<Vec<String>>, further: &[PathBuf]) {
+fn own(
+    document: &mut Document,
+    facts: &Facts,
+    settings: Option<&Settings<'_>>,
+    domains: &Guess<Vec<String>>,
+    further: &[PathBuf],
+) {
     document.table("");
     let app = match facts.app.value {
         AppKind::Django => "django",
@@ -107,14 +118,25 @@ fn own(document: &mut Document, facts: &Facts, settings: Option<&Settings<'_>>, 
 
 /// Whether the stack is production: what its environment, its settings and its files are called.
 fn stage(facts: &Facts, settings: Option<&Settings<'_>>) -> Guess<String> {
-    const NAMES: [&str; 8] =
-        ["DJANGO_ENV", "ENVIRONMENT", "APP_ENV", "DEPLOY_ENV", "DEPLOYMENT", "STAGE", "ENV", "DJANGO_ENVIRONMENT"];
+    const NAMES: [&str; 8] = [
+        "DJANGO_ENV",
+        "ENVIRONMENT",
+        "APP_ENV",
+        "DEPLOY_ENV",
+        "DEPLOYMENT",
+        "STAGE",
+        "ENV",
+        "DJANGO_ENVIRONMENT",
+    ];
     let word = |text: &str| {
         let text = text.to_lowercase();
         if text.contains("prod") {
             Some("production")
         } else {
-            ["staging", "stage", "test", "dev", "demo"].iter().any(|word| text.contains(word)).then_some("staging")
+            ["staging", "stage", "test", "dev", "demo"]
+                .iter()
+                .any(|word| text.contains(word))
+                .then_some("staging")
         }
     };
     let variables = facts.web_environment();
@@ -125,7 +147,10 @@ fn stage(facts: &Facts, settings: Option<&Settings<'_>>) -> Guess<String> {
     }
     let module = settings.map(|settings| settings.module.clone()).filter(|module| word(module).is_some());
     if let Some(module) = module {
-        return Guess::found(word(&module).unwrap_or("production").to_owned(), why("stage-module").with("module", module));
+        return Guess::found(
+            word(&module).unwrap_or("production").to_owned(),
+            why("stage-module").with("module", module),
+        );
     }
     let names = facts.files.iter().chain(&facts.env_files.value);
     let named = names.filter_map(|path| path.file_name()).map(|name| name.to_string_lossy().into_owned());
@@ -161,7 +186,8 @@ async fn compose(document: &mut Document, facts: &Facts, further: &[PathBuf], su
     if !further.is_empty() {
         let names: Vec<String> = further.iter().map(|file| facts.shown(file)).collect();
         document.warn("env_files", &why("env-further").with("files", names.join(", ")));
-        let again = inspect_project(&facts.files, &env_files, &facts.directory, surroundings.host.clone()).await;
+        let again =
+            inspect_project(&facts.files, &env_files, &facts.directory, surroundings.host.clone()).await;
         let same = again.is_ok_and(|model| model.services == facts.project.services);
         if !same {
             document.warn("env_files", &why("env-further-changes"));
@@ -177,11 +203,9 @@ fn services(document: &mut Document, facts: &Facts) {
         Some(frontend) => document.set("frontend", &text(&frontend.value), frontend.certainty, &frontend.why),
         None => document.missing("frontend", &text("nginx"), &why("frontend-none")),
     }
-    for (key, role, needed) in [
-        ("web", Role::Web, true),
-        ("workers", Role::Worker, false),
-        ("schedulers", Role::Scheduler, false),
-    ] {
+    for (key, role, needed) in
+        [("web", Role::Web, true), ("workers", Role::Worker, false), ("schedulers", Role::Scheduler, false)]
+    {
         let found = facts.roles.of_role(role);
         if found.is_empty() {
             if needed {
@@ -223,7 +247,9 @@ fn write_database(document: &mut Document, facts: &Facts, found: &DatabaseFound)
             document.set("name", &text(&name.value), name.certainty, &name.why);
             document.set("user", &text(&user.value), user.certainty, &user.why);
             match password {
-                Ok(password) => document.set("password", &text(&password.value), password.certainty, &password.why),
+                Ok(password) => {
+                    document.set("password", &text(&password.value), password.certainty, &password.why)
+                }
                 Err(reason) => document.missing("password", &text("env:POSTGRES_PASSWORD"), reason),
             }
             let others = facts.roles.names(Role::Database).into_iter().filter(|name| *name != service.value);
@@ -261,23 +287,33 @@ fn files(document: &mut Document, facts: &Facts, settings: Option<&Settings<'_>>
         };
         let service = facts.web().unwrap_or("web");
         let path = media.unwrap_or_else(|| "/app/media".to_owned());
-        document.commented_entry("files", "media", &reason, &[
-            ("name", text("media")),
-            ("service", text(service)),
-            ("path", text(path)),
-        ]);
+        document.commented_entry(
+            "files",
+            "media",
+            &reason,
+            &[("name", text("media")), ("service", text(service)), ("path", text(path))],
+        );
     }
 }
 
 fn edge(document: &mut Document, facts: &Facts, surroundings: &Surroundings) {
     document.table("edge");
-    let ports = facts.roles.frontend.as_ref().and_then(|guess| facts.project.services.get(&guess.value)).map(|service| service.ports.as_slice()).unwrap_or_default();
+    let ports = facts
+        .roles
+        .frontend
+        .as_ref()
+        .and_then(|guess| facts.project.services.get(&guess.value))
+        .map(|service| service.ports.as_slice())
+        .unwrap_or_default();
     match ports {
         [] => document.set("enabled", "false", Certainty::Check, &why("edge-no-port")),
         [first, rest @ ..] => {
             document.plain("enabled", "true");
             document.remark(&why("edge-port").with("port", &first.published));
-            document.line(&format!("# public_port = {}", if first.published.is_empty() { "80" } else { &first.published }));
+            document.line(&format!(
+                "# public_port = {}",
+                if first.published.is_empty() { "80" } else { &first.published }
+            ));
             if let Some(tls) = rest.iter().chain([first]).find(|port| port.target == 443) {
                 document.warn("public_port", &why("edge-tls").with("port", &tls.published));
             }
@@ -290,13 +326,20 @@ fn edge(document: &mut Document, facts: &Facts, surroundings: &Surroundings) {
     let free = SIDE_DOORS.clone().find(|port| !published(*port) && (surroundings.port_is_free)(*port));
     match free {
         Some(port) => {
-            let reason = if port == SIDE_DOORS.start { why("side-door") } else { why("side-door-moved").with("taken", SIDE_DOORS.start) };
+            let reason = if port == SIDE_DOORS.start {
+                why("side-door")
+            } else {
+                why("side-door-moved").with("taken", SIDE_DOORS.start)
+            };
             document.set("side_door", &port.to_string(), Certainty::Found, &reason);
         }
         None => document.missing("side_door", "18080", &why("side-door-none")),
     }
     document.remark(&why("edge-page"));
-    document.line(&format!("# message = {}", text("We are updating the system. Please try again in a few minutes.")));
+    document.line(&format!(
+        "# message = {}",
+        text("We are updating the system. Please try again in a few minutes.")
+    ));
 }
 
 fn write_probes(document: &mut Document, probes: &[probes::ProbeFound]) {
@@ -338,13 +381,60 @@ fn preflight(document: &mut Document, facts: &Facts) {
 
 /// What most people leave as it is, commented out with its defaults.
 fn defaults(document: &mut Document) {
-    document.commented_table("logs", &why("default-logs"), &["patterns = [\"Traceback\", \"ERROR\", \"CRITICAL\", \" 500 \"]", "ignore = []"]);
-    document.commented_table("watch", &why("default-watch"), &["for = \"30m\"", "error_rate = 0.05", "slowdown = 1.5", "latency = \"500ms\"", "after_open = \"hold\""]);
+    document.commented_table(
+        "logs",
+        &why("default-logs"),
+        &["patterns = [\"Traceback\", \"ERROR\", \"CRITICAL\", \" 500 \"]", "ignore = []"],
+    );
+    document.commented_table(
+        "watch",
+        &why("default-watch"),
+        &[
+            "for = \"30m\"",
+            "error_rate = 0.05",
+            "slowdown = 1.5",
+            "latency = \"500ms\"",
+            "after_open = \"hold\"",
+        ],
+    );
     document.commented_table("secure", &why("default-secure"), &["proof = \"read-back\""]);
-    document.commented_table("limits", &why("default-limits"), &["migrate = \"30m\"", "tests = \"15m\"", "healthy = \"2m\"", "drain = \"60s\""]);
-    document.commented_table("vault", &why("default-vault"), &["directory = \"/srv/vault\"", "keys = \"/etc/eclusa/keys\""]);
-    document.commented_table("people.maria", &why("default-people"), &["name = \"Maria\"", "phone = \"+55 11 5555 0100\"", "roles = [\"operator\", \"approver\"]"]);
-    document.commented_list("checklist", &why("default-checklist"), &["name = \"users-notified\"", "text = \"The staff know of the window.\""]);
-    document.commented_table("window", &why("default-window"), &["days = [\"sat\", \"sun\"]", "from = \"22:00\"", "to = \"05:00\"", "time_zone = \"America/Sao_Paulo\""]);
-    document.commented_list("hooks", &why("default-hooks"), &["name = \"snapshot\"", "at = \"before.change\"", "command = [\"./snapshot.sh\", \"create\", \"{release}\"]"]);
+    document.commented_table(
+        "limits",
+        &why("default-limits"),
+        &["migrate = \"30m\"", "tests = \"15m\"", "healthy = \"2m\"", "drain = \"60s\""],
+    );
+    document.commented_table(
+        "vault",
+        &why("default-vault"),
+        &["directory = \"/srv/vault\"", "keys = \"/etc/eclusa/keys\""],
+    );
+    document.commented_table(
+        "people.maria",
+        &why("default-people"),
+        &["name = \"Maria\"", "phone = \"+55 11 5555 0100\"", "roles = [\"operator\", \"approver\"]"],
+    );
+    document.commented_list(
+        "checklist",
+        &why("default-checklist"),
+        &["name = \"users-notified\"", "text = \"The staff know of the window.\""],
+    );
+    document.commented_table(
+        "window",
+        &why("default-window"),
+        &[
+            "days = [\"sat\", \"sun\"]",
+            "from = \"22:00\"",
+            "to = \"05:00\"",
+            "time_zone = \"America/Sao_Paulo\"",
+        ],
+    );
+    document.commented_list(
+        "hooks",
+        &why("default-hooks"),
+        &[
+            "name = \"snapshot\"",
+            "at = \"before.change\"",
+            "command = [\"./snapshot.sh\", \"create\", \"{release}\"]",
+        ],
+    );
 }

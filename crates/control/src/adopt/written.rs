@@ -48,7 +48,8 @@ pub(crate) async fn read(
     directory: &Path,
     host: &dyn Host,
 ) -> Written {
-    let mut argv: Vec<String> = ["docker", "compose", "--ansi", "never", "--project-directory"].map(Into::into).into();
+    let mut argv: Vec<String> =
+        ["docker", "compose", "--ansi", "never", "--project-directory"].map(Into::into).into();
     argv.push(directory.display().to_string());
     for file in files {
         argv.extend(["-f".to_owned(), file.display().to_string()]);
@@ -68,7 +69,8 @@ pub(crate) async fn read(
 
 fn of_model(model: &Value, directory: &Path) -> Written {
     let objects = |key: &str| model.get(key).and_then(Value::as_object).into_iter().flatten();
-    let services = objects("services").map(|(name, service)| (name.clone(), of_service(service, directory))).collect();
+    let services =
+        objects("services").map(|(name, service)| (name.clone(), of_service(service, directory))).collect();
     let secrets = objects("secrets")
         .filter_map(|(name, secret)| {
             let file = secret.get("file")?.as_str()?;
@@ -93,7 +95,10 @@ fn of_service(service: &Value, directory: &Path) -> WrittenService {
         environment: pairs(service.get("environment")).into_iter().collect(),
         env_files,
         working_directory: service.get("working_dir").and_then(Value::as_str).map(str::to_owned),
-        labels: pairs(service.get("labels")).into_iter().map(|(name, value)| format!("{name}={value}")).collect(),
+        labels: pairs(service.get("labels"))
+            .into_iter()
+            .map(|(name, value)| format!("{name}={value}"))
+            .collect(),
         restarts: restart.is_some_and(|restart| restart != "no"),
     }
 }
@@ -232,7 +237,8 @@ mod tests {
 
     #[test]
     fn a_url_with_variables_is_taken_apart() {
-        let url = database_url("postgresql://librarian:${PASSWORD:?set it: a/b@c}@database:5432/books?x=1").unwrap();
+        let url = database_url("postgresql://librarian:${PASSWORD:?set it: a/b@c}@database:5432/books?x=1")
+            .unwrap();
         assert_eq!(url.user, "librarian");
         assert_eq!(url.password, "${PASSWORD:?set it: a/b@c}");
         assert_eq!(url.host, "database");

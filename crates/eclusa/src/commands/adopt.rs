@@ -111,17 +111,25 @@ fn instead(adopted: &Adopted) -> Vec<String> {
 
 /// A command as a person types it.
 fn typed(words: &[String]) -> String {
-    let plain = |word: &str| !word.is_empty() && word.chars().all(|c| c.is_alphanumeric() || "-_./:=@+,".contains(c));
-    let quoted = words.iter().map(|word| if plain(word) { word.clone() } else { format!("'{}'", word.replace('\'', "'\\''")) });
+    let plain =
+        |word: &str| !word.is_empty() && word.chars().all(|c| c.is_alphanumeric() || "-_./:=@+,".contains(c));
+    let quoted = words
+        .iter()
+        .map(|word| if plain(word) { word.clone() } else { format!("'{}'", word.replace('\'', "'\\''")) });
     quoted.collect::<Vec<_>>().join(" ")
 }
 
 fn summary(adopted: &Adopted, written: bool, language: &Language) -> String {
     let path = adopted.output.display();
     let title = Message::new(if written { "adopt-written" } else { "adopt-not-written" });
-    let mut lines = vec![format!("{BOLD}{}{BOLD:#}", title.with("path", path).with("stack", &adopted.stack).render(language))];
+    let mut lines = vec![format!(
+        "{BOLD}{}{BOLD:#}",
+        title.with("path", path).with("stack", &adopted.stack).render(language)
+    )];
     if !adopted.running.is_empty() {
-        lines.push(Message::new("adopt-running").with("services", adopted.running.join(", ")).render(language));
+        lines.push(
+            Message::new("adopt-running").with("services", adopted.running.join(", ")).render(language),
+        );
     } else if adopted.engine {
         lines.push(Message::new("adopt-not-running").render(language));
     } else {

@@ -53,7 +53,10 @@ impl Backups {
                     count_text(point.summary.rows()),
                     count_text(files as u64),
                     bytes_text(bytes),
-                    proved.map_or_else(|| "–".to_owned(), |proof| proof.at.strftime("%Y-%m-%d %H:%M UTC").to_string()),
+                    proved.map_or_else(
+                        || "–".to_owned(),
+                        |proof| proof.at.strftime("%Y-%m-%d %H:%M UTC").to_string(),
+                    ),
                 ]);
             }
             if tenant.points.is_empty() {

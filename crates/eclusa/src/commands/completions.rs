@@ -17,7 +17,11 @@ pub struct Completions {
 impl Completions {
     /// Prints them.
     pub fn run(self) -> Result<Exit> {
-        let mut command = Arguments::command();
+        // The generators offer hidden commands too.
+        let whole = Arguments::command();
+        let visible = whole.get_subcommands().filter(|command| !command.is_hide_set()).cloned();
+        let mut command =
+            clap::Command::new("eclusa").args(whole.get_arguments().cloned()).subcommands(visible);
         let mut text = Vec::new();
         clap_complete::generate(self.shell, &mut command, "eclusa", &mut text);
         crate::terminal::say(String::from_utf8_lossy(&text));

@@ -30,7 +30,8 @@ impl Doctor {
         let assembly = session.assembly().await?;
         let status = status::of(&assembly).await?;
         good("doctor-runtime", status.observation.services.len().to_string());
-        let answering = status.observation.tenants.iter().filter(|tenant| tenant.database_version.is_some()).count();
+        let answering =
+            status.observation.tenants.iter().filter(|tenant| tenant.database_version.is_some()).count();
         good("doctor-databases", format!("{answering}/{}", status.observation.tenants.len()));
         if session.json() {
             say(serde_json::to_string(&status).unwrap_or_default());

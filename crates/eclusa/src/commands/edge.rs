@@ -82,8 +82,10 @@ async fn status(session: &Session) -> Result<Exit> {
             GateState::Closed => "closed",
         };
         if session.json() {
-            say(json!({"format": 1, "tenant": gate.tenant, "gate": word, "run": gate.run, "closed_seconds": gate.closed_seconds,
-                       "requests": gate.requests, "errors": gate.errors, "refused": gate.refused}));
+            say(
+                json!({"format": 1, "tenant": gate.tenant, "gate": word, "run": gate.run, "closed_seconds": gate.closed_seconds,
+                       "requests": gate.requests, "errors": gate.errors, "refused": gate.refused}),
+            );
             continue;
         }
         let text = Message::new("edge-gate")
@@ -104,10 +106,9 @@ async fn open(session: &Session, tenant: &eclusa_model::TenantName) -> Result<Ex
     if let Some(run) = eclusa_control::history::unfinished(assembly.journal.as_ref(), &assembly.name)? {
         return Err(Fault::new(Code::LeaseHeld).with("run", &run.id).with("holder", "its runner"));
     }
-    let edge = assembly
-        .edge()
-        .await?
-        .ok_or_else(|| Fault::new(Code::EdgeState).with("problem", "No edge is installed in front of this stack"))?;
+    let edge = assembly.edge().await?.ok_or_else(|| {
+        Fault::new(Code::EdgeState).with("problem", "No edge is installed in front of this stack")
+    })?;
     edge.open(tenant).await.map(|_| ())?;
     say(Message::new("edge-opened").with("tenant", tenant).render(&session.language));
     Ok(Exit::Ok)

@@ -45,7 +45,10 @@ impl History {
             Some(id) => one(session, journal.as_ref(), &id),
             None => {
                 let stack = session.arguments.stack.as_deref();
-                let stack = stack.map(|name| workspace.configuration.stack(Some(name))).transpose()?.map(|(name, _)| name);
+                let stack = stack
+                    .map(|name| workspace.configuration.stack(Some(name)))
+                    .transpose()?
+                    .map(|(name, _)| name);
                 let runs = history::runs(journal.as_ref(), stack, self.most)?;
                 list(session, &runs);
                 Ok(Exit::Ok)
@@ -56,7 +59,9 @@ impl History {
 
 fn one(session: &Session, journal: &dyn JournalStore, id: &RunId) -> Result<Exit> {
     let entries = journal.read(id)?;
-    let illegal = |illegal| Fault::new(Code::JournalDamaged).with("path", format!("of run {id}")).with("problem", illegal);
+    let illegal = |illegal| {
+        Fault::new(Code::JournalDamaged).with("path", format!("of run {id}")).with("problem", illegal)
+    };
     let mut run: Option<Run> = None;
     for entry in &entries {
         match &mut run {

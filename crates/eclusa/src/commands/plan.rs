@@ -3,9 +3,9 @@
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
+use eclusa_control::Assembly;
 use eclusa_control::planning::{self, PlanOptions, rollback_intent};
 use eclusa_control::saved_plan::SavedPlan;
-use eclusa_control::Assembly;
 use eclusa_fault::{Code, Fault, Message, Result};
 use eclusa_model::TenantName;
 use eclusa_runbook::Intent;
@@ -125,7 +125,10 @@ impl Plan {
         }
         if let Some(path) = &self.out {
             std::fs::write(path, saved.to_json()?).map_err(|error| {
-                Fault::new(Code::FileAccess).with("path", path.display()).with("operation", "written").because(error)
+                Fault::new(Code::FileAccess)
+                    .with("path", path.display())
+                    .with("operation", "written")
+                    .because(error)
             })?;
             tell(Message::new("plan-saved").with("path", path.display()).render(&session.language));
         }

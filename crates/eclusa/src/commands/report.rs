@@ -46,7 +46,11 @@ pub fn rendered(workspace: &Workspace, id: &RunId, form: Form) -> Result<String>
         Fault::new(Code::JournalDamaged).with("path", format!("of run {id}")).with("problem", illegal)
     })?;
     let last = entries.last().map(|entry| entry.hash.clone()).unwrap_or_default();
-    let model = report(&run, &workspace.language, &ReportOptions { journal_hash: Some(last), ..ReportOptions::default() });
+    let model = report(
+        &run,
+        &workspace.language,
+        &ReportOptions { journal_hash: Some(last), ..ReportOptions::default() },
+    );
     Ok(match form {
         Form::Html => html(&model).map_err(internal)?,
         Form::Md => markdown(&model),
@@ -77,7 +81,10 @@ impl Report {
         match &self.output {
             None => say(text),
             Some(path) => std::fs::write(path, text).map_err(|error| {
-                Fault::new(Code::FileAccess).with("path", path.display()).with("operation", "written").because(error)
+                Fault::new(Code::FileAccess)
+                    .with("path", path.display())
+                    .with("operation", "written")
+                    .because(error)
             })?,
         }
         Ok(Exit::Ok)

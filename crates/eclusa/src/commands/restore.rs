@@ -1,8 +1,8 @@
 //! `eclusa restore`: brings a tenant's data back from a restore point, or shows that it could be.
 
 use clap::Args;
-use eclusa_control::planning::PlanOptions;
 use eclusa_control::Assembly;
+use eclusa_control::planning::PlanOptions;
 use eclusa_fault::{Code, Fault, Result};
 use eclusa_model::TenantName;
 use eclusa_runbook::Intent;
@@ -33,7 +33,9 @@ pub async fn point_of(assembly: &Assembly, tenant: &TenantName, point: Option<&s
         return Err(Fault::new(Code::TenantUnknown).with("tenant", tenant).with("known", known.join(", ")));
     }
     let unknown = || {
-        Fault::new(Code::PointUnknown).with("tenant", tenant).with("point", point.unwrap_or("(none was ever taken)"))
+        Fault::new(Code::PointUnknown)
+            .with("tenant", tenant)
+            .with("point", point.unwrap_or("(none was ever taken)"))
     };
     let manifest = match point {
         Some(point) => assembly.ports.vault.find(tenant, point).await?,

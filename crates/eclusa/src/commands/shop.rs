@@ -109,13 +109,18 @@ impl Shop {
         let data = self.data;
         match self.wanted {
             Wanted::Serve { release, listen } => {
-                let server =
-                    Server::bind(&ServeOptions { data, release_directory: release, listen }).await.map_err(fault)?;
+                let server = Server::bind(&ServeOptions { data, release_directory: release, listen })
+                    .await
+                    .map_err(fault)?;
                 server.run(async { eclusa_shop::terminated().await.unwrap_or(()) }).await.map_err(fault)?;
             }
             Wanted::Migrate { tenant, release, at_least, list } => {
-                let options =
-                    MigrateOptions { data, tenant, release_directory: release, at_least: Duration::from_millis(at_least) };
+                let options = MigrateOptions {
+                    data,
+                    tenant,
+                    release_directory: release,
+                    at_least: Duration::from_millis(at_least),
+                };
                 if list {
                     for name in eclusa_shop::pending(&options).map_err(fault)? {
                         say(name);
@@ -129,7 +134,8 @@ impl Shop {
                 eclusa_shop::check(&options, &mut std::io::stdout()).map_err(fault)?;
             }
             Wanted::Seed { tenant, sales, seed } => {
-                let options = SeedOptions { data, tenant, seed, products: PRODUCTS, customers: CUSTOMERS, sales };
+                let options =
+                    SeedOptions { data, tenant, seed, products: PRODUCTS, customers: CUSTOMERS, sales };
                 eclusa_shop::seed(&options).map_err(fault)?;
             }
             Wanted::Traffic { base, hosts, rate, seed, results, acknowledged } => {

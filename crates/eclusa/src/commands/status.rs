@@ -35,7 +35,10 @@ impl Status {
 fn show(session: &Session, status: &StackStatus) {
     let observation = &status.observation;
     let release = observation.release.as_ref().map_or("–", |release| release.name.as_str());
-    say(format!("{BOLD}{}{BOLD:#}  {:?} on {:?}, release {BOLD}{release}{BOLD:#}", observation.stack, observation.app, observation.runtime));
+    say(format!(
+        "{BOLD}{}{BOLD:#}  {:?} on {:?}, release {BOLD}{release}{BOLD:#}",
+        observation.stack, observation.app, observation.runtime
+    ));
     let mut table = Table::new();
     table.load_preset(NOTHING);
     table.set_header(["service", "role", "state", "release", "since", "restarts"]);
@@ -60,7 +63,10 @@ fn show(session: &Session, status: &StackStatus) {
     for disk in &observation.disks {
         let percent = disk.free_bytes.saturating_mul(100).checked_div(disk.total_bytes).unwrap_or(0);
         let free = bytes_text(disk.free_bytes);
-        let text = Message::new("status-disk").with("purpose", &disk.purpose).with("free", free).with("percent", percent);
+        let text = Message::new("status-disk")
+            .with("purpose", &disk.purpose)
+            .with("free", free)
+            .with("percent", percent);
         say(text.with("path", &disk.path).render(&session.language));
     }
     if let Some(run) = &status.open_run {
@@ -82,12 +88,12 @@ fn tenants(status: &StackStatus) {
             name.to_string(),
             gate.unwrap_or_else(|| "no edge".to_owned()),
             tenant.database_version.clone().unwrap_or_else(|| "does not answer".to_owned()),
-            tenant.database_bytes.map_or_else(|| "–".to_owned(), |bytes| bytes_text(bytes)),
+            tenant.database_bytes.map_or_else(|| "–".to_owned(), bytes_text),
             safety.and_then(|safety| safety.taken_at).map_or_else(|| "never".to_owned(), ago),
             safety.and_then(|safety| safety.proved_at).map_or_else(|| "never".to_owned(), ago),
             safety
                 .and_then(|safety| safety.restore_milliseconds)
-                .map_or_else(|| "–".to_owned(), |time| eclusa_report::duration_text(time)),
+                .map_or_else(|| "–".to_owned(), eclusa_report::duration_text),
         ]);
     }
     say(table);

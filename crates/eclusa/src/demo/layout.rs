@@ -114,8 +114,12 @@ fn releases(directory: &Path, healthy: bool, drawn: u64) -> Result<()> {
 }
 
 fn free_port() -> Result<u16> {
-    let listener = TcpListener::bind("127.0.0.1:0").map_err(|error| Fault::new(Code::Internal).with("what", error))?;
-    listener.local_addr().map(|address| address.port()).map_err(|error| Fault::new(Code::Internal).with("what", error))
+    let listener =
+        TcpListener::bind("127.0.0.1:0").map_err(|error| Fault::new(Code::Internal).with("what", error))?;
+    listener
+        .local_addr()
+        .map(|address| address.port())
+        .map_err(|error| Fault::new(Code::Internal).with("what", error))
 }
 
 fn configuration_text(directory: &Path, demo: &Demo) -> Result<String> {

@@ -14,7 +14,7 @@ use eclusa_fault::{Message, Result};
 
 use crate::commands::Session;
 use crate::exit::Exit;
-use crate::terminal::{tell, BOLD, say};
+use crate::terminal::{BOLD, say, tell};
 
 /// The arguments.
 #[derive(Debug, Args)]

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
+use eclusa_control::history;
 use eclusa_control::planning::{self, PlanOptions, rollback_intent};
 use eclusa_control::running::{self, Begin};
-use eclusa_control::history;
 use eclusa_fault::{Code, Fault, Message, Result};
 use eclusa_model::{RunId, TenantName};
 use eclusa_ports::{ApplyContext, NoOutput};
@@ -47,14 +47,16 @@ async fn begin(stage: &Stage, plan: eclusa_runbook::Plan) -> Result<RunId> {
 pub async fn open_the_shop(stage: &Stage) -> Result<()> {
     heading(stage, "demo-part-open");
     let assembly = &stage.assembly;
-    let step = eclusa_model::StepName::new("demo").map_err(|error| Fault::new(Code::Internal).with("what", error))?;
+    let step = eclusa_model::StepName::new("demo")
+        .map_err(|error| Fault::new(Code::Internal).with("what", error))?;
     let context = ApplyContext {
         run: assembly.ports.holder.run.clone(),
         step,
         images: Outputs::new(),
         timeout: Duration::from_secs(60),
     };
-    let web = eclusa_model::ServiceName::new("web").map_err(|error| Fault::new(Code::Internal).with("what", error))?;
+    let web = eclusa_model::ServiceName::new("web")
+        .map_err(|error| Fault::new(Code::Internal).with("what", error))?;
     let release = eclusa_model::Release {
         name: "v1".to_owned(),
         source: eclusa_model::ReleaseSource::Directory {
@@ -62,7 +64,8 @@ pub async fn open_the_shop(stage: &Stage) -> Result<()> {
         },
         images: Default::default(),
     };
-    let switch = RuntimeOperation::Switch { to: release, services: vec![web], start: true, healthy_within: 20 };
+    let switch =
+        RuntimeOperation::Switch { to: release, services: vec![web], start: true, healthy_within: 20 };
     assembly.ports.runtime.apply(&switch, &context, &NoOutput).await?;
     quietly(stage, Intent::EdgeInstall, PlanOptions::default()).await?;
     let options = PlanOptions { prove: true, ..PlanOptions::default() };
@@ -118,10 +121,9 @@ async fn wait_for_migration(stage: &Stage, run: &RunId) -> Result<()> {
     let deadline = tokio::time::Instant::now() + Duration::from_secs(60);
     while tokio::time::Instant::now() < deadline {
         let state = history::replayed(stage.assembly.journal.as_ref(), run)?;
-        let migrating = state
-            .progress
-            .iter()
-            .any(|(name, progress)| name.as_str().starts_with("migrate.") && matches!(progress, Progress::Begun { .. }));
+        let migrating = state.progress.iter().any(|(name, progress)| {
+            name.as_str().starts_with("migrate.") && matches!(progress, Progress::Begun { .. })
+        });
         if migrating {
             // Into the middle of it: a migration takes over a second.
             tokio::time::sleep(Duration::from_millis(600)).await;
@@ -132,26 +134,32 @@ async fn wait_for_migration(stage: &Stage, run: &RunId) -> Result<()> {
         }
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
-    Err(Fault::new(Code::RunState).with("run", run).with("problem", "came to no migration in which it could be killed"))
+    Err(Fault::new(Code::RunState)
+        .with("run", run)
+        .with("problem", "came to no migration in which it could be killed"))
 }
 
 /// The process that owns a run, as it noted itself.
 fn runner_of(stage: &Stage, run: &RunId) -> Option<rustix::process::Pid> {
-    let text = std::fs::read_to_string(stage.assembly.ports.outputs.join(run.as_str()).join("runner")).ok()?;
+    let text =
+        std::fs::read_to_string(stage.assembly.ports.outputs.join(run.as_str()).join("runner")).ok()?;
     let pid = text.split_whitespace().next()?.parse().ok()?;
     rustix::process::Pid::from_raw(pid)
 }
 
 fn kill_runner(stage: &Stage, run: &RunId) -> Result<()> {
-    let pid = runner_of(stage, run)
-        .ok_or_else(|| Fault::new(Code::RunState).with("run", run).with("problem", "has no runner to kill"))?;
+    let pid = runner_of(stage, run).ok_or_else(|| {
+        Fault::new(Code::RunState).with("run", run).with("problem", "has no runner to kill")
+    })?;
     rustix::process::kill_process(pid, rustix::process::Signal::KILL)
         .map_err(|error| Fault::new(Code::Internal).with("what", error))
 }
 
 /// Ends runners that are still at work, when the demo is ended early.
 pub async fn end_runners(stage: &Stage) {
-    let Ok(Some(run)) = history::unfinished(stage.assembly.journal.as_ref(), &stage.assembly.name) else { return };
+    let Ok(Some(run)) = history::unfinished(stage.assembly.journal.as_ref(), &stage.assembly.name) else {
+        return;
+    };
     if !running::owner_lives(&stage.assembly, &run.id).await {
         return;
     }
@@ -201,7 +209,10 @@ fn reported(stage: &Stage, name: &str) -> Result<()> {
     use eclusa_ports::JournalStore;
     let directory = stage.directory.join("reports");
     let made = |error: std::io::Error| {
-        Fault::new(Code::FileAccess).with("path", directory.display()).with("operation", "written").because(error)
+        Fault::new(Code::FileAccess)
+            .with("path", directory.display())
+            .with("operation", "written")
+            .because(error)
     };
     std::fs::create_dir_all(&directory).map_err(made)?;
     let workspace = stage.session.workspace()?;

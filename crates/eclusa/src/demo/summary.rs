@@ -16,7 +16,9 @@ use crate::terminal::say;
 pub fn census(stage: &Stage) -> Result<BTreeMap<String, Census>> {
     TENANTS
         .iter()
-        .map(|tenant| Ok(((*tenant).to_owned(), shop_census(&stage.directory.join("data"), tenant).map_err(fault)?)))
+        .map(|tenant| {
+            Ok(((*tenant).to_owned(), shop_census(&stage.directory.join("data"), tenant).map_err(fault)?))
+        })
         .collect()
 }
 
@@ -30,8 +32,17 @@ pub async fn print(stage: &Stage, before: &BTreeMap<String, Census>) -> Result<b
     let mut table = Table::new();
     table.load_preset(NOTHING);
     table.set_header([
-        "tenant", "requests", "failed", "turned away", "closed (s)", "median (ms)", "rows before", "rows after", "files before",
-        "files after", "checksum",
+        "tenant",
+        "requests",
+        "failed",
+        "turned away",
+        "closed (s)",
+        "median (ms)",
+        "rows before",
+        "rows after",
+        "files before",
+        "files after",
+        "checksum",
     ]);
     let closed = closed_seconds(stage).await;
     let mut kept = true;
@@ -39,8 +50,9 @@ pub async fn print(stage: &Stage, before: &BTreeMap<String, Census>) -> Result<b
     for tenant in TENANTS {
         let found = results.tenants.get(tenant).cloned().unwrap_or_default();
         let (Some(then), Some(now)) = (before.get(tenant), after.get(tenant)) else { continue };
-        let missing = missing_sales(&traffic.join("acknowledged.jsonl"), &stage.directory.join("data"), tenant)
-            .map_err(fault)?;
+        let missing =
+            missing_sales(&traffic.join("acknowledged.jsonl"), &stage.directory.join("data"), tenant)
+                .map_err(fault)?;
         salvaged += missing.len() as u64;
         kept &= lost(stage, tenant, missing).await?.is_empty();
         table.add_row([
@@ -54,7 +66,9 @@ pub async fn print(stage: &Stage, before: &BTreeMap<String, Census>) -> Result<b
             now.rows().to_string(),
             then.files.count.to_string(),
             now.files.count.to_string(),
-            eclusa_runbook::digest_of(now).map(|digest| digest.as_str().chars().take(12).collect()).unwrap_or_default(),
+            eclusa_runbook::digest_of(now)
+                .map(|digest| digest.as_str().chars().take(12).collect())
+                .unwrap_or_default(),
         ]);
     }
     say(table);

@@ -16,7 +16,10 @@ const RATE: &str = "14";
 pub fn start(stage: &Stage) -> Result<Child> {
     let directory = stage.directory.join("traffic");
     let made = |error: std::io::Error| {
-        Fault::new(Code::FileAccess).with("path", directory.display()).with("operation", "made").because(error)
+        Fault::new(Code::FileAccess)
+            .with("path", directory.display())
+            .with("operation", "made")
+            .because(error)
     };
     std::fs::create_dir_all(&directory).map_err(made)?;
     let log = std::fs::File::create(directory.join("traffic.log")).map_err(made)?;
@@ -36,9 +39,11 @@ pub fn start(stage: &Stage) -> Result<Child> {
 
 /// The public door.
 fn base(stage: &Stage) -> Result<String> {
-    let port = stage.assembly.stack.public_port().ok_or_else(|| {
-        Fault::new(Code::Internal).with("what", "the demo's stack has no public port")
-    })?;
+    let port = stage
+        .assembly
+        .stack
+        .public_port()
+        .ok_or_else(|| Fault::new(Code::Internal).with("what", "the demo's stack has no public port"))?;
     Ok(format!("http://127.0.0.1:{port}"))
 }
 

@@ -35,7 +35,8 @@ pub fn get(port: u16, path: &str) -> Answer {
     let none = |body: String| Answer { status: 0, head: String::new(), body };
     let Ok(mut stream) = TcpStream::connect(("127.0.0.1", port)) else { return none("refused".to_owned()) };
     stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
-    let request = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nAccept: text/html\r\nConnection: close\r\n\r\n");
+    let request =
+        format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nAccept: text/html\r\nConnection: close\r\n\r\n");
     let mut bytes = Vec::new();
     if stream.write_all(request.as_bytes()).is_err() || stream.read_to_end(&mut bytes).is_err() {
         return none("reset".to_owned());
@@ -108,7 +109,11 @@ impl Boutique {
     /// The real binary in the shop's directory.
     pub fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_eclusa"));
-        command.args(arguments).current_dir(&self.directory).env("ECLUSA_PERSON", "tester").env("NO_COLOR", "1");
+        command
+            .args(arguments)
+            .current_dir(&self.directory)
+            .env("ECLUSA_PERSON", "tester")
+            .env("NO_COLOR", "1");
         command
     }
 
@@ -119,7 +124,8 @@ impl Boutique {
     /// Runs it and wants this exit code.
     pub fn must(&self, code: i32, arguments: &[&str]) -> String {
         let output = self.eclusa(arguments);
-        let text = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+        let text =
+            format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
         assert_eq!(output.status.code(), Some(code), "eclusa {arguments:?} said:\n{text}");
         text
     }
@@ -133,13 +139,18 @@ impl Boutique {
             .current_dir(&self.directory)
             .output()
             .unwrap();
-        assert!(output.status.success(), "docker compose {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+        assert!(
+            output.status.success(),
+            "docker compose {arguments:?}: {}",
+            String::from_utf8_lossy(&output.stderr)
+        );
         output
     }
 
     /// A query's answer from the live database.
     pub fn query(&self, sql: &str) -> String {
-        let output = self.compose(&["exec", "-T", "db", "psql", "-U", "boutique", "-d", "boutique", "-At", "-c", sql]);
+        let output =
+            self.compose(&["exec", "-T", "db", "psql", "-U", "boutique", "-d", "boutique", "-At", "-c", sql]);
         String::from_utf8_lossy(&output.stdout).trim().to_owned()
     }
 
@@ -162,7 +173,10 @@ impl Boutique {
         loop {
             let answer = get(self.port, "/api/v1/version/");
             if answer.status == 200 || Instant::now() > deadline {
-                let found = answer.head.lines().find_map(|line| line.strip_prefix("x-boutique-version:").map(str::trim));
+                let found = answer
+                    .head
+                    .lines()
+                    .find_map(|line| line.strip_prefix("x-boutique-version:").map(str::trim));
                 return found.unwrap_or(&answer.body).to_owned();
             }
             std::thread::sleep(Duration::from_millis(200));

@@ -89,7 +89,8 @@ impl Shop {
         let directory = holder.path().canonicalize().unwrap();
         let binary = directory.join("eclusa");
         // Another one may be named, for a test of what was installed.
-        let built = std::env::var("ECLUSA_TEST_BINARY").unwrap_or_else(|_| env!("CARGO_BIN_EXE_eclusa").to_owned());
+        let built =
+            std::env::var("ECLUSA_TEST_BINARY").unwrap_or_else(|_| env!("CARGO_BIN_EXE_eclusa").to_owned());
         if std::fs::hard_link(&built, &binary).is_err() {
             std::fs::copy(&built, &binary).unwrap();
         }
@@ -101,7 +102,10 @@ impl Shop {
         third.write(&shop.directory.join("releases/v3")).unwrap();
         for (number, tenant) in TENANTS.iter().enumerate() {
             let (sales, seed) = (setting.sales.to_string(), (number + 1).to_string());
-            shop.run(&["shop", "--data", "data", "seed", "--tenant", tenant, "--sales", &sales, "--seed", &seed]).must(0);
+            shop.run(&[
+                "shop", "--data", "data", "seed", "--tenant", tenant, "--sales", &sales, "--seed", &seed,
+            ])
+            .must(0);
         }
         std::fs::write(shop.configuration(), shop.text(setting)).unwrap();
         shop
@@ -201,7 +205,9 @@ files = [{{ name = "receipts", directory = "data/{tenant}/receipts" }}]
     pub fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(&self.binary);
         command.args(arguments).current_dir(&self.directory).env_clear();
-        command.envs(std::env::vars_os().filter(|(name, _)| name == "PATH" || name == "HOME" || name == "TMPDIR"));
+        command.envs(
+            std::env::vars_os().filter(|(name, _)| name == "PATH" || name == "HOME" || name == "TMPDIR"),
+        );
         command.env("ECLUSA_PERSON", "olga").env("LANG", "C.UTF-8").stdin(std::process::Stdio::null());
         command
     }

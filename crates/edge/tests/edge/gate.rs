@@ -117,18 +117,24 @@ async fn a_code_only_switch_behind_a_held_gate_fails_no_request() {
     let edge = Edge::start(old.address, old.address, |_| ()).await;
     let stop = tokio_util::sync::CancellationToken::new();
     let mut traffic = Vec::new();
+    let served = std::sync::Arc::new(tokio::sync::Semaphore::new(0));
     for _ in 0..4 {
-        let (web, stop) = (edge.get("alpha.localhost", "/"), stop.clone());
+        let (web, stop, served) = (edge.get("alpha.localhost", "/"), stop.clone(), served.clone());
         traffic.push(tokio::spawn(async move {
             let mut seen = Vec::new();
             while !stop.is_cancelled() {
                 let response = web.try_clone().unwrap().send().await.unwrap();
                 assert_eq!(response.status(), 200);
                 seen.push(json_of(response).await["app"].as_str().unwrap().to_owned());
+                if seen.len() == 1 {
+                    served.add_permits(1);
+                }
             }
             seen
         }));
     }
+    // On a busy machine one of them may begin only when the others have long been served.
+    let _all = served.acquire_many(4).await.unwrap();
     edge.until("alpha", |status| status.in_flight > 0).await;
     assert!(edge.client.hold(hold("alpha")).await.unwrap().is_complete());
     edge.until("alpha", |status| status.waiting == 4).await;

@@ -47,10 +47,13 @@ pub(crate) fn management(project: &PythonProject) -> Vec<ManagementCommand> {
 /// What `choices=[…]` of the first positional argument holds; `*NAME` and `NAME` are looked up in the file.
 fn choices(text: &str) -> Vec<String> {
     let positional = text.split("add_argument(").skip(1).find(|call| {
-        arguments(call).first().is_some_and(|first| strings(first).first().is_some_and(|name| !name.starts_with('-')))
+        arguments(call)
+            .first()
+            .is_some_and(|first| strings(first).first().is_some_and(|name| !name.starts_with('-')))
     });
     let Some(call) = positional else { return Vec::new() };
-    let Some(list) = arguments(call).into_iter().find_map(|argument| argument.strip_prefix("choices=")) else {
+    let Some(list) = arguments(call).into_iter().find_map(|argument| argument.strip_prefix("choices="))
+    else {
         return Vec::new();
     };
     let mut found = Vec::new();
@@ -63,7 +66,9 @@ fn choices(text: &str) -> Vec<String> {
             None => found.extend(assigned(text, name).map(keys).unwrap_or_default()),
         }
     }
-    found.retain(|choice| !choice.is_empty() && choice.chars().all(|c| c.is_alphanumeric() || "-_".contains(c)));
+    found.retain(|choice| {
+        !choice.is_empty() && choice.chars().all(|c| c.is_alphanumeric() || "-_".contains(c))
+    });
     found
 }
 
@@ -113,7 +118,9 @@ fn is_for_development(file: &str) -> bool {
 /// The files that name what is installed, with their paths below the context.
 pub(crate) fn requirements(context: &Path, root: &Path) -> Vec<(String, String)> {
     let mut found: Vec<(String, String)> = Vec::new();
-    for directory in [context.to_owned(), context.join("requirements"), root.to_owned(), root.join("requirements")] {
+    for directory in
+        [context.to_owned(), context.join("requirements"), root.to_owned(), root.join("requirements")]
+    {
         let Ok(entries) = std::fs::read_dir(&directory) else { continue };
         let in_requirements = directory.ends_with("requirements");
         for entry in entries.flatten() {

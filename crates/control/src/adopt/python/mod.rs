@@ -26,8 +26,18 @@ const MOST_BYTES: u64 = 512 * 1024;
 
 /// Directories that hold no code of the project.
 const SKIPPED: [&str; 12] = [
-    ".git", "node_modules", "venv", ".venv", "env", "__pycache__", "site-packages", ".tox", ".mypy_cache",
-    ".pytest_cache", "staticfiles", "build",
+    ".git",
+    "node_modules",
+    "venv",
+    ".venv",
+    "env",
+    "__pycache__",
+    "site-packages",
+    ".tox",
+    ".mypy_cache",
+    ".pytest_cache",
+    "staticfiles",
+    "build",
 ];
 
 /// A Django project's files.
@@ -81,7 +91,9 @@ impl PythonProject {
             .into_iter()
             .filter_entry(wanted)
             .flatten()
-            .filter(|entry| entry.file_type().is_file() && entry.path().extension().is_some_and(|end| end == "py"))
+            .filter(|entry| {
+                entry.file_type().is_file() && entry.path().extension().is_some_and(|end| end == "py")
+            })
             .take(MOST_FILES)
             .filter_map(|entry| Some((entry.path().to_owned(), read(entry.path())?)))
             .collect();
@@ -91,7 +103,9 @@ impl PythonProject {
     /// The file of a module: `shop.settings` is `shop/settings.py` or `shop/settings/__init__.py`.
     pub(crate) fn module(&self, name: &str) -> Option<PathBuf> {
         let path = name.split('.').fold(self.root.clone(), |path, part| path.join(part));
-        [path.with_extension("py"), path.join("__init__.py")].into_iter().find(|file| self.files.contains_key(file))
+        [path.with_extension("py"), path.join("__init__.py")]
+            .into_iter()
+            .find(|file| self.files.contains_key(file))
     }
 
     /// The file that `from MODULE import …` in another file means; a module may begin with dots.
@@ -106,7 +120,8 @@ impl PythonProject {
         }
         let relative = base.strip_prefix(&self.root).ok()?.to_string_lossy().replace('/', ".");
         let rest = module.trim_start_matches('.');
-        let parts: Vec<&str> = [relative.as_str(), rest].into_iter().filter(|part| !part.is_empty()).collect();
+        let parts: Vec<&str> =
+            [relative.as_str(), rest].into_iter().filter(|part| !part.is_empty()).collect();
         self.module(&parts.join("."))
     }
 
@@ -123,6 +138,8 @@ impl PythonProject {
     /// The module that `os.environ.setdefault("DJANGO_SETTINGS_MODULE", "…")` names in a text.
     pub(crate) fn settings_module_in(text: &str) -> Option<String> {
         let line = text.lines().find(|line| line.contains("DJANGO_SETTINGS_MODULE"))?;
-        strings(line).into_iter().find(|word| word != "DJANGO_SETTINGS_MODULE" && word.contains(|c: char| c.is_alphabetic()))
+        strings(line)
+            .into_iter()
+            .find(|word| word != "DJANGO_SETTINGS_MODULE" && word.contains(|c: char| c.is_alphabetic()))
     }
 }

@@ -133,7 +133,9 @@ impl<'a> Settings<'a> {
             let default = default.strip_prefix("default=").unwrap_or(default);
             return self.evaluated(default, file, depth + 1);
         }
-        for wrapper in ["str(", "Path(", "pathlib.Path(", "os.fspath(", "os.path.abspath(", "os.path.realpath("] {
+        for wrapper in
+            ["str(", "Path(", "pathlib.Path(", "os.fspath(", "os.path.abspath(", "os.path.realpath("]
+        {
             if let Some(call) = expression.strip_prefix(wrapper) {
                 return self.evaluated(inside(call), file, depth + 1);
             }
@@ -174,11 +176,14 @@ impl<'a> Settings<'a> {
         let by_url = ["dj_database_url", "env.db(", "env.db_url(", "dburl", "database_url"]
             .iter()
             .any(|sign| default.contains(sign));
-        let url_variable =
-            by_url.then(|| variable_of(default).unwrap_or_else(|| "DATABASE_URL".to_owned()));
+        let url_variable = by_url.then(|| variable_of(default).unwrap_or_else(|| "DATABASE_URL".to_owned()));
         let variable = |key: &str| at_key(default, key).and_then(variable_of);
         let sqlite = engine.as_deref().is_some_and(|engine| engine.contains("sqlite"));
-        let path = if sqlite { at_key(default, "NAME").and_then(|name| self.evaluated(name, file, 0)) } else { None };
+        let path = if sqlite {
+            at_key(default, "NAME").and_then(|name| self.evaluated(name, file, 0))
+        } else {
+            None
+        };
         DatabaseHints {
             engine,
             url_variable,

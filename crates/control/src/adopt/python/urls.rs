@@ -10,8 +10,18 @@ const DEEPEST: usize = 5;
 
 /// Decorators that let anyone through.
 const HARMLESS: [&str; 12] = [
-    "csrf", "require_GET", "require_safe", "require_http_methods", "cache", "transaction", "gzip", "api_view", "vary_on",
-    "condition", "etag", "never_cache",
+    "csrf",
+    "require_GET",
+    "require_safe",
+    "require_http_methods",
+    "cache",
+    "transaction",
+    "gzip",
+    "api_view",
+    "vary_on",
+    "condition",
+    "etag",
+    "never_cache",
 ];
 
 /// A route that can be asked for by GET, by the look of it.
@@ -58,7 +68,9 @@ fn collect(project: &PythonProject, file: &Path, prefix: &str, depth: usize, fou
     for (call, is_pattern) in calls(list) {
         let parts = arguments(call);
         let (Some(first), Some(second)) = (parts.first(), parts.get(1)) else { continue };
-        let Some(route) = strings(first).into_iter().next().or_else(|| first.ends_with("\"\"").then(String::new)) else {
+        let Some(route) =
+            strings(first).into_iter().next().or_else(|| first.ends_with("\"\"").then(String::new))
+        else {
             continue;
         };
         let route = if is_pattern { pattern(&route) } else { Some(route) };
@@ -86,7 +98,8 @@ fn calls(list: &str) -> Vec<(&str, bool)> {
         let (before, after) = rest.split_at(at);
         let after = after.get(1..).unwrap_or("");
         let word: String = {
-            let reversed: String = before.chars().rev().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
+            let reversed: String =
+                before.chars().rev().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
             reversed.chars().rev().collect()
         };
         let line = before.rsplit('\n').next().unwrap_or("");
@@ -104,7 +117,12 @@ fn calls(list: &str) -> Vec<(&str, bool)> {
 
 /// A regular expression that means one path, as that path.
 fn pattern(expression: &str) -> Option<String> {
-    let bare = expression.trim_start_matches('^').trim_end_matches('$').replace("/?", "/").replace("\\.", ".").replace("\\-", "-");
+    let bare = expression
+        .trim_start_matches('^')
+        .trim_end_matches('$')
+        .replace("/?", "/")
+        .replace("\\.", ".")
+        .replace("\\-", "-");
     let plain = bare.chars().all(|c| c.is_alphanumeric() || "/-_.~".contains(c));
     plain.then_some(bare)
 }
@@ -121,18 +139,31 @@ fn view(project: &PythonProject, file: &Path, expression: &str) -> View {
     let named = named.trim_end_matches(".as_view");
     let (module, name) = named.rsplit_once('.').unwrap_or(("", named));
     let source = defined_in(project, file, module, name);
-    let Some((decorators, body)) = source.as_deref().and_then(|path| definition(project.text(path), name)) else {
+    let Some((decorators, body)) = source.as_deref().and_then(|path| definition(project.text(path), name))
+    else {
         return View { guarded: guarded_here, ..View::default() };
     };
     let marks = decorators.join("\n");
     let has = |signs: &[&str]| signs.iter().any(|sign| marks.contains(sign) || body.contains(sign));
     let writes = marks.contains("require_POST") || (marks.contains("\"POST\"") && !marks.contains("\"GET\""));
-    let open = marks.contains("login=False") || marks.contains("require_GET") || marks.contains("require_safe") || has(&["AllowAny"]);
+    let open = marks.contains("login=False")
+        || marks.contains("require_GET")
+        || marks.contains("require_safe")
+        || has(&["AllowAny"]);
     // What a decorator of the project's own does is not known; it may well ask who is there.
-    let unknown = decorators.iter().any(|mark| !HARMLESS.iter().any(|known| mark.trim_start_matches('@').contains(known)));
+    let unknown = decorators
+        .iter()
+        .any(|mark| !HARMLESS.iter().any(|known| mark.trim_start_matches('@').contains(known)));
     let guarded = guarded_here
         || unknown
-        || has(&["login_required", "LoginRequiredMixin", "PermissionRequired", "permission_required", "IsAuthenticated", "staff_member_required"]);
+        || has(&[
+            "login_required",
+            "LoginRequiredMixin",
+            "PermissionRequired",
+            "permission_required",
+            "IsAuthenticated",
+            "staff_member_required",
+        ]);
     View { only_writes: writes, guarded: guarded && !open, open, json: json_of(body), text: text_of(body) }
 }
 
@@ -141,7 +172,9 @@ fn defined_in(project: &PythonProject, file: &Path, module: &str, name: &str) ->
     let text = project.text(file);
     let wanted = if module.is_empty() { name } else { module.rsplit('.').next().unwrap_or(module) };
     for line in text.lines() {
-        let Some((from, names)) = line.trim().strip_prefix("from ").and_then(|rest| rest.split_once(" import ")) else {
+        let Some((from, names)) =
+            line.trim().strip_prefix("from ").and_then(|rest| rest.split_once(" import "))
+        else {
             continue;
         };
         let imports = names.split([',', '(', ')']).map(str::trim).any(|imported| {
@@ -155,7 +188,8 @@ fn defined_in(project: &PythonProject, file: &Path, module: &str, name: &str) ->
         let path = if module.is_empty() {
             project.imported(file, from)
         } else {
-            let dotted = if from.ends_with('.') { format!("{from}{wanted}") } else { format!("{from}.{wanted}") };
+            let dotted =
+                if from.ends_with('.') { format!("{from}{wanted}") } else { format!("{from}.{wanted}") };
             project.imported(file, &dotted)
         };
         if path.is_some() {
