@@ -75,7 +75,7 @@ fn counts(name: &str, expected: Outcome) -> (u64, usize) {
     blocking(async {
         let mut trial = make(name);
         trial.world().script(Script::default());
-        let outcome = trial.to_the_end().await;
+        let outcome = trial.run_to_the_end().await;
         assert_eq!(outcome, expected, "{}", trial.story());
         trial.must_be_right(outcome, &name);
         (trial.state().sequence, trial.world().with(|state| state.operations.len()))
@@ -95,7 +95,7 @@ fn each_shape_of_a_release_runs_to_its_end() {
 fn nothing_but_the_lease_is_left_to_find_out_who_did_what() {
     blocking(async {
         let mut trial = schema();
-        trial.to_the_end().await;
+        trial.run_to_the_end().await;
         let points = trial.world().with(|state| state.points.values().map(Vec::len).sum::<usize>());
         assert_eq!(points, 1, "one restore point, in the closed window");
         let told: Vec<&str> = trial.notifier.told.lock().unwrap().iter().map(|notice| notice.kind).collect();
@@ -109,7 +109,7 @@ fn at_every_operation(name: &'static str, expected: Outcome, troubles: &[Trouble
     all(cases, async |(number, trouble)| {
         let mut trial = make(name);
         trial.world().script(Script::default().at(number, trouble));
-        let outcome = trial.to_the_end().await;
+        let outcome = trial.run_to_the_end().await;
         trial.judge(outcome).map_err(|wrong| {
             let at = trial.world().with(|state| state.operations.get(number - 1).cloned());
             format!("{at:?} ended {outcome:?}\n{wrong}\n{}", trial.story())
@@ -167,7 +167,7 @@ fn at_every_event(name: &'static str, expected: Outcome) {
     all(cases, async |(sequence, side)| {
         let mut trial = make(name);
         trial.journal.stop_at(side, sequence);
-        let outcome = trial.to_the_end().await;
+        let outcome = trial.run_to_the_end().await;
         trial.judge(outcome).map_err(|wrong| format!("ended {outcome:?}\n{wrong}\n{}", trial.story()))
     });
 }
@@ -204,7 +204,7 @@ fn a_way_back_that_crashes_twice() {
             // The script goes on; only the process is a new one.
             trial.world().alive_again();
         }
-        let outcome = trial.to_the_end().await;
+        let outcome = trial.run_to_the_end().await;
         trial.judge(outcome).map_err(|wrong| format!("ended {outcome:?}\n{wrong}\n{}", trial.story()))
     });
 }
@@ -215,7 +215,7 @@ fn aborted_at_every_event(name: &'static str, expected: Outcome) {
         let mut trial = make(name);
         let journal = trial.journal.clone();
         trial.watchers.push(Arc::new(Person { journal, answer: None, abort_at: Some(sequence) }));
-        let outcome = trial.to_the_end().await;
+        let outcome = trial.run_to_the_end().await;
         trial.judge(outcome).map_err(|wrong| format!("ended {outcome:?}\n{wrong}\n{}", trial.story()))
     });
 }
@@ -250,7 +250,7 @@ fn an_abort_ends_the_command_that_runs_and_takes_back_what_it_did() {
             &kind,
         )
         .unwrap();
-        let outcome = trial.to_the_end().await;
+        let outcome = trial.run_to_the_end().await;
         assert_eq!(outcome, Outcome::WentBack);
         trial.must_be_right(outcome, &"aborted");
     });
@@ -261,7 +261,7 @@ fn a_migration_that_always_fails_takes_both_tenants_back() {
     blocking(async {
         let mut trial = two();
         trial.world().with(|state| state.failing.insert("app migrate beta".to_owned()));
-        let outcome = trial.to_the_end().await;
+        let outcome = trial.run_to_the_end().await;
         assert_eq!(outcome, Outcome::WentBack);
         trial.must_be_right(outcome, &"beta");
         let undone = trial.entries().iter().filter(|entry| {
@@ -278,7 +278,7 @@ fn a_failure_that_is_tolerated_stops_nothing() {
     blocking(async {
         let mut trial = schema();
         trial.world().with(|state| state.failing.insert("tell somebody".to_owned()));
-        let outcome = trial.to_the_end().await;
+        let outcome = trial.run_to_the_end().await;
         assert_eq!(outcome, Outcome::Done);
         trial.must_be_right(outcome, &"tolerated");
         assert_eq!(trial.state().failures.len(), 1, "and it is not forgotten");
@@ -290,7 +290,7 @@ fn a_notice_that_is_lost_is_written_down_and_stops_nothing() {
     blocking(async {
         let mut trial = schema();
         trial.notifier = Arc::new(eclusa_testkit::FakeNotifier { deaf: true, ..Default::default() });
-        let outcome = trial.to_the_end().await;
+        let outcome = trial.run_to_the_end().await;
         assert_eq!(outcome, Outcome::Done);
         trial.must_be_right(outcome, &"deaf");
         let lost =
@@ -306,7 +306,7 @@ fn a_lease_that_another_run_holds_is_respected() {
         let mut other = trial.ports().holder;
         other.run = eclusa_model::RunId::new("r-other").unwrap();
         trial.world().with(|state| state.lease = Some((other.clone(), 1)));
-        let outcome = trial.to_the_end().await;
+        let outcome = trial.run_to_the_end().await;
         assert_eq!(outcome, Outcome::Refused);
         assert_eq!(
             trial.world().with(|state| state.lease.take().map(|(holder, _)| holder.run)),
@@ -327,7 +327,7 @@ fn refuse(trial: &Trial, gate: &str) {
         "preflight.check.1" => drop(state.failing.insert("app check".to_owned())),
         "preflight.tests" => drop(state.failing.insert("app tests".to_owned())),
         "preflight.pending.alpha" => {
-            drop(state.releases.get_mut("v2").unwrap().insert("sales.0003_secret".to_owned()))
+            state.releases.get_mut("v2").unwrap().insert("sales.0003_secret".to_owned());
         }
         "validate.check.books.alpha" => drop(state.failing.insert("app books alpha".to_owned())),
         "validate.probes" => drop(state.broken.insert("v2".to_owned())),
@@ -355,7 +355,7 @@ fn every_gate_that_says_no_takes_the_run_back() {
         } else {
             refuse(&trial, gate);
         }
-        let outcome = trial.to_the_end().await;
+        let outcome = trial.run_to_the_end().await;
         let cause = trial.state().turned_back.and_then(|(step, ..)| step).map(|step| step.to_string());
         if (outcome, cause.as_deref()) != (expected, Some(gate)) {
             return Err(format!("{outcome:?} because of {cause:?}\n{}", trial.story()));
@@ -371,7 +371,7 @@ fn the_decision_is_a_persons() {
         let mut trial = release("v2", &["alpha"], true, true, "");
         let journal = trial.journal.clone();
         trial.watchers.push(Arc::new(Person { journal, answer, abort_at: None }));
-        let outcome = trial.to_the_end().await;
+        let outcome = trial.run_to_the_end().await;
         let decisions = trial.state().decisions;
         if outcome != expected || decisions.len() != 1 || decisions[0].by.is_some() != answer.is_some() {
             return Err(format!("{outcome:?}, {decisions:?}\n{}", trial.story()));
@@ -390,7 +390,7 @@ fn a_watch_that_says_no_asks_before_data_goes_back() {
         let journal = trial.journal.clone();
         trial.watchers.push(Arc::new(Person { journal, answer, abort_at: None }));
         trial.watchers.push(Arc::new(ErrorAfter("open.gate.alpha", trial.world().clone())));
-        let outcome = trial.to_the_end().await;
+        let outcome = trial.run_to_the_end().await;
         if outcome != expected {
             return Err(format!("{outcome:?}\n{}", trial.story()));
         }
@@ -427,7 +427,7 @@ fn a_way_back_after_the_gate_was_open_that_crashes_loses_no_write() {
     let operations = blocking(async {
         let mut trial = make();
         trial.world().script(Script::default());
-        assert_eq!(trial.to_the_end().await, Outcome::WentBack);
+        assert_eq!(trial.run_to_the_end().await, Outcome::WentBack);
         trial.world().with(|state| state.operations.len())
     });
     let troubles = [
@@ -441,7 +441,7 @@ fn a_way_back_after_the_gate_was_open_that_crashes_loses_no_write() {
     all(cases, async |(number, trouble)| {
         let mut trial = make();
         trial.world().script(Script::default().at(number, trouble));
-        let outcome = trial.to_the_end().await;
+        let outcome = trial.run_to_the_end().await;
         trial.judge(outcome).map_err(|wrong| format!("ended {outcome:?}\n{wrong}\n{}", trial.story()))
     });
 }
@@ -454,7 +454,7 @@ fn without_an_edge_the_release_stops_what_serves() {
             if broken {
                 trial.world().with(|state| state.broken.insert("v2".to_owned()));
             }
-            let outcome = trial.to_the_end().await;
+            let outcome = trial.run_to_the_end().await;
             assert_eq!(outcome, if broken { Outcome::WentBack } else { Outcome::Done }, "{}", trial.story());
             trial.must_be_right(outcome, &"no edge");
         });
@@ -465,7 +465,7 @@ fn without_an_edge_the_release_stops_what_serves() {
 fn a_run_that_has_ended_cannot_be_spoilt_by_who_takes_it_up() {
     blocking(async {
         let mut trial = schema();
-        trial.to_the_end().await;
+        trial.run_to_the_end().await;
         let before = trial.entries();
         let ports = trial.ports();
         let taken =

@@ -131,7 +131,7 @@ impl Trial {
     }
 
     /// Processes one after another until the run has ended. Only the first finds trouble.
-    pub async fn to_the_end(&mut self) -> Outcome {
+    pub async fn run_to_the_end(&mut self) -> Outcome {
         for _ in 0..5 {
             match self.process().await {
                 Left::Ended(outcome) => return outcome,
