@@ -118,6 +118,8 @@ async fn a_dump_under_writes_is_one_state() {
                     transaction.execute("INSERT INTO a VALUES (random())", []).unwrap();
                     transaction.execute("INSERT INTO b VALUES (random(), zeroblob(2000))", []).unwrap();
                     transaction.commit().unwrap();
+                    // Or the database grows faster than it is copied.
+                    std::thread::sleep(std::time::Duration::from_millis(2));
                 }
             })
         };
