@@ -21,7 +21,7 @@ pub use run::{Ran, Run};
 pub const TENANTS: [&str; 2] = ["alpha", "beta"];
 
 /// A watch of one second, whose limits a healthy shop on a busy machine keeps.
-pub const SHORT_WATCH: &str = r#"for = "1s"
+pub const SHORT_WATCH: &str = r#"for = "2s"
 warm_up = "0s"
 interval = "1s"
 synthetic_per_second = 20.0
