@@ -20,7 +20,7 @@ pub use run::{Ran, Run};
 /// The tenants of a test's shop.
 pub const TENANTS: [&str; 2] = ["alpha", "beta"];
 
-/// A watch of one second, whose limits a healthy shop on a busy machine keeps.
+/// A watch of two seconds, whose limits a healthy shop on a busy machine keeps.
 pub const SHORT_WATCH: &str = r#"for = "2s"
 warm_up = "0s"
 interval = "1s"
