@@ -125,17 +125,29 @@ pub(crate) fn secure(draft: &mut Draft<'_, '_>, release: &ReleaseDraft) -> Resul
 
 pub(crate) fn change(draft: &mut Draft<'_, '_>, release: &ReleaseDraft) -> Result<()> {
     draft.phase(Phase::Change)?;
-    let healthy_within = draft.input.stack.limits.healthy.as_seconds();
-    let all = release.services.all();
     let serving = release.services.serving();
     if release.code_only && !release.edge {
         static_files(draft, release, Phase::Change)?;
     }
     stop(draft, Phase::Change, "change.stop", "step-stop", &serving, 30)?;
+    pin(draft, release)?;
+    if !release.code_only {
+        migrate(draft, release)?;
+        static_files(draft, release, Phase::Migrate)?;
+    }
+    // Where data may go back, workers wait until the gate opens: a job that they did before would be lost with it.
+    let working = if release.code_only { release.services.working() } else { release.services.serving() };
+    let phase = if release.code_only { Phase::Change } else { Phase::Migrate };
+    start(draft, phase, working)
+}
+
+/// Pins the release with nothing of it started.
+pub(crate) fn pin(draft: &mut Draft<'_, '_>, release: &ReleaseDraft) -> Result<()> {
+    let healthy_within = draft.input.stack.limits.healthy.as_seconds();
     let switch = |to: &eclusa_model::Release| {
         Effect::Runtime(RuntimeOperation::Switch {
             to: to.clone(),
-            services: all.clone(),
+            services: release.services.all(),
             start: false,
             healthy_within,
         })
@@ -144,35 +156,28 @@ pub(crate) fn change(draft: &mut Draft<'_, '_>, release: &ReleaseDraft) -> Resul
         Some(from) => Undo::By(switch(from)),
         None => Undo::Nothing { why: Message::new("undo-nothing-first") },
     };
-    let pin = NewStep::perform(
-        Phase::Change,
-        "change.pin",
-        Scope::Stack,
-        Message::new("step-pin").with("release", &release.to.name),
-        switch(&release.to),
-    )?
-    .undo(undo)
-    .retries(1)
-    .seconds(300);
-    draft.then(pin)?;
-    if !release.code_only {
-        migrate(draft, release)?;
-        static_files(draft, release, Phase::Migrate)?;
-    }
-    // Where data may go back, workers wait until the gate opens: a job that they did before would be lost with it.
-    let working = if release.code_only { release.services.working() } else { release.services.serving() };
-    let phase = if release.code_only { Phase::Change } else { Phase::Migrate };
-    let start = NewStep::perform(
-        phase,
-        &format!("{}.start", phase.word()),
-        Scope::Stack,
-        Message::new("step-start").with("services", listed(&working)),
-        Effect::Runtime(RuntimeOperation::Start { services: working.clone(), healthy_within }),
-    )?
-    .undo(Undo::By(Effect::Runtime(RuntimeOperation::Stop { services: working, drain: 30 })))
-    .recovery(Recovery::Probe)
-    .seconds(healthy_within + 300);
-    draft.then(start).map(|_| ())
+    let title = Message::new("step-pin").with("release", &release.to.name);
+    let step = NewStep::perform(Phase::Change, "change.pin", Scope::Stack, title, switch(&release.to))?
+        .undo(undo)
+        .retries(1)
+        .seconds(300);
+    draft.then(step).map(|_| ())
+}
+
+/// Starts services of the pinned release as `PHASE.start` and waits until they are healthy.
+pub(crate) fn start(
+    draft: &mut Draft<'_, '_>,
+    phase: Phase,
+    services: Vec<eclusa_model::ServiceName>,
+) -> Result<()> {
+    let healthy_within = draft.input.stack.limits.healthy.as_seconds();
+    let title = Message::new("step-start").with("services", listed(&services));
+    let effect = Effect::Runtime(RuntimeOperation::Start { services: services.clone(), healthy_within });
+    let step = NewStep::perform(phase, &format!("{}.start", phase.word()), Scope::Stack, title, effect)?
+        .undo(Undo::By(Effect::Runtime(RuntimeOperation::Stop { services, drain: 30 })))
+        .recovery(Recovery::Probe)
+        .seconds(healthy_within + 300);
+    draft.then(step).map(|_| ())
 }
 
 fn migrate(draft: &mut Draft<'_, '_>, release: &ReleaseDraft) -> Result<()> {

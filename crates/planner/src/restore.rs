@@ -12,7 +12,7 @@ use eclusa_runbook::{
 use crate::PlanInput;
 use crate::backup::one;
 use crate::draft::{Draft, Frame, NewStep};
-use crate::release_steps::{close_operation, start_schedulers, start_workers, stop};
+use crate::release_steps::{close_operation, start, start_schedulers, start_workers, stop};
 use crate::services::Services;
 use crate::simple::baseline_probes;
 
@@ -88,7 +88,7 @@ fn whole(draft: &mut Draft<'_, '_>, tenant: &Tenant, point: &str) -> Result<()> 
     gates_of_others(draft, tenant, Phase::Change)?;
     stop(draft, Phase::Change, "change.stop", "step-stop", &services.serving(), 30)?;
     swap(draft, Phase::Change, tenant, &suffix)?;
-    start_again(draft, &services)?;
+    start(draft, Phase::Change, services.serving())?;
     draft.phase(Phase::Validate)?;
     probe(draft, std::slice::from_ref(tenant))?;
     draft.phase(Phase::Open)?;
@@ -218,19 +218,6 @@ pub(crate) fn swap(draft: &mut Draft<'_, '_>, phase: Phase, tenant: &Tenant, suf
     .undo(Undo::By(Effect::Restore(back)))
     .retries(1)
     .seconds(300);
-    draft.then(step).map(|_| ())
-}
-
-fn start_again(draft: &mut Draft<'_, '_>, services: &Services) -> Result<()> {
-    use eclusa_runbook::RuntimeOperation::{Start, Stop};
-    let serving = services.serving();
-    let healthy_within = draft.input.stack.limits.healthy.as_seconds();
-    let title = Message::new("step-start").with("services", crate::release_steps::listed(&serving));
-    let effect = Effect::Runtime(Start { services: serving.clone(), healthy_within });
-    let step = NewStep::perform(Phase::Change, "change.start", Scope::Stack, title, effect)?
-        .undo(Undo::By(Effect::Runtime(Stop { services: serving, drain: 30 })))
-        .recovery(eclusa_runbook::Recovery::Probe)
-        .seconds(healthy_within + 300);
     draft.then(step).map(|_| ())
 }
 

@@ -2,10 +2,8 @@
 //! changed, otherwise code and data, after what was written since is in a salvage point.
 
 use eclusa_fault::{Code, Fault, Message, Result};
-use eclusa_model::{Release, Tenant};
-use eclusa_runbook::{
-    EdgeOperation, Effect, Intent, Phase, Plan, Reversibility, RuntimeOperation, Scope, Undo,
-};
+use eclusa_model::Tenant;
+use eclusa_runbook::{EdgeOperation, Effect, Intent, Phase, Plan, Reversibility, Scope, Undo};
 
 use crate::draft::{Draft, Frame, NewStep};
 use crate::input::PreviousRelease;
@@ -102,27 +100,9 @@ fn remarks(draft: &mut Draft<'_, '_>, previous: &PreviousRelease, with_data: boo
 
 fn change(draft: &mut Draft<'_, '_>, release: &ReleaseDraft, with_data: bool) -> Result<()> {
     draft.phase(Phase::Change)?;
-    let healthy_within = draft.input.stack.limits.healthy.as_seconds();
-    let (all, serving) = (release.services.all(), release.services.serving());
-    steps::stop(draft, Phase::Change, "change.stop", "step-stop", &release.services.serving(), 30)?;
-    let switch = |to: &Release| {
-        Effect::Runtime(RuntimeOperation::Switch {
-            to: to.clone(),
-            services: all.clone(),
-            start: false,
-            healthy_within,
-        })
-    };
-    let undo = match &release.from {
-        Some(from) => Undo::By(switch(from)),
-        None => Undo::Nothing { why: Message::new("undo-nothing-first") },
-    };
-    let title = Message::new("step-pin").with("release", &release.to.name);
-    let pin = NewStep::perform(Phase::Change, "change.pin", Scope::Stack, title, switch(&release.to))?
-        .undo(undo)
-        .retries(1)
-        .seconds(300);
-    draft.then(pin)?;
+    let serving = release.services.serving();
+    steps::stop(draft, Phase::Change, "change.stop", "step-stop", &serving, 30)?;
+    steps::pin(draft, release)?;
     if with_data {
         for tenant in &release.tenants {
             restore::swap(draft, Phase::Change, tenant, &release.suffix)?;
@@ -132,13 +112,7 @@ fn change(draft: &mut Draft<'_, '_>, release: &ReleaseDraft, with_data: bool) ->
     if with_data || !release.edge {
         steps::static_files(draft, release, Phase::Change)?;
     }
-    let title = Message::new("step-start").with("services", steps::listed(&serving));
-    let effect = Effect::Runtime(RuntimeOperation::Start { services: serving.clone(), healthy_within });
-    let start = NewStep::perform(Phase::Change, "change.start", Scope::Stack, title, effect)?
-        .undo(Undo::By(Effect::Runtime(RuntimeOperation::Stop { services: serving, drain: 30 })))
-        .recovery(eclusa_runbook::Recovery::Probe)
-        .seconds(healthy_within + 300);
-    draft.then(start).map(|_| ())
+    steps::start(draft, Phase::Change, serving)
 }
 
 fn open(draft: &mut Draft<'_, '_>, release: &ReleaseDraft) -> Result<()> {
