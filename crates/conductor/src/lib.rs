@@ -3,7 +3,6 @@
 
 mod conduct;
 mod context;
-mod crash;
 mod effects;
 mod gates;
 mod inbox;

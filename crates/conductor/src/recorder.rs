@@ -34,9 +34,9 @@ impl Recorder {
         let expected =
             Entry { run: run.clone(), sequence, at: self.clock.now(), previous, hash, event: event.clone() };
         after.apply(&expected).map_err(|illegal| Fault::new(Code::Internal).with("what", illegal))?;
-        crate::crash::point(crate::crash::Moment::Before, sequence);
+        eclusa_crash::entry(eclusa_crash::Side::Before, sequence);
         let entry = append(&self.journal, expected.at, run, stack, sequence, event).await?;
-        crate::crash::point(crate::crash::Moment::After, sequence);
+        eclusa_crash::entry(eclusa_crash::Side::After, sequence);
         self.run = after;
         for watcher in &self.watchers {
             watcher.entry(&entry, &self.run);
