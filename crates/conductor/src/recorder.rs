@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
+use eclusa_crash::{Passing, Side};
 use eclusa_fault::{Code, Fault, Result};
-use eclusa_model::{RunId, StackName};
+use eclusa_model::{RunId, StackName, StepName};
 use eclusa_ports::{Clock, JournalStore, SecretResolver};
 use eclusa_runbook::{Entry, Event, Evidence, Run};
 use jiff::Timestamp;
@@ -34,9 +35,9 @@ impl Recorder {
         let expected =
             Entry { run: run.clone(), sequence, at: self.clock.now(), previous, hash, event: event.clone() };
         after.apply(&expected).map_err(|illegal| Fault::new(Code::Internal).with("what", illegal))?;
-        eclusa_crash::entry(eclusa_crash::Side::Before, sequence);
+        eclusa_crash::entry(Side::Before, passing_of(&event, sequence));
         let entry = append(&self.journal, expected.at, run, stack, sequence, event).await?;
-        eclusa_crash::entry(eclusa_crash::Side::After, sequence);
+        eclusa_crash::entry(Side::After, passing_of(&entry.event, sequence));
         self.run = after;
         for watcher in &self.watchers {
             watcher.entry(&entry, &self.run);
@@ -102,4 +103,28 @@ fn redacted(mut event: Event, secrets: &dyn SecretResolver) -> Event {
         _ => {}
     }
     event
+}
+
+/// How an event names the points around its append.
+fn passing_of(event: &Event, sequence: u64) -> Passing<'_> {
+    let (kind, step, undo) = match event {
+        Event::Started { .. } => ("started", None, false),
+        Event::Resumed { .. } => ("resumed", None, false),
+        Event::Intended { step, .. } => ("intended", Some(step), false),
+        Event::Performed { step, .. } => ("performed", Some(step), false),
+        Event::Failed { step, .. } => ("failed", Some(step), false),
+        Event::FoundUndone { step } => ("found-undone", Some(step), false),
+        Event::Sampled { step, .. } => ("sampled", Some(step), false),
+        Event::Judged { step, .. } => ("judged", Some(step), false),
+        Event::Asked { step, .. } => ("asked", Some(step), false),
+        Event::Answered { step, .. } => ("answered", Some(step), false),
+        Event::TurnedBack { step, .. } => ("turned-back", step.as_ref(), false),
+        Event::UndoIntended { step, .. } => ("undo-intended", Some(step), true),
+        Event::Undone { step, .. } => ("undone", Some(step), true),
+        Event::UndoFailed { step, .. } => ("undo-failed", Some(step), true),
+        Event::NoticeLost { .. } => ("notice-lost", None, false),
+        Event::Noted { .. } => ("noted", None, false),
+        Event::Ended { .. } => ("ended", None, false),
+    };
+    Passing { kind, sequence, step: step.map(StepName::as_str), undo }
 }

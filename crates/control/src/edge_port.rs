@@ -83,12 +83,14 @@ impl Edge for EdgeControl {
             force: true,
             ..CloseRequest::default()
         };
+        eclusa_crash::point("edge.closing");
         let drained = self
             .client()
             .await?
             .close(request)
             .await
             .map_err(|error| self.failed("close the gate", &error))?;
+        eclusa_crash::point("edge.closed");
         Ok(drained.in_flight_remaining as u64 + drained.websockets_remaining as u64)
     }
 
@@ -99,12 +101,10 @@ impl Edge for EdgeControl {
             force: true,
             ..HoldRequest::default()
         };
-        self.client()
-            .await?
-            .hold(request)
-            .await
-            .map_err(|error| self.failed("hold requests", &error))
-            .map(|_| ())
+        eclusa_crash::point("edge.holding");
+        self.client().await?.hold(request).await.map_err(|error| self.failed("hold requests", &error))?;
+        eclusa_crash::point("edge.held");
+        Ok(())
     }
 
     async fn open(&self, tenant: &TenantName) -> Result<f64> {
@@ -119,7 +119,9 @@ impl Edge for EdgeControl {
                     Gate::Held(holding) => Some(holding.since),
                 },
             );
+        eclusa_crash::point("edge.opening");
         client.open(request).await.map_err(|error| self.failed("open the gate", &error))?;
+        eclusa_crash::point("edge.opened");
         Ok(since.map_or(0.0, |since| Timestamp::now().duration_since(since).as_secs_f64().max(0.0)))
     }
 

@@ -4,13 +4,15 @@
 //!
 //! | variable | meaning |
 //! |---|---|
-//! | `ECLUSA_CRASH_AT=NAME#N` | the process ends itself with SIGKILL when it passes the point for the N-th time (`NAME` alone: the first) |
-//! | `ECLUSA_CRASH_TRACE=FILE` | every point that is passed is appended to the file, a line each: `NAME#N` |
+//! | `ECLUSA_CRASH_AT=POINT#N` | the process ends itself with SIGKILL when it passes the point for the N-th time (`POINT` alone: the first); `*#N`: when it passes its N-th point of all |
+//! | `ECLUSA_CRASH_AT=after:7` | … when the seventh entry of the run's journal is durable; `before:7`: when it is about to be written |
+//! | `ECLUSA_CRASH_TRACE=FILE` | every point that is passed is appended to the file, a line each: `POINT#N` |
 //! | `ECLUSA_MUTANT=PART,…` | these parts are left out |
 //!
-//! A point is named for the place in the program, such as `vault.pack.written`. Those of the journal have the number of
-//! the entry in place of a count: `before#7` is passed when the seventh entry is about to be written, `after#7`
-//! when it is durable.
+//! A point is named by the step that is under way and the place in the program: `secure.point.alpha/vault.file.renamed`.
+//! The step of an undo has the word `undo` before it. Appending to the journal passes `STEP/before.KIND` and
+//! `STEP/after.KIND`, such as `migrate.alpha/before.performed`. Names stay the same when a run is resumed, which
+//! numbers of journal entries do not. They are exact while one step at a time is under way.
 
 #[cfg(feature = "crash-points")]
 mod points;
@@ -24,31 +26,44 @@ pub enum Side {
     After,
 }
 
+/// An entry that is appended to the journal, as points are named by it.
+#[derive(Debug, Clone, Copy)]
+pub struct Passing<'a> {
+    /// The kind of its event, such as `performed`.
+    pub kind: &'static str,
+    /// Its number in the run.
+    pub sequence: u64,
+    /// The step that it is about; none: the one that is under way.
+    pub step: Option<&'a str>,
+    /// Whether it is about the step's undo.
+    pub undo: bool,
+}
+
 /// A place at which a test may kill the process.
 #[inline]
 pub fn point(name: &'static str) {
     #[cfg(feature = "crash-points")]
-    points::pass(name, None);
+    points::pass(name);
     #[cfg(not(feature = "crash-points"))]
     let _ = name;
 }
 
-/// The same, for an entry of a run's journal.
+/// The same, around an append to a run's journal.
 #[inline]
-pub fn entry(side: Side, sequence: u64) {
+pub fn entry(side: Side, passing: Passing<'_>) {
     #[cfg(feature = "crash-points")]
-    points::pass(if side == Side::Before { "before" } else { "after" }, Some(sequence));
+    points::pass_entry(side, passing);
     #[cfg(not(feature = "crash-points"))]
-    let _ = (side, sequence);
+    let _ = (side, passing);
 }
 
 /// Whether a test wants this part left out, to see that another test notices. Always false in a release.
 #[inline]
 #[must_use]
-pub fn left_out(part: &'static str) -> bool {
+pub fn left_out(part: &str) -> bool {
     #[cfg(feature = "crash-points")]
     {
-        points::is_mutant(part)
+        points::is_left_out(part)
     }
     #[cfg(not(feature = "crash-points"))]
     {

@@ -5,52 +5,120 @@ use std::fs::File;
 use std::io::Write;
 use std::sync::{Mutex, OnceLock, PoisonError};
 
+use crate::{Passing, Side};
+
 struct Settings {
-    at: Option<(String, u64)>,
+    at: Option<At>,
     trace: Option<File>,
-    mutants: Vec<String>,
+    left_out: Vec<String>,
+}
+
+/// Where the process is to die.
+enum At {
+    /// At the N-th passing of a point.
+    Point(String, u64),
+    /// At the N-th point of all.
+    Any(u64),
+    /// Before or after the entry of this number.
+    Entry(Side, u64),
+}
+
+impl At {
+    fn read(text: &str) -> Self {
+        let number = |text: &str| text.parse::<u64>().ok();
+        if let Some(sequence) = text.strip_prefix("before:").and_then(number) {
+            return Self::Entry(Side::Before, sequence);
+        }
+        if let Some(sequence) = text.strip_prefix("after:").and_then(number) {
+            return Self::Entry(Side::After, sequence);
+        }
+        match text.rsplit_once('#') {
+            Some(("*", count)) => Self::Any(number(count).unwrap_or(1)),
+            Some((name, count)) => Self::Point(name.to_owned(), number(count).unwrap_or(1)),
+            None => Self::Point(text.to_owned(), 1),
+        }
+    }
 }
 
 fn settings() -> &'static Settings {
     static SETTINGS: OnceLock<Settings> = OnceLock::new();
     SETTINGS.get_or_init(|| {
         let text = |name| std::env::var(name).ok().filter(|value| !value.is_empty());
-        let at = text("ECLUSA_CRASH_AT").map(|wanted| match wanted.rsplit_once(['#', ':']) {
-            Some((name, count)) if count.parse::<u64>().is_ok() => {
-                (name.to_owned(), count.parse().unwrap_or(1))
-            }
-            _ => (wanted, 1),
-        });
         let trace = text("ECLUSA_CRASH_TRACE")
             .and_then(|path| File::options().create(true).append(true).open(path).ok());
-        let mutants = text("ECLUSA_MUTANT")
+        let left_out = text("ECLUSA_MUTANT")
             .map(|parts| parts.split(',').map(|part| part.trim().to_owned()).collect())
             .unwrap_or_default();
-        Settings { at, trace, mutants }
+        Settings { at: text("ECLUSA_CRASH_AT").map(|text| At::read(&text)), trace, left_out }
     })
 }
 
+/// What was passed so far.
+struct Passed {
+    /// The step that is under way.
+    step: String,
+    counts: BTreeMap<String, u64>,
+    all: u64,
+}
+
+static PASSED: Mutex<Passed> = Mutex::new(Passed { step: String::new(), counts: BTreeMap::new(), all: 0 });
+
+fn die() {
+    let _ = rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::KILL);
+}
+
+fn is_idle(settings: &Settings) -> bool {
+    settings.at.is_none() && settings.trace.is_none()
+}
+
 /// Passes a point: counts it, notes it, and dies there when that is wanted.
-pub(crate) fn pass(name: &'static str, number: Option<u64>) {
-    static PASSED: Mutex<BTreeMap<&'static str, u64>> = Mutex::new(BTreeMap::new());
+pub(crate) fn pass(place: &str) {
     let settings = settings();
-    if settings.at.is_none() && settings.trace.is_none() {
+    if is_idle(settings) {
         return;
     }
-    let count = number.unwrap_or_else(|| {
-        let mut passed = PASSED.lock().unwrap_or_else(PoisonError::into_inner);
-        let count = passed.entry(name).or_default();
+    let mut passed = PASSED.lock().unwrap_or_else(PoisonError::into_inner);
+    let name = format!("{}/{place}", passed.step);
+    count(settings, &mut passed, name);
+}
+
+fn count(settings: &Settings, passed: &mut Passed, name: String) {
+    passed.all += 1;
+    let all = passed.all;
+    let count = {
+        let count = passed.counts.entry(name.clone()).or_default();
         *count += 1;
         *count
-    });
+    };
     if let Some(mut trace) = settings.trace.as_ref() {
         let _ = trace.write_all(format!("{name}#{count}\n").as_bytes());
     }
-    if settings.at.as_ref().is_some_and(|(wanted, at)| wanted == name && *at == count) {
-        let _ = rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::KILL);
+    match &settings.at {
+        Some(At::Point(wanted, at)) if *wanted == name && *at == count => die(),
+        Some(At::Any(at)) if *at == all => die(),
+        _ => {}
     }
 }
 
-pub(crate) fn is_mutant(part: &str) -> bool {
-    settings().mutants.iter().any(|mutant| mutant == part)
+pub(crate) fn pass_entry(side: Side, passing: Passing<'_>) {
+    let settings = settings();
+    if is_idle(settings) {
+        return;
+    }
+    let mut passed = PASSED.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(step) = passing.step {
+        passed.step = if passing.undo { format!("undo {step}") } else { step.to_owned() };
+    }
+    let word = if side == Side::Before { "before" } else { "after" };
+    let name = format!("{}/{word}.{}", passed.step, passing.kind);
+    count(settings, &mut passed, name);
+    if let Some(At::Entry(at, sequence)) = &settings.at
+        && (*at, *sequence) == (side, passing.sequence)
+    {
+        die();
+    }
+}
+
+pub(crate) fn is_left_out(part: &str) -> bool {
+    settings().left_out.iter().any(|left_out| left_out == part)
 }

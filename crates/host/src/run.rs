@@ -54,6 +54,7 @@ impl Collected<'_> {
         splitter.push(bytes, &mut |line| {
             tail.push(line);
             self.sink.line(stream, line);
+            eclusa_crash::point("command.line");
         });
     }
 
@@ -74,6 +75,7 @@ impl Collected<'_> {
 pub(crate) async fn run(command: CommandSpec, output: &dyn OutputSink) -> Result<CommandResult> {
     let started = Instant::now();
     let mut child = start(&command)?;
+    eclusa_crash::point("command.started");
     let mut group = Group::of(child.id());
     let collected = Collected { sink: output, state: Mutex::default() };
 
@@ -104,6 +106,7 @@ pub(crate) async fn run(command: CommandSpec, output: &dyn OutputSink) -> Result
         ended
     };
 
+    eclusa_crash::point("command.ended");
     let state = collected.finish();
     let tail = state.tail.into_lines();
     match ended {

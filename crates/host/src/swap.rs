@@ -33,9 +33,11 @@ fn move_entries(from: &Path, to: &Path) -> io::Result<()> {
         let entry = entry?;
         if !is_own(&entry.file_name()) {
             fs::rename(entry.path(), to.join(entry.file_name()))?;
+            eclusa_crash::point("files.swap.moved");
         }
     }
     sync(to)?;
+    eclusa_crash::point("files.swap.collected");
     sync(from)
 }
 
@@ -72,13 +74,17 @@ fn exchange(live: &Path, keep: &Path, bring: &Path) -> io::Result<()> {
         let collecting = part(keep);
         make_private(&collecting)?;
         sync(live)?;
+        eclusa_crash::point("files.swap.begins");
         move_entries(live, &collecting)?;
         fs::rename(&collecting, keep)?;
+        eclusa_crash::point("files.swap.kept");
         sync(live)?;
     }
     if bring.exists() {
         move_entries(bring, live)?;
+        eclusa_crash::point("files.swap.brought");
         fs::remove_dir(bring)?;
+        eclusa_crash::point("files.swap.emptied");
         sync(live)?;
     }
     Ok(())
@@ -118,6 +124,7 @@ fn remove(directory: &Path) -> io::Result<()> {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             other => other?,
         }
+        eclusa_crash::point("files.removed");
     }
     Ok(())
 }

@@ -77,6 +77,7 @@ impl Running {
             .process_group(0)
             .spawn()
             .map_err(|error| Fault::new(Code::CommandMissing).with("program", program).because(error))?;
+        eclusa_crash::point("command.started");
         Ok(Self {
             child,
             mark,
@@ -173,6 +174,7 @@ async fn collect(
         if let Ok(mut collected) = collected.lock() {
             collected.tail.push(line);
         }
+        eclusa_crash::point("command.line");
     };
     while let Ok(read) = stream.read(&mut buffer).await {
         if read == 0 {
@@ -218,6 +220,7 @@ pub async fn run(prepared: Prepared, output: &dyn OutputSink) -> Result<CommandR
         }
     };
     let ended = running.finish(pumps).await;
+    eclusa_crash::point("command.ended");
     let collected = collected.into_inner().unwrap_or_default();
     match ended {
         Ok(status) => Ok(CommandResult {

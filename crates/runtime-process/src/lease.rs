@@ -106,7 +106,9 @@ impl FileLease {
             let temporary = write_temporary(&self.path, &text(&held)?, 0o600).map_err(failed)?;
             // A link is made only where nothing is: who does not keep to the lock (a shared disk that knows none)
             // still cannot take what another has just taken.
+            eclusa_crash::point("lease.written");
             let linked = std::fs::hard_link(&temporary, &self.path);
+            eclusa_crash::point("lease.linked");
             let _ = std::fs::remove_file(&temporary);
             return match linked {
                 Ok(()) => sync_directory(&self.path).map(|()| 1).map_err(failed),
@@ -148,7 +150,9 @@ impl FileLease {
             return Ok(());
         }
         let failed = |error: std::io::Error| file_fault(&self.path, "removed").because(error);
+        eclusa_crash::point("lease.leaving");
         std::fs::remove_file(&self.path).map_err(failed)?;
+        eclusa_crash::point("lease.left");
         sync_directory(&self.path).map_err(failed)
     }
 }

@@ -121,11 +121,13 @@ impl ProcessRuntime {
                 self.services.forget(&unit.name);
             }
         }
+        eclusa_crash::point("switch.down");
         state.pinned = Some(release);
         if start.is_none() {
             state.wanted.retain(|name| !names.contains(name));
         }
         self.write_state(&state)?;
+        eclusa_crash::point("switch.pinned");
         say(output, &format!("{} is pinned", to.name));
         match start {
             Some(within) => self.start(names, within, output).await,

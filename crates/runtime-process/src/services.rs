@@ -183,11 +183,13 @@ impl Services {
             .stderr(complaints)
             .spawn()
             .map_err(|error| failed(&format_args!("{program}: {error}")))?;
+        eclusa_crash::point("service.spawned");
         let supervisor = child.id().and_then(crate::ProcessIdentity::of);
         if let Some(mut stdin) = child.stdin.take() {
             stdin.write_all(&text).await.map_err(|error| failed(&error))?;
             stdin.shutdown().await.map_err(|error| failed(&error))?;
         }
+        eclusa_crash::point("service.ordered");
         // It has taken over once its own status is there; until then nothing else knows of it.
         let deadline = Instant::now() + Duration::from_secs(10);
         loop {
@@ -206,6 +208,7 @@ impl Services {
             }
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
+        eclusa_crash::point("service.supervised");
         // It is waited for when it ends, so that no zombie stays for as long as this process lives.
         tokio::spawn(async move { child.wait().await });
         Ok(())
@@ -221,7 +224,10 @@ impl Services {
         loop {
             let look = self.look(&unit.name);
             let found = match self.health(unit, &look).await {
-                Ok(()) => return Ok(()),
+                Ok(()) => {
+                    eclusa_crash::point("service.healthy");
+                    return Ok(());
+                }
                 Err(found) => found,
             };
             let restarts = look.status.as_ref().map_or(0, |status| status.restarts);
@@ -322,6 +328,7 @@ impl Services {
         let mut supervisors = find_marked(SUPERVISOR_MARK, &mark);
         supervisors.extend(status.map(|status| status.supervisor).filter(|one| !supervisors.contains(one)));
         for supervisor in supervisors {
+            eclusa_crash::point("service.stopping");
             if supervisor.signal(Signal::TERM).map_err(failed)? && !supervisor.gone_within(drain).await {
                 // The second one kills the service.
                 supervisor.signal(Signal::TERM).map_err(failed)?;
@@ -331,7 +338,9 @@ impl Services {
                 }
             }
         }
+        eclusa_crash::point("service.signalled");
         end_marked(SERVICE_MARK, &mark, Duration::from_secs(2)).await.map_err(failed)?;
+        eclusa_crash::point("service.stopped");
         Ok(())
     }
 

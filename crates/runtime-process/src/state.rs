@@ -126,7 +126,9 @@ pub fn write_durably(path: &Path, content: &[u8], mode: u32) -> std::io::Result<
     let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     std::fs::create_dir_all(directory)?;
     let temporary = write_temporary(path, content, mode)?;
+    eclusa_crash::point("state.file.written");
     std::fs::rename(&temporary, path)?;
+    eclusa_crash::point("state.file.renamed");
     std::fs::File::open(directory)?.sync_all()
 }
 
@@ -141,6 +143,7 @@ pub fn write_temporary(path: &Path, content: &[u8], mode: u32) -> std::io::Resul
     }
     let mut file = std::fs::OpenOptions::new().write(true).create_new(true).mode(mode).open(&temporary)?;
     file.write_all(content)?;
+    eclusa_crash::point("state.file.unsynchronised");
     file.sync_all()?;
     Ok(temporary)
 }

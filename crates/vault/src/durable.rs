@@ -34,11 +34,13 @@ pub(crate) fn write_file<'a>(
     pieces: impl IntoIterator<Item = &'a [u8]>,
 ) -> io::Result<()> {
     let unfinished = unfinished_name(beside);
+    eclusa_crash::point("vault.file.begins");
     let written = write_pieces(&unfinished, mode, pieces).and_then(|()| std::fs::rename(&unfinished, path));
     if written.is_err() {
         let _ = std::fs::remove_file(&unfinished);
     }
     written?;
+    eclusa_crash::point("vault.file.renamed");
     match path.parent() {
         Some(parent) => synchronise_directory(parent),
         None => Ok(()),
@@ -59,7 +61,10 @@ fn write_pieces<'a>(path: &Path, mode: u32, pieces: impl IntoIterator<Item = &'a
     let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
     for piece in pieces {
         file.write_all(piece)?;
+        eclusa_crash::point("vault.file.piece");
     }
     file.set_permissions(Permissions::from_mode(mode))?;
-    file.sync_all()
+    file.sync_all()?;
+    eclusa_crash::point("vault.file.synchronised");
+    Ok(())
 }

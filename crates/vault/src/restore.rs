@@ -34,6 +34,7 @@ pub(crate) fn restore(
         return Err(point::unknown(tenant, id).because(format!("it has no set of files {set:?}")));
     };
     let existed = require_empty(to)?;
+    eclusa_crash::point("vault.restore.begins");
     let restoring = Restoring { point: &point, tenant, id, manifest: &manifest, to };
     let restored = restoring.run(set, existed);
     if let Err(fault) = restored {
@@ -117,6 +118,7 @@ impl Restoring<'_> {
                 }
                 NodeType::File => {
                     self.restore_file(&relative, &path, node)?;
+                    eclusa_crash::point("vault.restore.file");
                     restored += 1;
                 }
                 NodeType::Symlink { .. } => {
@@ -133,6 +135,7 @@ impl Restoring<'_> {
                 self.damaged(format!("the set {set} holds {restored} files, not those of the manifest"))
             );
         }
+        eclusa_crash::point("vault.restore.files");
         // From the inside out: what is made inside changes a directory's time.
         for (path, node) in directories.iter().rev() {
             finish_directory(path, node).map_err(|error| access(path, "restored", error))?;

@@ -133,6 +133,7 @@ fn failed(tenant: &TenantName, problem: impl std::fmt::Display) -> Fault {
 pub(crate) fn take(places: &Places, request: TakeRequest) -> Result<PointManifest> {
     let TakeRequest { tenant, kind, at, run, mark, release, database, directories, configuration } = request;
     let opened = places.open_to_add(&tenant)?;
+    eclusa_crash::point("vault.take.opened");
     let mut taking = Taking::new(tenant.clone(), kind, at);
     taking.add_configuration(configuration)?;
     if let Some(dump) = database {
@@ -159,6 +160,7 @@ pub(crate) fn take(places: &Places, request: TakeRequest) -> Result<PointManifes
             .unwrap_or_else(|| failed(&tenant, "the repository cannot be written"))
             .because(error.display_log())
     })?;
+    eclusa_crash::point("vault.take.archived");
     let (readings, manifest) = taking.into_manifest(places)?;
     let manifest = PointManifest { run, release, ..manifest };
     let sizes = changed_sizes(&readings, known_sizes);
@@ -208,8 +210,10 @@ impl Finishing {
         self.snapshot.tree = Seal { sizes, manifest: node, text }
             .write(&self.repository, &self.backend, &self.repository.key(), self.snapshot.tree)
             .map_err(|problem| self.failed("its manifest cannot be written").because(problem))?;
+        eclusa_crash::point("vault.take.sealed");
         self.repository = indexed(self.repository, &self.manifest.tenant)?;
         let tops = self.check()?;
+        eclusa_crash::point("vault.take.checked");
         self.publish(tops, mark)
     }
 
@@ -247,6 +251,7 @@ impl Finishing {
         self.repository
             .save_snapshots(vec![self.snapshot.clone()])
             .map_err(|error| self.failed("the snapshot cannot be written").because(error.display_log()))?;
+        eclusa_crash::point("vault.take.published");
         let id = self.backend.published().ok_or_else(|| self.failed("no snapshot was written"))?;
         self.manifest.id = Some(PointId::new(id.to_hex().as_str()).map_err(|error| self.failed(error))?);
         Ok(self.manifest)

@@ -54,6 +54,7 @@ async fn take(
     };
     let id = id_of(&manifest)?;
     let report = ports.vault.verify(&tenant.name, &id).await?;
+    eclusa_crash::point("point.verified");
     if let Some(problem) = report.problems.first() {
         return Err(Fault::new(Code::PointDamaged)
             .with("point", &id)
@@ -121,7 +122,9 @@ async fn prove(context: &Context, tenant: &Tenant, manifest: &PointManifest) -> 
         restore::prove(context, tenant, manifest, suffix).await
     }
     .await;
+    eclusa_crash::point("point.compared");
     restore::discard(context, tenant, suffix).await?;
+    eclusa_crash::point("point.discarded");
     proved?;
     let milliseconds = context.ports.clock.now().duration_since(began).as_millis().max(0) as u64;
     let proof = Proof {

@@ -54,15 +54,19 @@ async fn whole(context: &Context, tenant: &TenantName, point: &str, suffix: &str
         beside(context, tenant, &manifest, suffix).await?;
         prove(context, tenant, &manifest, suffix).await?;
     }
+    eclusa_crash::point("restore.proved");
     swap_files_in(context, tenant, suffix).await?;
+    eclusa_crash::point("restore.files-swapped");
     // No copy of the database beside files that are swapped in: a try before this one was cut off while it let go what
     // had been swapped out, and the database went first. The comparison below says whether that is so.
     if database != SwapState::Nothing || !begun(files) {
         context.ports.database.swap_in(tenant, suffix).await?;
     }
+    eclusa_crash::point("restore.swapped");
     // What is live now is compared once more: this is what will be said to be back.
     let live = context.ports.database.summarise(tenant, &DatabaseCopy::Live).await?;
     compare(tenant, &manifest, &live)?;
+    eclusa_crash::point("restore.compared");
     // What was swapped out is the restore point plus a migration that is taken back; what was written after the
     // gate had opened is in the salvage point, which was read back before this. Nothing of it is lost.
     drop_kept(context, tenant, suffix).await?;
@@ -84,6 +88,7 @@ pub(super) async fn beside(
     if let Some(stream) = &manifest.database {
         let reader = ports.vault.open(&tenant.name, &id, &stream.path).await?;
         ports.database.restore_beside(tenant, suffix, reader).await?;
+        eclusa_crash::point("restore.database-beside");
     }
     for set in manifest.files.keys() {
         let live = ports.runtime.files_directory(place_of(tenant, set)?).await?;

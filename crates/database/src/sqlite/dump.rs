@@ -28,11 +28,15 @@ pub(crate) fn dump(live: &Path, scratch: &Path) -> Result<Dump, Problem> {
         // What is lost in a crash is only a copy, and there is nothing yet to go back to.
         target.pragma_update(None, "synchronous", "OFF")?;
         target.pragma_update(None, "journal_mode", "OFF")?;
+        eclusa_crash::point("sqlite.dump.begins");
         copy_all(&source, &mut target)?;
+        eclusa_crash::point("sqlite.dump.copied");
     }
     let summary = summary::summarise_file(copy.path())?;
     let stream: File = copy.reopen()?;
+    eclusa_crash::point("sqlite.dump.summarised");
     drop(copy);
+    eclusa_crash::point("sqlite.dump.nameless");
     Ok(Dump {
         name: "database.sqlite".to_owned(),
         engine: format!("sqlite {}", rusqlite::version()),

@@ -260,7 +260,9 @@ pub(crate) fn remove_database(path: &Path) -> std::result::Result<(), Problem> {
     for companion in COMPANIONS {
         remove(&with_ending(path, companion))?;
     }
+    eclusa_crash::point("sqlite.remove.companions");
     remove(path)?;
+    eclusa_crash::point("sqlite.remove.file");
     sync_parent(path)
 }
 

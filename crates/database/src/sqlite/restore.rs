@@ -25,12 +25,15 @@ pub(crate) fn restore_beside(
     }
     remove_database(&unfinished)?;
     remove_database(&new)?;
+    eclusa_crash::point("sqlite.restore.begins");
     let written = write(&unfinished, &files.live, &mut stream).and_then(|()| check(&unfinished));
     if let Err(problem) = written {
         remove_database(&unfinished)?;
         return Err(problem);
     }
+    eclusa_crash::point("sqlite.restore.checked");
     std::fs::rename(&unfinished, &new)?;
+    eclusa_crash::point("sqlite.restore.renamed");
     sync_parent(&new)
 }
 
@@ -48,7 +51,9 @@ fn write(path: &Path, live: &Path, stream: &mut dyn Read) -> Result<(), Problem>
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
         Err(error) => return Err(error.into()),
     }
+    eclusa_crash::point("sqlite.restore.created");
     std::io::copy(stream, &mut file)?;
+    eclusa_crash::point("sqlite.restore.written");
     file.sync_all().map_err(Problem::from)
 }
 

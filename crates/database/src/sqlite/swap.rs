@@ -40,10 +40,13 @@ fn carry_out(files: &Files, suffix: &str, renames: &[Rename]) -> Result<(), Prob
     // All of them before the first is renamed: one that is in use stops the swap before it has begun.
     for (from, _) in &paths {
         settle(from)?;
+        eclusa_crash::point("sqlite.swap.settled");
     }
     for (from, to) in &paths {
         std::fs::rename(from, to)?;
+        eclusa_crash::point("sqlite.swap.renamed");
         sync_parent(to)?;
+        eclusa_crash::point("sqlite.swap.synchronised");
     }
     Ok(())
 }
