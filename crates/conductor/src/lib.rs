@@ -12,5 +12,6 @@ mod recover;
 
 pub use conduct::{Conductor, Ending};
 pub use context::Ports;
+pub use effects::discard_proof;
 pub use inbox::{asking, may_answer};
 pub use recorder::Watcher;

@@ -3,10 +3,10 @@
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 
-use eclusa_conductor::{Conductor, Ending, Watcher};
+use eclusa_conductor::{Conductor, Ending, Watcher, discard_proof};
 use eclusa_fault::{Code, Fault, Result};
 use eclusa_model::{Environment, PersonName, RunId};
-use eclusa_runbook::{Intent, Outcome, Plan, Run};
+use eclusa_runbook::{Action, Effect, Intent, Outcome, Plan, Run, VaultOperation};
 use jiff::tz::TimeZone;
 use tokio::sync::watch;
 
@@ -157,6 +157,7 @@ pub async fn own(
             processes.revive().await?;
         }
         clear_scratch(&assembly)?;
+        clear_leftovers(&assembly, &state.plan).await;
     }
     let conductor = Conductor::take_up(assembly.ports.clone(), run.clone(), resumed_by, watchers).await?;
     conductor.conduct(stop).await
@@ -170,6 +171,27 @@ fn clear_scratch(assembly: &Assembly) -> Result<()> {
             Err(Fault::new(Code::StateDirectory).with("path", directory.display()).because(error))
         }
         _ => private_directory(&directory),
+    }
+}
+
+/// Removes what a killed runner had restored beside the live data only to compare it, and what it was writing into the
+/// vault. Whoever repeats the step does so too; a run that goes back instead has nothing that would.
+async fn clear_leftovers(assembly: &Assembly, plan: &Plan) {
+    for tenant in &plan.tenants {
+        if let Err(fault) = assembly.ports.vault.clear_unfinished(&tenant.name).await {
+            tracing::warn!(tenant = %tenant.name, %fault, "what was unfinished in the vault could not be removed");
+        }
+    }
+    let proved = plan.steps.iter().filter_map(|step| match &step.action {
+        Action::Perform(Effect::Vault(
+            VaultOperation::Take { tenant, prove: true, .. } | VaultOperation::Check { tenant, .. },
+        )) => plan.tenant(tenant),
+        _ => None,
+    });
+    for tenant in proved {
+        if let Err(fault) = discard_proof(&assembly.ports, tenant).await {
+            tracing::warn!(tenant = %tenant.name, %fault, "a copy that was restored for a proof could not be removed");
+        }
     }
 }
 

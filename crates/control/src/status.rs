@@ -105,12 +105,11 @@ async fn safety_of(assembly: &Assembly, tenant: &TenantName) -> TenantSafety {
         restore_milliseconds: None,
         trouble: None,
     };
-    match assembly.ports.vault.list(tenant).await {
-        Ok((points, _)) => {
-            if let Some(newest) = points.first() {
-                found.newest_point = newest.id.as_ref().map(ToString::to_string);
-                found.taken_at = Some(newest.taken_at);
-            }
+    match assembly.ports.vault.newest(tenant).await {
+        Ok(newest) => {
+            found.newest_point =
+                newest.as_ref().and_then(|newest| newest.id.as_ref()).map(ToString::to_string);
+            found.taken_at = newest.map(|newest| newest.taken_at);
         }
         Err(fault) => found.trouble = Some(fault.to_string()),
     }

@@ -157,6 +157,24 @@ pub trait Vault: Send + Sync {
     /// `VaultUnreachable`, `VaultKey`. No repository yet is an empty list.
     async fn list(&self, tenant: &TenantName) -> Result<(Vec<PointManifest>, Vec<String>)>;
 
+    /// The newest complete restore point of a tenant; the others need not be read for it.
+    ///
+    /// # Errors
+    /// `VaultUnreachable`, `VaultKey`.
+    async fn newest(&self, tenant: &TenantName) -> Result<Option<PointManifest>> {
+        Ok(self.list(tenant).await?.0.into_iter().next())
+    }
+
+    /// Removes what a process left unfinished that was killed while it added to a tenant's points. Whoever adds next
+    /// does so too. Idempotent; a vault that leaves nothing unfinished has nothing to do.
+    ///
+    /// # Errors
+    /// `VaultUnreachable`.
+    async fn clear_unfinished(&self, tenant: &TenantName) -> Result<()> {
+        let _ = tenant;
+        Ok(())
+    }
+
     /// One point, by id or an unambiguous beginning of it.
     ///
     /// # Errors

@@ -135,7 +135,9 @@ pub fn write_durably(path: &Path, content: &[u8], mode: u32) -> std::io::Result<
 /// Writes the content to a file beside `path`, forced to disk, and says where.
 pub fn write_temporary(path: &Path, content: &[u8], mode: u32) -> std::io::Result<PathBuf> {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
-    let temporary = path.with_file_name(format!(".{name}.{}.new", std::process::id()));
+    // The same name for every process: what one that was killed left is replaced by the next and not left for ever. Who
+    // writes holds the stack's lease, or the lock of the lease itself.
+    let temporary = path.with_file_name(format!(".{name}.new"));
     // One that a crash left would keep its old mode.
     match std::fs::remove_file(&temporary) {
         Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),

@@ -8,6 +8,7 @@
 mod backend;
 mod durable;
 mod key;
+mod key_file;
 mod lock;
 mod point;
 mod repository;
@@ -96,6 +97,16 @@ impl Vault for LocalVault {
     async fn list(&self, tenant: &TenantName) -> Result<(Vec<PointManifest>, Vec<String>)> {
         let tenant = tenant.clone();
         self.on_thread(move |places| point::list(places, &tenant)).await
+    }
+
+    async fn newest(&self, tenant: &TenantName) -> Result<Option<PointManifest>> {
+        let tenant = tenant.clone();
+        self.on_thread(move |places| point::newest(places, &tenant)).await
+    }
+
+    async fn clear_unfinished(&self, tenant: &TenantName) -> Result<()> {
+        let tenant = tenant.clone();
+        self.on_thread(move |places| places.clear_unfinished(&tenant)).await
     }
 
     async fn find(&self, tenant: &TenantName, point: &str) -> Result<PointManifest> {

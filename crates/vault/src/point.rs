@@ -192,6 +192,22 @@ pub(crate) fn list(places: &Places, tenant: &TenantName) -> Result<(Vec<PointMan
     Ok((manifests, unreadable))
 }
 
+/// The newest point whose manifest can be read. Of the others only the snapshots are looked at, so that it takes no
+/// longer when many points are kept.
+pub(crate) fn newest(places: &Places, tenant: &TenantName) -> Result<Option<PointManifest>> {
+    let Some(opened) = places.open(tenant)? else { return Ok(None) };
+    let mut snapshots: Vec<SnapshotFile> = snapshot_ids(places, tenant, &opened)?
+        .into_iter()
+        .filter_map(|id| snapshot(&opened, id).ok().flatten())
+        .collect();
+    snapshots.sort_by(|left, right| right.time.cmp(&left.time).then_with(|| right.id.cmp(&left.id)));
+    // After the list of snapshots, as in `list`.
+    let repository = opened.repository.to_indexed().map_err(|error| {
+        places.unreachable(tenant, "the repository's index cannot be read").because(error.display_log())
+    })?;
+    Ok(snapshots.iter().find_map(|snapshot| read_manifest(&repository, tenant, snapshot).ok()))
+}
+
 /// The newest complete point with this mark.
 pub(crate) fn find_marked(places: &Places, tenant: &TenantName, mark: &str) -> Result<Option<PointManifest>> {
     let Some(opened) = places.open(tenant)? else { return Ok(None) };

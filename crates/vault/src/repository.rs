@@ -10,13 +10,13 @@ use eclusa_model::{StackName, TenantName};
 use rustic_core::repofile::MasterKey;
 use rustic_core::{
     ConfigOptions, Credentials, FileType, IndexedFullStatus, KeyOptions, OpenStatus, ReadBackend as _,
-    Repository, RepositoryBackends, RepositoryOptions, RusticError,
+    Repository, RepositoryBackends, RepositoryOptions, RusticError, WriteBackend as _,
 };
 use secrecy::{ExposeSecret as _, SecretString};
 
 use crate::backend::DirectoryBackend;
 use crate::lock::Lock;
-use crate::{durable, key};
+use crate::{durable, key, key_file};
 
 /// A repository whose index is in memory: everything can be read.
 pub(crate) type Indexed = Repository<IndexedFullStatus>;
@@ -131,6 +131,17 @@ impl Places {
         self.make(tenant, backend, lock)
     }
 
+    /// Removes what a killed process left unfinished, without opening the repository.
+    pub(crate) fn clear_unfinished(&self, tenant: &TenantName) -> Result<()> {
+        let directory = self.repository(tenant);
+        if !directory.is_dir() {
+            return Ok(());
+        }
+        let _lock =
+            Lock::to_add(&self.locks(), tenant.as_str()).map_err(|error| self.unreachable(tenant, error))?;
+        DirectoryBackend::new(directory).remove_unfinished().map_err(|error| self.unreachable(tenant, error))
+    }
+
     fn unlock(&self, tenant: &TenantName, backend: Arc<DirectoryBackend>, lock: Lock) -> Result<Opened> {
         let Some(key) = key::read(&self.keys, tenant)? else {
             return Err(key::fault(&self.keys, tenant).because("there is a repository, but no key"));
@@ -161,13 +172,13 @@ impl Places {
         // Keys of a making that was interrupted: they open with the same password, but not what is made now.
         remove_files(&directory.join(FileType::Key.dirname()))
             .map_err(|error| self.unreachable(tenant, error))?;
-        let repository = self
-            .repository_on(tenant, &backend)?
-            .init(
-                &Credentials::password(key.expose_secret()),
-                &KeyOptions::default(),
-                &ConfigOptions::default(),
-            )
+        let master = MasterKey::new();
+        let init = self.repository_on(tenant, &backend)?;
+        backend.create().map_err(|error| self.opening(tenant, &error))?;
+        key_file::write(&backend, &key, &master).map_err(|problem| self.unreachable(tenant, problem))?;
+        // The configuration is written last: without it there is no repository.
+        let repository = init
+            .init(&Credentials::Masterkey(master), &KeyOptions::default(), &ConfigOptions::default())
             .map_err(|error| self.opening(tenant, &error))?;
         Ok(Opened { repository, backend, lock })
     }

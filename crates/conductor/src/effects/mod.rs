@@ -5,6 +5,8 @@ mod output;
 mod point;
 mod restore;
 
+pub use point::discard_proof;
+
 use std::time::Duration;
 
 use eclusa_fault::{Code, Fault, Result};

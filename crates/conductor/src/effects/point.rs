@@ -9,7 +9,7 @@ use eclusa_ports::{DirectorySet, PointManifest, Proof, TakeRequest};
 use eclusa_runbook::{Outputs, PointKind, VaultOperation};
 
 use super::restore;
-use crate::context::Context;
+use crate::context::{Context, Ports};
 
 pub(super) async fn perform(context: &Context, operation: &VaultOperation) -> Result<Outputs> {
     match operation {
@@ -112,18 +112,29 @@ fn describe(manifest: &PointManifest, id: &PointId) -> Outputs {
     ])
 }
 
+/// What the copies are named by that are restored only to be compared.
+const PROOF: &str = "proof";
+
+/// Removes the copies that a proof of a tenant's point had made and could not remove. Idempotent.
+///
+/// # Errors
+/// Those of the database and of the files.
+pub async fn discard_proof(ports: &Ports, tenant: &Tenant) -> Result<()> {
+    restore::discard(ports, tenant, PROOF).await
+}
+
 /// Restores a point beside the live data, compares everything, discards the copy, and records the proof.
 async fn prove(context: &Context, tenant: &Tenant, manifest: &PointManifest) -> Result<Outputs> {
     let began = context.ports.clock.now();
     // The name is the same on every try, so that a try that was cut off is cleaned up by the next.
-    let suffix = "proof";
+    let suffix = PROOF;
     let proved = async {
         restore::beside(context, tenant, manifest, suffix).await?;
         restore::prove(context, tenant, manifest, suffix).await
     }
     .await;
     eclusa_crash::point("point.compared");
-    restore::discard(context, tenant, suffix).await?;
+    restore::discard(&context.ports, tenant, suffix).await?;
     eclusa_crash::point("point.discarded");
     proved?;
     let milliseconds = context.ports.clock.now().duration_since(began).as_millis().max(0) as u64;

@@ -6,7 +6,7 @@ use eclusa_ports::{DatabaseCopy, PointManifest, SwapState, beside_directory};
 use eclusa_runbook::{Outputs, RestoreOperation};
 
 use super::point::{id_of, place_of};
-use crate::context::Context;
+use crate::context::{Context, Ports};
 
 pub(super) async fn perform(context: &Context, operation: &RestoreOperation) -> Result<Outputs> {
     match operation {
@@ -28,7 +28,7 @@ pub(super) async fn perform(context: &Context, operation: &RestoreOperation) -> 
             Ok(Outputs::new())
         }
         RestoreOperation::Discard { tenant, suffix } => {
-            discard(context, context.tenant(tenant)?, suffix).await?;
+            discard(&context.ports, context.tenant(tenant)?, suffix).await?;
             Ok(Outputs::new())
         }
         RestoreOperation::DropKept { tenant, suffix } => {
@@ -176,11 +176,11 @@ async fn swap_back(context: &Context, tenant: &Tenant, suffix: &str) -> Result<(
 }
 
 /// Drops what lies beside.
-pub(super) async fn discard(context: &Context, tenant: &Tenant, suffix: &str) -> Result<()> {
-    context.ports.database.drop_copy(tenant, &DatabaseCopy::Beside(suffix.to_owned())).await?;
+pub(super) async fn discard(ports: &Ports, tenant: &Tenant, suffix: &str) -> Result<()> {
+    ports.database.drop_copy(tenant, &DatabaseCopy::Beside(suffix.to_owned())).await?;
     for place in &tenant.files {
-        let live = context.ports.runtime.files_directory(place).await?;
-        context.ports.files.drop_beside(&live, suffix).await?;
+        let live = ports.runtime.files_directory(place).await?;
+        ports.files.drop_beside(&live, suffix).await?;
     }
     Ok(())
 }
