@@ -101,6 +101,11 @@ pub fn interrupt_group(leader: u32) {
     rustix::process::kill_process_group(pid, rustix::process::Signal::INT).unwrap();
 }
 
+/// Asks one process to end.
+pub fn terminate(process: &Process) {
+    signal(process.pid, rustix::process::Signal::TERM);
+}
+
 /// Kills one process.
 pub fn kill_one(process: &Process) {
     signal(process.pid, rustix::process::Signal::KILL);

@@ -85,6 +85,29 @@ pub fn interrupt(
     chain.finish(lane, scenario, finish)
 }
 
+/// The system calls by which SQLite writes, keeps, locks and reads the journal, and about how many of each a thread of
+/// a runner makes.
+const CALLS: [(&str, usize); 4] = [("pwrite64", 80), ("fdatasync", 25), ("fcntl", 300), ("pread64", 120)];
+
+/// Lets runners die at system calls of the journal's writer; gives at which, and what is wrong.
+pub fn interrupt_at_calls(
+    lane: &mut Lane,
+    scenario: &'static Scenario,
+    kills: usize,
+    random: &mut StdRng,
+) -> (Story, Vec<String>) {
+    let mut chain = Chain::begin(lane, scenario, "");
+    chain.kill_at(lane, "preflight.lease/before.intended");
+    for _ in 0..kills {
+        let (call, most) = CALLS[random.random_range(0..CALLS.len())];
+        let number = random.random_range(1..=most);
+        if !chain.kill_at_call(lane, call, number) || !chain.wrong.is_empty() {
+            break;
+        }
+    }
+    chain.finish(lane, scenario, Finish::Resume)
+}
+
 /// Does once more what a story tells.
 pub fn repeat(lane: &mut Lane, scenario: &'static Scenario, told: &[String], finish: Finish) -> Vec<String> {
     let mut chain = Chain::begin(lane, scenario, "");
@@ -163,6 +186,27 @@ impl<'a> Chain<'a> {
         let died = passed.last().filter(|_| killed)?.clone();
         self.story.died.push(died.clone());
         Some(died)
+    }
+
+    /// Lets one process go on until it dies at a system call on the journal's files; false when it came to another end.
+    fn kill_at_call(&mut self, lane: &Lane, call: &str, number: usize) -> bool {
+        let Some(run) = self.run.clone() else { return false };
+        self.story.told.push(format!("{call} {number}"));
+        let status = lane.take_up_under_strace(&run, self.scenario, call, number);
+        let passed = lane.passed();
+        match lane.entries(&run) {
+            Ok(entries) => {
+                self.wrong.extend(kill_left(&self.entries, &entries, &passed));
+                self.entries = entries;
+            }
+            Err(problem) => self.wrong.push(format!("after dying at {call} {number}: {problem}")),
+        }
+        let killed = status.signal() == Some(9) || status.code() == Some(137);
+        if killed {
+            let last = passed.last().map_or("the start", String::as_str);
+            self.story.died.push(format!("{last}, {call}"));
+        }
+        killed
     }
 
     /// Whether what was interrupted makes the run go back, or it does already.

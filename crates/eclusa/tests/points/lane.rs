@@ -9,7 +9,7 @@ use eclusa_ports::JournalStore;
 use eclusa_runbook::{Entry, Event};
 use eclusa_shop::Census;
 
-use crate::common::{Ran, Run, Shop, TENANTS, processes};
+use crate::common::{Ran, Run, Shop, TENANTS, processes, wait_for};
 use crate::scenario::{Ground, Scenario};
 
 /// After so many interrupted runs everything is laid anew: vault and journal would grow without end.
@@ -42,6 +42,10 @@ impl Lane {
     /// Lays a stack under v1 with the edge in front and a proved backup.
     pub fn new(ground: Ground) -> Self {
         let shop = Shop::open(&ground.setting());
+        // The code of v1 under another name: no schema changes with it.
+        let defect = eclusa_shop::Defect { error_share: 0.0, slow_milliseconds: 0, after_requests: 0 };
+        let second = eclusa_shop::ReleaseFile { version: "v1".to_owned(), defect: Some(defect) };
+        second.write(&shop.directory.join("releases/v1b")).unwrap();
         shop.change_configuration(|text| {
             text.replace("[stacks.shop.limits]\n", "[stacks.shop.limits]\nparallel = 1\n")
         });
@@ -76,12 +80,13 @@ impl Lane {
     /// Brings the stack to where a scenario begins.
     pub fn prepare(&mut self, scenario: &Scenario) {
         self.runs += 1;
-        if self.runs > RUNS_UNTIL_LAID_ANEW || (scenario.from == "v1" && self.release != "v1") {
+        let other = self.release != scenario.from;
+        if self.runs > RUNS_UNTIL_LAID_ANEW || (other && self.release != "v1") {
             self.lay_anew();
         }
-        if scenario.from == "v2" && self.release == "v1" {
-            self.shop.run(&["release", "v2", "--yes"]).must(0);
-            self.release = "v2";
+        if self.release != scenario.from {
+            self.shop.run(&["release", scenario.from, "--yes"]).must(0);
+            self.release = scenario.from;
         }
         if scenario.name == "restore" {
             let connection =
@@ -127,6 +132,45 @@ impl Lane {
         });
         assert!(began.elapsed() < HANGS_AFTER);
         run
+    }
+
+    /// Takes a run up with a runner that `strace` kills on entering a system call on the journal's files for the N-th
+    /// time; gives how that ended.
+    pub fn take_up_under_strace(
+        &self,
+        run: &Run,
+        scenario: &Scenario,
+        call: &str,
+        number: usize,
+    ) -> ExitStatus {
+        let mut command = Command::new("strace");
+        command.current_dir(&self.shop.directory).env_clear();
+        command.envs(std::env::vars_os().filter(|(name, _)| name == "PATH" || name == "HOME"));
+        self.disturb(&mut command, None, "");
+        // As a grandchild, so that the runner is ours to wait for.
+        command.args(["-D", "-I", "2", "-f", "-qq", "-o"]).arg("/dev/null");
+        for ending in ["", "-wal", "-shm"] {
+            command.arg("-P").arg(self.shop.state().join(format!("journal.db{ending}")));
+        }
+        command.args(["-e", &format!("trace={call}")]);
+        command.args(["-e", &format!("inject={call}:signal=SIGKILL:when={number}")]);
+        command.arg(&self.shop.binary).args(["own-run", &run.id, "--resume", "olga"]);
+        let mut child = command
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("strace is not installed (apt-get install strace)");
+        let status = self.wait(run, scenario, || child.try_wait().unwrap());
+        // It would go on watching the services that the runner has started.
+        wait_for("strace lets go", 20, || {
+            let all = self.shop.processes();
+            let mut watching = all.iter().filter(|process| process.command.starts_with("strace")).peekable();
+            let gone = watching.peek().is_none();
+            watching.for_each(processes::terminate);
+            gone.then_some(())
+        });
+        status
     }
 
     fn disturb(&self, command: &mut Command, at: Option<&str>, left_out: &str) {

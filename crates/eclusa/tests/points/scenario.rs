@@ -69,7 +69,7 @@ pub struct Scenario {
 }
 
 /// All of them.
-pub const SCENARIOS: [Scenario; 6] = [
+pub const SCENARIOS: [Scenario; 8] = [
     Scenario {
         name: "release",
         ground: Ground::Checked,
@@ -102,6 +102,24 @@ pub const SCENARIOS: [Scenario; 6] = [
         ground: Ground::Checked,
         begin: &["rollback"],
         from: "v2",
+        to: "v1",
+        end: "done",
+        answer: "go",
+    },
+    Scenario {
+        name: "release-code",
+        ground: Ground::Checked,
+        begin: &["release", "v1b"],
+        from: "v1",
+        to: "v1b",
+        end: "done",
+        answer: "go",
+    },
+    Scenario {
+        name: "rollback-code",
+        ground: Ground::Checked,
+        begin: &["rollback"],
+        from: "v1b",
         to: "v1",
         end: "done",
         answer: "go",
