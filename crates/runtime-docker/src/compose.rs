@@ -111,7 +111,10 @@ impl Compose {
         let mut command = CommandSpec::new(invocation.argv(arguments), timeout);
         command.environment = invocation.variables.clone();
         command.stdin = stdin;
-        self.host.run(command, output).await
+        eclusa_crash::point("compose.begins");
+        let ended = self.host.run(command, output).await;
+        eclusa_crash::point("compose.ended");
+        ended
     }
 
     /// The merged model. What Compose prints holds every secret in clear: it goes nowhere but into the parser, and

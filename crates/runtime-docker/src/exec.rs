@@ -112,8 +112,10 @@ impl ComposeRuntime {
         let docker = self.engine.docker().await?;
         let fault = |error| self.engine.fault("starting a command", &error);
         let exec = docker.create_exec(&name, options).await.map_err(fault)?;
+        eclusa_crash::point("container.command.made");
         match docker.start_exec(&exec.id, None::<StartExecOptions>).await.map_err(fault)? {
             StartExecResults::Attached { output, input } => {
+                eclusa_crash::point("container.command.started");
                 Ok(Started { id: exec.id, container, mark, command, output, input })
             }
             StartExecResults::Detached => {

@@ -87,6 +87,7 @@ impl ComposeRuntime {
         let (repository, tag) = reference.rsplit_once(':').unwrap_or((reference, "latest"));
         let options = TagImageOptionsBuilder::new().repo(repository).tag(tag).build();
         let tagged = self.engine.docker().await?.tag_image(id, Some(options)).await;
+        eclusa_crash::point("image.tagged");
         tagged.map_err(|error| self.engine.fault("tagging an image", &error))
     }
 

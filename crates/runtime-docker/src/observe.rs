@@ -111,7 +111,10 @@ impl ComposeRuntime {
         by_hand.drain(2..4);
         let by_hand: Vec<String> = by_hand.iter().map(|word| for_a_shell(word)).collect();
         let text = pinned.render(&by_hand.join(" "))?;
-        self.host.write_durably(&path, text.as_bytes(), 0o644).await
+        eclusa_crash::point("override.begins");
+        self.host.write_durably(&path, text.as_bytes(), 0o644).await?;
+        eclusa_crash::point("override.written");
+        Ok(())
     }
 
     pub(crate) async fn exists(&self, path: &Path) -> Result<bool> {

@@ -37,7 +37,9 @@ pub(crate) async fn dump(access: &Access, database: &str) -> std::result::Result
     let exported =
         session.row("SELECT json_build_object('id', pg_export_snapshot());").await.map_err(said)?;
     let snapshot = text(&exported, "id").map_err(said)?;
+    eclusa_crash::point("postgresql.dump.snapshot");
     let (summary, sequences) = summarise(&mut session).await.map_err(said)?;
+    eclusa_crash::point("postgresql.dump.summarised");
     let mut argv: Vec<String> =
         ["pg_dump", "--no-password", "--format=plain", "--encoding=UTF8", "--lock-wait-timeout=60000"]
             .map(String::from)

@@ -38,7 +38,9 @@ pub(crate) async fn restore_beside(
     catalogue::drop_by_force(&mut maintenance, &unfinished).await?;
     catalogue::drop_by_force(&mut maintenance, &new).await?;
     maintenance.run(&live.create(&unfinished)).await?;
+    eclusa_crash::point("postgresql.restore.created");
     let filled = fill(access, &unfinished, stream).await;
+    eclusa_crash::point("postgresql.restore.filled");
     let finished = match filled {
         Ok(()) => finish(&mut maintenance, &live, &unfinished, &new).await,
         Err(failure) => Err(failure),
@@ -94,6 +96,7 @@ async fn feed(psql: ExecStream, mut stream: Box<dyn Read + Send>) -> Outcome<()>
             }
             keep_end(&mut tail, &piece, TRAILER.len());
             stdin.write_all(&piece).await?;
+            eclusa_crash::point("postgresql.restore.piece");
         }
         if tail != TRAILER {
             return Err(std::io::Error::other("the dump is not whole: its last line is missing"));
@@ -175,6 +178,7 @@ async fn finish(maintenance: &mut Session, live: &Live, unfinished: &str, new: &
     }
     // The restoring session may need a moment to be gone.
     catalogue::terminate(maintenance, &[unfinished], false).await?;
+    eclusa_crash::point("postgresql.restore.finished");
     maintenance.run(&format!("ALTER DATABASE {target} RENAME TO {};", identifier(new))).await
 }
 

@@ -92,6 +92,7 @@ pub(crate) async fn swap(access: &Access, name: &str, suffix: &str, way: Way) ->
         let mut renaming = catalogue::maintenance(access, name).await?;
         renaming.run(&format!("SET application_name = {};", literal(&application(name)))).await?;
         catalogue::terminate(&mut ending, &moved, true).await?;
+        eclusa_crash::point("postgresql.swap.alone");
         let renamed = renaming.run(&sql);
         tokio::pin!(renamed);
         let outcome = loop {
@@ -104,6 +105,7 @@ pub(crate) async fn swap(access: &Access, name: &str, suffix: &str, way: Way) ->
                 } => {}
             }
         };
+        eclusa_crash::point("postgresql.swap.renamed");
         match outcome {
             Err(failure) if failure.says("is being accessed by other users") => last = Some(failure),
             outcome => return outcome,
