@@ -108,6 +108,17 @@ pub fn interrupt_at_calls(
     chain.finish(lane, scenario, Finish::Resume)
 }
 
+/// Lets everything of the stack die at a point of the runner, as when a machine loses power, and resumes.
+pub fn lose_power(lane: &mut Lane, scenario: &'static Scenario, at: &str) -> Vec<String> {
+    let mut chain = Chain::begin(lane, scenario, "");
+    if chain.kill_at(lane, at).is_none() {
+        chain.wrong.push(format!("it did not die at {at}"));
+    }
+    lane.shop.kill_everything();
+    chain.may_go_back = true;
+    chain.finish(lane, scenario, Finish::Resume).1
+}
+
 /// Does once more what a story tells.
 pub fn repeat(lane: &mut Lane, scenario: &'static Scenario, told: &[String], finish: Finish) -> Vec<String> {
     let mut chain = Chain::begin(lane, scenario, "");
@@ -128,6 +139,8 @@ struct Chain<'a> {
     entries: Vec<Entry>,
     position: Option<usize>,
     once_more: bool,
+    /// Whether it may go back for reasons that the journal does not tell.
+    may_go_back: bool,
     wrong: Vec<String>,
 }
 
@@ -148,6 +161,7 @@ impl<'a> Chain<'a> {
             entries: Vec::new(),
             position: None,
             once_more: false,
+            may_go_back: false,
             wrong: Vec::new(),
         }
     }
@@ -242,7 +256,8 @@ impl<'a> Chain<'a> {
                 lane.wait_for_end(&run, scenario);
             }
         }
-        let problems = judge(lane, scenario, &run, &self.before, self.story.finish == Finish::Abort);
+        let problems =
+            judge(lane, scenario, &run, &self.before, self.may_go_back || self.story.finish == Finish::Abort);
         self.wrong.extend(problems);
         if !self.wrong.is_empty() {
             let complaints =

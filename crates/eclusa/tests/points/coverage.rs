@@ -8,7 +8,7 @@ use rand::rngs::StdRng;
 /// How often a point is tried that was not reached, because the run took another way before it.
 const TRIES: u8 = 3;
 /// How many points lie between two kills of one run, at least and at most.
-const GAP: std::ops::RangeInclusive<usize> = 8..=40;
+const GAP: std::ops::RangeInclusive<usize> = 3..=14;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum State {

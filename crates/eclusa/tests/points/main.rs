@@ -167,6 +167,24 @@ fn restore() {
     killed_everywhere("restore");
 }
 
+#[test]
+fn everything_killed_at_once() {
+    let mut lane = Lane::new(scenario::Ground::Checked);
+    for at in [
+        "preflight.image/after.intended",
+        "close.gate.alpha/edge.closed",
+        "secure.point.beta/vault.file.renamed#2",
+        "change.stop/service.signalled",
+        "change.pin/switch.pinned",
+        "migrate.alpha/command.line#9",
+        "migrate.start/service.spawned",
+        "open.gate.beta/edge.opening",
+    ] {
+        let wrong = chain::lose_power(&mut lane, named("release"), at);
+        assert!(wrong.is_empty(), "{at}:\n{}", wrong.join("\n"));
+    }
+}
+
 /// How many times a runner is killed at a system call of the journal's writer.
 const KILLS_AT_CALLS: u64 = 60;
 
