@@ -11,6 +11,7 @@ mod notices;
 mod observe;
 pub mod planning;
 pub mod points;
+pub mod redaction;
 pub mod requests;
 pub mod running;
 mod runtimes;
@@ -21,6 +22,7 @@ pub mod workspace;
 
 pub use assembly::Assembly;
 pub use clock::SystemClock;
+pub use redaction::Redaction;
 pub use workspace::Workspace;
 
 /// The version of this program.
