@@ -3,6 +3,7 @@
 
 pub mod adopt;
 pub mod assembly;
+pub mod bundle;
 pub mod candidate;
 pub mod clock;
 mod edge_port;
@@ -12,6 +13,7 @@ mod observe;
 pub mod planning;
 pub mod points;
 pub mod redaction;
+pub mod reporting;
 pub mod requests;
 pub mod running;
 mod runtimes;
