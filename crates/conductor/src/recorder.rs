@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use eclusa_crash::{Passing, Side};
-use eclusa_fault::{Code, Fault, Result};
+use eclusa_fault::{Code, Fault, Message, Result};
 use eclusa_model::{RunId, StackName, StepName};
 use eclusa_ports::{Clock, JournalStore, SecretResolver};
 use eclusa_runbook::{Entry, Event, Evidence, Run};
@@ -63,25 +63,27 @@ pub(crate) async fn append(
 
 /// Commands print what they should not: no known secret gets into the journal.
 fn redacted(mut event: Event, secrets: &dyn SecretResolver) -> Event {
-    let clean_fault = |fault: &mut Fault| {
-        for cause in &mut fault.causes {
-            *cause = secrets.redact(cause);
-        }
-        for value in fault.args.values_mut() {
+    let clean_message = |message: &mut Message| {
+        for value in message.args.values_mut() {
             *value = secrets.redact(value);
         }
     };
-    let clean_evidence = |evidence: &mut Evidence| {
-        for line in &mut evidence.lines {
-            *line = secrets.redact(line);
+    let clean_fault = |fault: &mut Fault| {
+        secrets.redact_lines(&mut fault.causes);
+        for value in fault.args.values_mut().chain(&mut fault.excerpt) {
+            *value = secrets.redact(value);
         }
+        for message in [&mut fault.state, &mut fault.hint].into_iter().flatten() {
+            clean_message(message);
+        }
+    };
+    let clean_evidence = |evidence: &mut Evidence| {
+        secrets.redact_lines(&mut evidence.lines);
         for sample in &mut evidence.samples {
             sample.problem = sample.problem.as_deref().map(|problem| secrets.redact(problem));
         }
         for fact in &mut evidence.facts {
-            for value in fact.text.args.values_mut() {
-                *value = secrets.redact(value);
-            }
+            clean_message(&mut fact.text);
         }
     };
     match &mut event {
@@ -91,15 +93,16 @@ fn redacted(mut event: Event, secrets: &dyn SecretResolver) -> Event {
         Event::Sampled { evidence, .. } => clean_evidence(evidence),
         Event::Judged { evidence, verdict, .. } => {
             clean_evidence(evidence);
-            for value in verdict.reasons.iter_mut().flat_map(|reason| reason.args.values_mut()) {
-                *value = secrets.redact(value);
-            }
+            verdict.reasons.iter_mut().for_each(clean_message);
         }
+        // The other outputs are not words of commands but what later steps go by: an image, a restore point.
         Event::Performed { outputs, .. } | Event::Undone { outputs, .. } => {
-            for value in outputs.values_mut() {
-                *value = secrets.redact(value);
+            if let Some(line) = outputs.get_mut("last-line") {
+                *line = secrets.redact(line);
             }
         }
+        Event::Asked { text, .. } => clean_message(text),
+        Event::TurnedBack { why, by: None, .. } => clean_message(why),
         _ => {}
     }
     event
@@ -127,4 +130,55 @@ fn passing_of(event: &Event, sequence: u64) -> Passing<'_> {
         Event::Ended { .. } => ("ended", None, false),
     };
     Passing { kind, sequence, step: step.map(StepName::as_str), undo }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+    use eclusa_runbook::Outputs;
+    use secrecy::SecretString;
+
+    use super::*;
+
+    /// The only secret is `hush`.
+    struct Hush;
+
+    impl SecretResolver for Hush {
+        fn resolve(&self, _reference: &str) -> Result<SecretString> {
+            Ok(SecretString::from("hush"))
+        }
+
+        fn redact(&self, text: &str) -> String {
+            text.replace("hush", "…")
+        }
+    }
+
+    #[test]
+    fn what_later_steps_go_by_is_left_as_it_is() {
+        let step = StepName::new("secure.point.alpha").unwrap();
+        let outputs = Outputs::from(
+            ["point", "reference.web", "last-line"].map(|name| (name.to_owned(), "a-hush-1".to_owned())),
+        );
+        let Event::Performed { outputs, .. } = redacted(Event::Performed { step, outputs }, &Hush) else {
+            panic!()
+        };
+        assert_eq!((outputs["point"].as_str(), outputs["reference.web"].as_str()), ("a-hush-1", "a-hush-1"));
+        assert_eq!(outputs["last-line"], "a-…-1");
+    }
+
+    #[test]
+    fn no_part_of_a_fault_keeps_a_secret() {
+        let step = StepName::new("validate.probes").unwrap();
+        let fault = Fault::new(Code::CommandFailed)
+            .with("command", "hush")
+            .because("it is hush")
+            .excerpt("a hush b")
+            .state(Message::verbatim("hush"))
+            .hint(Message::verbatim("type hush"));
+        let failed = redacted(Event::Failed { step: step.clone(), fault }, &Hush);
+        let back =
+            redacted(Event::TurnedBack { step: Some(step), why: Message::verbatim("hush"), by: None }, &Hush);
+        let text = serde_json::to_string(&(failed, back)).unwrap();
+        assert!(!text.contains("hush"), "{text}");
+    }
 }

@@ -14,3 +14,4 @@ pub use configuration::Configuration;
 pub use environment::{EnvironmentFile, EnvironmentFiles, ProcessEnvironment, Variable};
 pub use model::*;
 pub use secrets::Secrets;
+pub use source::without_secrets;

@@ -185,6 +185,17 @@ fn without(text: &str, span: Range<usize>, hidden: &[Range<usize>]) -> (String, 
     (shown, start..end)
 }
 
+/// A text of `eclusa.toml` as others may see it, also one that is no TOML: `…` stands for each value that may be a
+/// secret. References stay.
+#[must_use]
+pub fn without_secrets(text: &str) -> String {
+    let hidden = match DeTable::parse(text) {
+        Ok(tree) => secret_spans(&tree),
+        Err(_) => secret_lines(text),
+    };
+    without(text, 0..0, &hidden).0
+}
+
 /// Where the value (or, for `on_key`, the key) of a path stands; for a path that is not in the file, the nearest
 /// thing above it that is.
 pub(crate) fn span_of(root: &Spanned<DeTable<'_>>, path: &KeyPath, on_key: bool) -> Range<usize> {

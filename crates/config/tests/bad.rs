@@ -174,6 +174,11 @@ fn a_secret_is_never_shown() {
         but(PROCESS, "port = 8101\n", &format!("port = 8101\nenvironment = {{ \"A-B\" = \"{secret}\" }}\n")),
         but(PROCESS, "port = 8101\n", &format!("port = 8101\nenvironment = {{ AB = \"{secret}\" \n")),
         but(PROCESS, "port = 8101\n", &format!("port = 8101\nenvironment = {{ AB = [\"{secret}\"] }}\n")),
+        but(
+            PROCESS,
+            "port = 8101\n",
+            &format!("port = 8101\nenvironment = {{ API_TOKEN = \"{secret}\" }}\n"),
+        ),
         and(COMPOSE, &format!("[[stacks.boutique.webhooks]]\nurl = \"example.org/{secret}\"")),
         and(COMPOSE, &format!("[[stacks.boutique.webhooks]]\nurl = \"https://a.b\"\nsecret = \"{secret}\"")),
     ];

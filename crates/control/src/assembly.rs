@@ -72,7 +72,7 @@ impl Assembly {
     ) -> Result<Self> {
         let (name, stack) = workspace.configuration.stack(stack)?;
         let (name, stack) = (name.clone(), Arc::new(stack.clone()));
-        let secrets: Arc<dyn SecretResolver> = Arc::new(StackSecrets::new(&stack)?);
+        let secrets: Arc<dyn SecretResolver> = Arc::new(StackSecrets::new(&stack, &workspace.state)?);
         let tenants = stack.tenants(&stack.environment_files()?)?;
         let host: Arc<dyn eclusa_ports::Host> = Arc::new(LocalHost::new());
         let binary = own_binary()?;

@@ -3,6 +3,7 @@
 
 pub mod adopt;
 pub mod assembly;
+pub mod bundle;
 pub mod candidate;
 pub mod clock;
 mod edge_port;
@@ -11,6 +12,8 @@ mod notices;
 mod observe;
 pub mod planning;
 pub mod points;
+pub mod redaction;
+pub mod reporting;
 pub mod requests;
 pub mod running;
 mod runtimes;
@@ -21,6 +24,7 @@ pub mod workspace;
 
 pub use assembly::Assembly;
 pub use clock::SystemClock;
+pub use redaction::Redaction;
 pub use workspace::Workspace;
 
 /// The version of this program.

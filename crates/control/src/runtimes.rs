@@ -97,13 +97,22 @@ fn json(config: &EdgeConfig) -> Result<Vec<u8>> {
     serde_json::to_vec_pretty(config).map_err(|error| Fault::new(Code::Internal).with("what", error))
 }
 
+/// The absolute paths of a project's Compose files, of its env files, and its directory.
+pub(crate) fn compose_places(
+    stack: &Stack,
+    compose: &eclusa_config::Compose,
+) -> (Vec<PathBuf>, Vec<PathBuf>, PathBuf) {
+    let files: Vec<PathBuf> = compose.files.iter().map(|file| stack.resolve(file)).collect();
+    let env_files = compose.env_files.iter().map(|file| stack.resolve(file)).collect();
+    let directory =
+        files.first().and_then(|file| file.parent()).unwrap_or(&stack.origin.directory).to_owned();
+    (files, env_files, directory)
+}
+
 async fn compose(wanted: &Wanted<'_>) -> Result<Chosen> {
     let stack = wanted.stack;
     let compose = stack.compose.as_ref().ok_or_else(|| internal("a Compose stack without its table"))?;
-    let files: Vec<PathBuf> = compose.files.iter().map(|file| stack.resolve(file)).collect();
-    let env_files: Vec<PathBuf> = compose.env_files.iter().map(|file| stack.resolve(file)).collect();
-    let directory =
-        files.first().and_then(|file| file.parent()).unwrap_or(&stack.origin.directory).to_owned();
+    let (files, env_files, directory) = compose_places(stack, compose);
     let frontend = stack
         .frontend_service()
         .cloned()

@@ -1,75 +1,53 @@
 //! The secrets of a stack: resolved when they are used, and struck out of everything that is kept.
 
+use std::path::Path;
 use std::sync::RwLock;
 
 use eclusa_config::{Secrets, Stack};
 use eclusa_fault::Result;
 use eclusa_ports::SecretResolver;
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::SecretString;
 
-/// A value shorter than this would strike out ordinary words.
-const SHORTEST: usize = 6;
+use crate::redaction::{DOTS, Redaction};
 
 /// The secrets of one stack.
 pub(crate) struct StackSecrets {
     secrets: Secrets,
-    known: RwLock<Vec<SecretString>>,
+    redaction: RwLock<Redaction>,
 }
 
 impl StackSecrets {
-    /// Those that the configuration refers to, and every variable of the env files that looks like one.
-    pub(crate) fn new(stack: &Stack) -> Result<Self> {
+    /// Those that the configuration refers to or that stand where it leads to.
+    pub(crate) fn new(stack: &Stack, state: &Path) -> Result<Self> {
         let secrets = Secrets::of_stack(stack)?;
-        let mut known = Vec::new();
-        for file in secrets.environment().files() {
-            for variable in file.variables.iter().filter(|variable| looks_secret(&variable.name)) {
-                known.extend(variable.value.clone().filter(|value| value.expose_secret().len() >= SHORTEST));
-            }
-        }
-        Ok(Self { secrets, known: RwLock::new(known) })
+        let redaction = RwLock::new(Redaction::of_stacks([stack], Some(state)));
+        Ok(Self { secrets, redaction })
     }
-}
-
-/// Whether a variable's name says that its value is a secret.
-pub(crate) fn looks_secret(name: &str) -> bool {
-    let name = name.to_ascii_uppercase();
-    [
-        "PASSWORD",
-        "PASSWD",
-        "SECRET",
-        "TOKEN",
-        "APIKEY",
-        "API_KEY",
-        "PRIVATE",
-        "CREDENTIAL",
-        "_KEY",
-        "DSN",
-        "_URL",
-    ]
-    .iter()
-    .any(|part| name.contains(part))
 }
 
 impl SecretResolver for StackSecrets {
     fn resolve(&self, reference: &str) -> Result<SecretString> {
         let value = self.secrets.resolve(reference)?;
-        if value.expose_secret().len() >= SHORTEST
-            && let Ok(mut known) = self.known.write()
-            && !known.iter().any(|other| other.expose_secret() == value.expose_secret())
-        {
-            known.push(value.clone());
+        // It may have changed since this process began.
+        let known = self.redaction.read().is_ok_and(|redaction| redaction.knows(&value));
+        if !known && let Ok(mut redaction) = self.redaction.write() {
+            redaction.learn(&value);
         }
         Ok(value)
     }
 
     fn redact(&self, text: &str) -> String {
-        let Ok(known) = self.known.read() else { return "…".to_owned() };
-        let mut text = text.to_owned();
-        for secret in known.iter() {
-            if text.contains(secret.expose_secret()) {
-                text = text.replace(secret.expose_secret(), "••••••");
-            }
+        self.redaction.read().map_or_else(|_| DOTS.to_owned(), |redaction| redaction.text(text))
+    }
+
+    fn redact_lines(&self, lines: &mut [String]) {
+        match self.redaction.read() {
+            Ok(redaction) => redaction.lines(lines),
+            Err(_) => lines.iter_mut().for_each(|line| DOTS.clone_into(line)),
         }
-        text
+    }
+
+    fn is_open(&self, lines: &[String]) -> bool {
+        self.redaction.read().is_ok_and(|redaction| redaction.is_open(lines))
     }
 }

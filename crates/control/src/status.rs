@@ -111,7 +111,7 @@ async fn safety_of(assembly: &Assembly, tenant: &TenantName) -> TenantSafety {
                 newest.as_ref().and_then(|newest| newest.id.as_ref()).map(ToString::to_string);
             found.taken_at = newest.map(|newest| newest.taken_at);
         }
-        Err(fault) => found.trouble = Some(fault.to_string()),
+        Err(fault) => found.trouble = Some(assembly.ports.secrets.redact(&fault.to_string())),
     }
     if let Ok(Some(proof)) = assembly.journal.newest_proof(&assembly.name, tenant) {
         found.proved_at = Some(proof.at);

@@ -90,6 +90,22 @@ impl Workspace {
     }
 }
 
+/// The state directory as far as it can be known from a configuration that is not valid: where one was named, or the
+/// file can at least be parsed, that one.
+///
+/// # Errors
+/// `StateDirectory`.
+pub fn state_without_configuration(path: &Path, state: Option<&Path>) -> Result<PathBuf> {
+    let text = std::fs::read_to_string(path).unwrap_or_default();
+    let parsed = text.parse::<toml_edit::DocumentMut>().ok();
+    let written = parsed.as_ref().and_then(|file| file.get("state")).and_then(|state| state.as_str());
+    let directory = path.parent().unwrap_or(Path::new(""));
+    match state.map(Path::to_owned).or_else(|| written.map(|written| directory.join(written))) {
+        Some(state) => Ok(std::path::absolute(&state).unwrap_or(state)),
+        None => default_state(),
+    }
+}
+
 fn state_fault(path: &Path) -> Fault {
     Fault::new(Code::StateDirectory).with("path", path.display())
 }

@@ -7,8 +7,8 @@ use eclusa_fault::{Code, Fault, Language, Result};
 use eclusa_model::PersonName;
 
 use crate::commands::{
-    abort, adopt, answer, attach, backup, backups, completions, doctor, edge, history, man, note, own_run,
-    plan, release, report, restore, resume, rollback, seed, shop, start, status, stop, supervise,
+    abort, adopt, answer, attach, backup, backups, bundle, completions, doctor, edge, history, man, note,
+    own_run, plan, release, report, restore, resume, rollback, seed, shop, start, status, stop, supervise,
 };
 use crate::demo;
 
@@ -73,6 +73,8 @@ pub enum Command {
     History(history::History),
     /// The report of a run.
     Report(report::Report),
+    /// What whoever helps needs to know, in one file, without secrets.
+    Bundle(bundle::Bundle),
     /// Write an incident or a lesson down in a run's report.
     Note(note::Note),
     /// The gate in front of the stack.

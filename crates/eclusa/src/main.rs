@@ -6,6 +6,7 @@ mod demo;
 mod exit;
 mod follow;
 mod perform;
+mod redaction;
 mod render;
 mod terminal;
 
@@ -17,11 +18,12 @@ use crate::arguments::Arguments;
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
+    redaction::prepare(&arguments);
     tracing_subscriber::fmt()
         .with_env_filter(
             tracing_subscriber::EnvFilter::try_from_env("ECLUSA_LOG").unwrap_or_else(|_| "warn".into()),
         )
-        .with_writer(std::io::stderr)
+        .with_writer(|| redaction::RedactedStderr)
         .without_time()
         .init();
     match commands::run(arguments) {

@@ -8,6 +8,7 @@ use eclusa_fault::{Fault, Language};
 use serde_json::json;
 
 use crate::exit::Exit;
+use crate::redaction;
 use crate::terminal::{BOLD, DIM, RED};
 
 /// A fault on its way to the person.
@@ -22,22 +23,23 @@ pub struct Failure {
 
 impl Failure {
     /// Shows it and gives the exit code.
-    pub fn show(&self) -> ExitCode {
+    pub fn show(self) -> ExitCode {
+        let fault = redaction::of_fault(self.fault);
         if self.json {
             let line = json!({
                 "format": 1,
-                "error": self.fault.code.to_string(),
-                "message": self.fault.headline(&self.language),
-                "state": self.fault.state_text(&self.language),
-                "hint": self.fault.hint_text(&self.language),
-                "causes": self.fault.causes,
-                "arguments": self.fault.args,
+                "error": fault.code.to_string(),
+                "message": fault.headline(&self.language),
+                "state": fault.state_text(&self.language),
+                "hint": fault.hint_text(&self.language),
+                "causes": fault.causes,
+                "arguments": fault.args,
             });
             // A reader that has gone away is no fault.
             let _ = writeln!(std::io::stdout(), "{line}");
         }
-        let _ = write!(anstream::stderr(), "{}", text(&self.fault, &self.language));
-        Exit::of_fault(self.fault.code).into()
+        let _ = write!(anstream::stderr(), "{}", text(&fault, &self.language));
+        Exit::of_fault(fault.code).into()
     }
 }
 

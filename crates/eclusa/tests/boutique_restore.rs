@@ -4,7 +4,35 @@
 
 mod boutique_stack;
 
+use std::io::Read;
+
 use boutique_stack::{Boutique, get};
+
+/// Makes a support bundle and gives everything in it; none of the env file's secrets is in there.
+fn bundle(shop: &Boutique, name: &str) -> String {
+    shop.must(0, &["bundle", "--output", name]);
+    let archive = std::fs::File::open(shop.directory.join(name)).unwrap();
+    let mut archive = tar::Archive::new(zstd::Decoder::new(archive).unwrap());
+    let mut all = String::new();
+    for entry in archive.entries().unwrap() {
+        let mut entry = entry.unwrap();
+        all.push_str(&format!("=== {}\n", entry.path().unwrap().display()));
+        entry.read_to_string(&mut all).unwrap();
+    }
+    let variables = std::fs::read_to_string(shop.directory.join(".env.production")).unwrap();
+    let secret = |name: &str| name.contains("PASSWORD") || name.contains("SECRET");
+    let secrets: Vec<&str> = variables
+        .lines()
+        .filter_map(|line| line.split_once('='))
+        .filter(|(name, _)| secret(name))
+        .map(|(_, value)| value)
+        .collect();
+    assert!(secrets.len() >= 2, "{variables}");
+    for value in secrets {
+        assert!(!all.contains(value), "{value} is in the bundle");
+    }
+    all
+}
 
 #[test]
 fn the_boutique_is_restored_from_its_backup() {
@@ -20,6 +48,17 @@ fn the_boutique_is_restored_from_its_backup() {
     assert!(text.contains("restored and proved"), "{text}");
     assert_ne!(shop.books(), books, "a check touches nothing live");
     assert_eq!(shop.databases(), "boutique", "a check leaves nothing behind");
+    let running = bundle(&shop, "running.tar.zst");
+    for part in
+        ["stacks/boutique/compose.json", "stacks/boutique/logs/web.log", "/events.jsonl", "/status.json"]
+    {
+        assert!(
+            running.contains(part),
+            "{part} is missing: {}",
+            running.split("=== ").nth(1).unwrap_or_default()
+        );
+    }
+    assert!(running.contains("\"POSTGRES_PASSWORD\": \"…\""), "Compose's model has names, and no values");
     shop.must(0, &["restore", "boutique", "--yes"]);
     assert_eq!(shop.books(), books);
     assert!(shop.databases().contains("_old"), "what was live is kept: {}", shop.databases());
@@ -28,6 +67,7 @@ fn the_boutique_is_restored_from_its_backup() {
     shop.must(0, &["status"]);
     shop.must(0, &["stop", "--yes"]);
     assert!(shop.must(1, &["status"]).contains("not running"));
+    assert!(bundle(&shop, "stopped.tar.zst").contains("stacks/boutique/status.json"));
     shop.must(0, &["start", "--yes"]);
     shop.must(0, &["status"]);
     assert_eq!(shop.books(), books);

@@ -153,6 +153,10 @@ fn start(command: &CommandSpec) -> Result<Child> {
     for (name, value) in &command.environment {
         process.env(name, value.expose_secret());
     }
+    if eclusa_crash::left_out("secrets.environment") {
+        // What must not be: secrets handed over as arguments.
+        process.args(command.environment.values().map(ExposeSecret::expose_secret));
+    }
     if let Some(directory) = &command.directory {
         process.current_dir(directory);
         // A working directory that is not there gives the same error as a program that is not there.

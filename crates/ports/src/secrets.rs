@@ -16,4 +16,18 @@ pub trait SecretResolver: Send + Sync {
     fn redact(&self, text: &str) -> String {
         text.to_owned()
     }
+
+    /// The same for lines that belong together, in place: a secret may go on from one line to the next.
+    fn redact_lines(&self, lines: &mut [String]) {
+        for line in lines {
+            *line = self.redact(line);
+        }
+    }
+
+    /// Whether lines end with what may be the beginning of a secret, so that the next line has to be seen together
+    /// with them.
+    fn is_open(&self, lines: &[String]) -> bool {
+        let _ = lines;
+        false
+    }
 }

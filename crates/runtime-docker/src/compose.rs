@@ -17,7 +17,7 @@ use crate::stack::ComposeStack;
 const NEEDED: [u32; 3] = [2, 24, 4];
 
 /// How long a question to Compose that changes nothing may take.
-const QUESTION: Duration = Duration::from_secs(60);
+pub(crate) const QUESTION: Duration = Duration::from_secs(60);
 
 /// How many lines of a failed command become causes of its fault.
 const CAUSES: usize = 12;

@@ -21,6 +21,7 @@ mod prepare;
 mod processes;
 mod readings;
 mod runtime;
+pub mod shown;
 mod stack;
 mod stream;
 mod wait;

@@ -11,9 +11,28 @@ use crate::context::Context;
 /// More than this of one step's output is not kept.
 const MOST_BYTES: u64 = 64 * 1024 * 1024;
 
+/// So many lines are held back at most while a secret may go on in the next one.
+const MOST_HELD: usize = 200;
+/// So many characters of what was written are seen again with the next line: a beginning of a secret that is no longer
+/// holds no line back.
+const SEEN_AGAIN: usize = 3;
+
 pub(crate) struct StepOutput {
-    file: Mutex<Option<(File, u64)>>,
+    kept: Mutex<Kept>,
     secrets: Arc<dyn SecretResolver>,
+}
+
+struct Kept {
+    file: Option<(File, u64)>,
+    /// Of standard output and standard error each: the lines end between those of the other.
+    held: [Held; 2],
+}
+
+/// Lines of one stream that are not written yet.
+#[derive(Default)]
+struct Held {
+    lines: Vec<String>,
+    end_of_written: String,
 }
 
 impl StepOutput {
@@ -30,22 +49,48 @@ impl StepOutput {
                 None
             }
         };
-        Self { file: Mutex::new(file), secrets: context.ports.secrets.clone() }
+        let kept = Kept { file, held: Default::default() };
+        Self { kept: Mutex::new(kept), secrets: context.ports.secrets.clone() }
+    }
+}
+
+impl Kept {
+    fn write(&mut self, stream: usize, secrets: &dyn SecretResolver) {
+        let (Some((file, written)), Some(held)) = (self.file.as_mut(), self.held.get_mut(stream)) else {
+            return;
+        };
+        let Some(last) = held.lines.last() else { return };
+        let end: Vec<char> = last.trim_end().chars().rev().take(SEEN_AGAIN).collect();
+        let mut lines = vec![std::mem::replace(&mut held.end_of_written, end.into_iter().rev().collect())];
+        lines.append(&mut held.lines);
+        secrets.redact_lines(&mut lines);
+        let mut text = lines.get(1..).unwrap_or_default().join("\n");
+        text.push('\n');
+        *written += text.len() as u64;
+        if file.write_all(text.as_bytes()).is_err() {
+            self.file = None;
+        }
+    }
+}
+
+impl Drop for StepOutput {
+    fn drop(&mut self) {
+        if let Ok(mut kept) = self.kept.lock() {
+            kept.write(0, self.secrets.as_ref());
+            kept.write(1, self.secrets.as_ref());
+        }
     }
 }
 
 impl OutputSink for StepOutput {
-    fn line(&self, _stream: OutputStream, line: &str) {
-        let Ok(mut guard) = self.file.lock() else { return };
-        let Some((file, written)) = guard.as_mut() else { return };
-        if *written > MOST_BYTES {
-            return;
-        }
-        let mut text = self.secrets.redact(line);
-        text.push('\n');
-        *written += text.len() as u64;
-        if file.write_all(text.as_bytes()).is_err() {
-            *guard = None;
+    fn line(&self, stream: OutputStream, line: &str) {
+        let Ok(mut kept) = self.kept.lock() else { return };
+        let stream = usize::from(stream == OutputStream::Err);
+        let room = kept.file.as_ref().is_some_and(|(_, written)| *written <= MOST_BYTES);
+        let Some(held) = kept.held.get_mut(stream).filter(|_| room) else { return };
+        held.lines.push(line.to_owned());
+        if held.lines.len() >= MOST_HELD || !self.secrets.is_open(&held.lines) {
+            kept.write(stream, self.secrets.as_ref());
         }
     }
 }

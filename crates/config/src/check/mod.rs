@@ -71,6 +71,10 @@ impl Findings {
                 self.add_on_key(path.key(name), Mistake::new("config-variable-name").with("name", name));
             }
             self.reference(path.key(name), value);
+            let literal = matches!(value.kind(), ValueKind::Literal(text) if !text.is_empty());
+            if literal && names_secret(name) {
+                self.add_secret(path.key(name), Mistake::new("config-secret-literal"));
+            }
         }
     }
 
@@ -119,4 +123,22 @@ fn check_stack(findings: &mut Findings, path: &KeyPath, stack: &Stack) {
     data::check(findings, path, stack);
     gates::check(findings, path, stack);
     people::check(findings, path, stack);
+}
+
+/// Whether a variable's name ends with what is a secret: its value would stand in plans and in the journal.
+fn names_secret(name: &str) -> bool {
+    const ENDINGS: [&str; 10] = [
+        "PASSWORD",
+        "PASSWD",
+        "PASSPHRASE",
+        "SECRET",
+        "TOKEN",
+        "SECRET_KEY",
+        "API_KEY",
+        "APIKEY",
+        "PRIVATE_KEY",
+        "ACCESS_KEY",
+    ];
+    let name = name.to_ascii_uppercase();
+    ENDINGS.iter().any(|ending| name.ends_with(ending))
 }

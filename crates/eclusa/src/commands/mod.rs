@@ -6,6 +6,7 @@ pub mod answer;
 pub mod attach;
 pub mod backup;
 pub mod backups;
+pub mod bundle;
 pub mod completions;
 pub mod doctor;
 pub mod edge;
@@ -112,6 +113,7 @@ async fn dispatch(command: Command, session: Arc<Session>) -> Result<Exit> {
         Command::Answer(command) => command.run(session).await,
         Command::History(command) => command.run(session).await,
         Command::Report(command) => command.run(session).await,
+        Command::Bundle(command) => command.run(session).await,
         Command::Note(command) => command.run(session).await,
         Command::Edge(command) => command.run(session).await,
         Command::Seed(command) => command.run(session).await,

@@ -3,12 +3,11 @@
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
-use eclusa_control::Workspace;
+use eclusa_control::{Workspace, reporting};
 use eclusa_fault::{Code, Fault, Result};
 use eclusa_model::RunId;
 use eclusa_ports::JournalStore;
-use eclusa_report::{ReportOptions, html, json, markdown, report};
-use eclusa_runbook::Run;
+use eclusa_report::{html, json, markdown};
 
 use super::Session;
 use crate::exit::Exit;
@@ -41,16 +40,7 @@ pub enum Form {
 /// A run's report in a form.
 pub fn rendered(workspace: &Workspace, id: &RunId, form: Form) -> Result<String> {
     let journal = workspace.journal_read_only()?;
-    let entries = journal.read(id)?;
-    let run = Run::replay(&entries).map_err(|illegal| {
-        Fault::new(Code::JournalDamaged).with("path", format!("of run {id}")).with("problem", illegal)
-    })?;
-    let last = entries.last().map(|entry| entry.hash.clone()).unwrap_or_default();
-    let model = report(
-        &run,
-        &workspace.language,
-        &ReportOptions { journal_hash: Some(last), ..ReportOptions::default() },
-    );
+    let model = reporting::of(journal.as_ref(), id, &workspace.language)?;
     Ok(match form {
         Form::Html => html(&model).map_err(internal)?,
         Form::Md => markdown(&model),

@@ -1,0 +1,35 @@
+# The support bundle: what the command says, and its index.
+
+bundle-made = { $path }: { $size }, { $files } files.
+bundle-lacks = Not in it: { $path } ({ $why })
+bundle-check = Before you send it, read its INDEX.md: tar --zstd -xf { $path }
+bundle-there-state = That file is as it was; nothing was written.
+bundle-there-hint = Name another one: eclusa bundle --output FILE
+bundle-index-title = Support bundle of Eclusa
+bundle-index-made = Made by Eclusa { $version } at { $at }.
+bundle-index-check = **Before you send it:** every file in here has passed a redaction, which strikes out (••••••) the secrets that Eclusa knows of and whatever has the shape of one. It cannot know a secret that stands nowhere in the configuration and looks like a word, nor what an application or a command prints of clients: read the logs (`logs/`, `runs/`) before you send them. Delete what should not leave.
+bundle-index-never = Never in it: dumps, clients' files, values of env files, keys, the vault.
+bundle-index-parts = What is in it
+bundle-index-file = file
+bundle-index-what = what
+bundle-index-bytes = bytes
+bundle-index-missing = What could not be had
+bundle-index-nothing-missing = Nothing: all of it could be had.
+bundle-what-index = this page
+bundle-what-head = versions, and this list for programs
+bundle-what-configuration = the configuration; `…` stands for what may be a secret
+bundle-what-environment = the names of variables in env files and in the environment of Eclusa, without their values
+bundle-what-doctor = what could be looked at, and what could not
+bundle-what-history = the runs
+bundle-what-events = the run's events, as `eclusa history RUN --json` gives them
+bundle-what-plan = the run's plan
+bundle-what-report = the run's report
+bundle-what-output = the end of what a step printed
+bundle-what-runner = what the run's runner said
+bundle-what-status = the stack, its safety, and what is wrong, as `eclusa status --json` gives them
+bundle-what-observation = the stack as it was looked at
+bundle-what-compose = the merged Compose model; `…` stands for each value of a variable
+bundle-what-edge = the edge's configuration and state
+bundle-what-service-log = the end of a service's log, of the last day
+bundle-what-supervisor = what a service's supervisor complained of
+bundle-what-host = kernel, memory, disks, versions of Docker and Compose
