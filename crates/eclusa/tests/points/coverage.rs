@@ -24,6 +24,8 @@ pub struct Coverage {
     points: Vec<(String, State)>,
     /// Points that were reached without being looked for: those of a recovery.
     found: BTreeMap<String, usize>,
+    /// How many points lie between two kills of one run, at least and at most.
+    gap: std::ops::RangeInclusive<usize>,
 }
 
 impl Coverage {
@@ -32,11 +34,16 @@ impl Coverage {
         Self {
             points: points.into_iter().map(|point| (point, State::Wanted { tries: 0 })).collect(),
             found: BTreeMap::new(),
+            gap: GAP,
         }
     }
 
     /// Leaves only some of them wanted, evenly and by chance.
     pub fn sample(&mut self, most: usize, random: &mut StdRng) {
+        if self.points.len() > most {
+            // They lie far enough from each other as it is.
+            self.gap = 1..=1;
+        }
         while self.points.len() > most {
             let index = random.random_range(0..self.points.len());
             self.points.remove(index);
@@ -45,7 +52,7 @@ impl Coverage {
 
     /// The next wanted point that lies far enough after a position, and its position.
     pub fn take(&mut self, after: Option<usize>, random: &mut StdRng) -> Option<(usize, String)> {
-        let from = after.map_or(0, |after| after + random.random_range(GAP));
+        let from = after.map_or(0, |after| after + random.random_range(self.gap.clone()));
         let (index, (point, state)) = self
             .points
             .iter_mut()
