@@ -159,7 +159,10 @@ impl Recording {
             }
         }
         let mapped = mapped(&tree);
+        // Each has its own, so that a file that is a little longer in another recording changes nothing else.
+        let chance = dice.number();
         for (number, node) in &mut tree {
+            let dice = &mut Dice::of(chance ^ number.wrapping_mul(0x2545_f491_4f6c_dd1d));
             let own = by_node.get(number).map(Vec::as_slice).unwrap_or_default();
             if let Content::File(bytes) = &mut node.content {
                 if mapped.contains(number) {
@@ -374,6 +377,7 @@ fn lose_content(
         }
     };
     let mut cache = disk.clone();
+    let chance = dice.number();
     for index in pending.into_iter().take_while(|index| Some(*index) != lost_resize) {
         match &done[index] {
             Operation::Resize { length, .. } => {
@@ -382,10 +386,11 @@ fn lose_content(
             }
             Operation::Write { offset, bytes, .. } => {
                 write_at(&mut cache, *offset, bytes);
+                let mut dice = Dice::of(chance ^ (index as u64).wrapping_mul(0x2545_f491_4f6c_dd1d));
                 let first = usize::try_from(*offset).unwrap_or_default() / SECTOR;
                 let last = (usize::try_from(*offset).unwrap_or_default() + bytes.len()).div_ceil(SECTOR);
                 for sector in first..last {
-                    if draw.takes(dice, index) {
+                    if draw.takes(&mut dice, index) {
                         let (begin, end) = (sector * SECTOR, ((sector + 1) * SECTOR).min(cache.len()));
                         write_at(disk, begin as u64, &cache[begin..end]);
                     }

@@ -125,3 +125,24 @@ pub struct Recording {
     /// What was done.
     pub operations: Vec<Operation>,
 }
+
+impl Recording {
+    /// What was done, without what chance or the clock has part in: names, bytes and times. A seed draws the same from
+    /// two recordings whose outlines are equal.
+    #[must_use]
+    pub fn outline(&self) -> Vec<String> {
+        let shown = |operation: &Operation| match operation {
+            Operation::Enter { place, node } => format!("enter {} {node}", place.directory),
+            Operation::Leave { place, node } => format!("leave {} {node}", place.directory),
+            Operation::Rename { from, to, node } => {
+                format!("rename {} {} {node}", from.directory, to.directory)
+            }
+            Operation::Write { node, offset, bytes } => format!("write {node} {offset} {}", bytes.len()),
+            Operation::Resize { node, length } => format!("resize {node} {length}"),
+            Operation::Describe { node, attributes } => format!("describe {node} {:o}", attributes.mode),
+            Operation::Synchronise { node, content_only } => format!("synchronise {node} {content_only}"),
+            Operation::Said(text) => text.split(' ').take(2).collect::<Vec<_>>().join(" "),
+        };
+        self.operations.iter().map(shown).collect()
+    }
+}

@@ -379,6 +379,21 @@ fn what_was_acknowledged_is_there_and_nothing_else() {
     Seeds { once_failed: ONCE_FAILED, count: 1000 }.judge(|seed| judge_seed(&all, seed));
 }
 
+/// Or a seed would draw something else each time.
+#[test]
+fn a_script_gives_the_same_operations_each_time() {
+    if let Some(stage) = Stage::here().unwrap() {
+        return work(&stage);
+    }
+    for number in [0, 2, FULL, 5] {
+        let outline = || {
+            let test = "a_script_gives_the_same_operations_each_time";
+            record(test, number, 0, Image::empty(), None).recording.outline()
+        };
+        assert_eq!(outline(), outline(), "script {number}");
+    }
+}
+
 #[test]
 fn a_part_that_is_left_out_is_noticed() {
     if let Some(stage) = Stage::here().unwrap() {
