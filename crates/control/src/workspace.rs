@@ -124,12 +124,7 @@ fn default_state() -> Result<PathBuf> {
 /// # Errors
 /// `StateDirectory`.
 pub fn private_directory(path: &Path) -> Result<()> {
-    use std::os::unix::fs::DirBuilderExt;
-    std::fs::DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(path)
-        .map_err(|error| state_fault(path).because(error))
+    eclusa_durable::make_directory(path, 0o700).map_err(|error| state_fault(path).because(error))
 }
 
 /// Writes a file that did not exist, whole or not at all.
@@ -140,7 +135,7 @@ fn write_new_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
     file.write_all(bytes)?;
     file.as_file().sync_all()?;
     match file.persist_noclobber(path) {
-        Ok(_) => std::fs::File::open(directory)?.sync_all(),
+        Ok(_) => eclusa_durable::synchronise_directory(directory),
         Err(error) if error.error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
         Err(error) => Err(error.error),
     }

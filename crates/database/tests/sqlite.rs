@@ -225,6 +225,24 @@ async fn a_write_ahead_log_that_a_crash_left_goes_with_its_database() {
     assert_eq!(place.words(), "in the log");
 }
 
+/// What a loss of power can leave: the rename of the live file is on the disk, and that its log was removed is not.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_log_whose_database_was_renamed_is_not_played_into_the_next() {
+    let place = place();
+    place.sql("PRAGMA journal_mode = WAL; CREATE TABLE t (x); INSERT INTO t VALUES ('restored')");
+    place.restore(place.dump().await).await.unwrap();
+    let log = {
+        let writer = Connection::open(&place.live).unwrap();
+        writer.execute("UPDATE t SET x = 'swapped out'", []).unwrap();
+        std::fs::read(place.file("-wal")).unwrap()
+    };
+    std::fs::rename(&place.live, place.file(".r1.old")).unwrap();
+    std::fs::write(place.file("-wal"), log).unwrap();
+    assert_eq!(place.state().await, SwapState::Halfway);
+    place.databases.swap_in(&place.tenant, "r1").await.unwrap();
+    assert_eq!(place.words(), "restored");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_missing_file_is_never_made() {
     let place = place();

@@ -52,7 +52,7 @@ impl Store {
             let path = path.to_owned();
             move |source| EdgeError::StateUnwritable { path, source }
         };
-        fs::create_dir_all(directory).map_err(unwritable(directory))?;
+        eclusa_durable::make_directory(directory, 0o777).map_err(unwritable(directory))?;
         let path = directory.join(LOCK_FILE);
         let lock = OpenOptions::new()
             .create(true)

@@ -1,9 +1,17 @@
 //! Swapping the content of a directory that may itself be a mount: entries are moved one by one, and which of the
-//! hidden directories exist says how far a swap came.
+//! hidden directories exist says where everything is, whichever way a swap was going when it was cut off:
 //!
-//! Going in, the live entries are first collected in `…-old.part`, which becomes `…-old` when none is left; then the
-//! restored entries are moved up out of `…-new`, which is removed when it is empty. Going back does the same with
-//! the two exchanged.
+//! | there are | live entries | it means |
+//! |---|---|---|
+//! | `…-new` | all old ones | restored beside |
+//! | `…-new`, `…-old.part` | some old ones; the others are in `…-old.part` | halfway |
+//! | `…-new`, `…-old` | none | halfway |
+//! | `…-new.part`, `…-old` | some restored ones; the others are in `…-new.part` | halfway |
+//! | `…-old` | all restored ones | swapped in |
+//!
+//! A directory without `.part` holds everything of its kind, and nothing but that. Going in walks down the table, going
+//! back walks up, and either can begin at any line. Each line is durable before the next one is begun. What is let go is
+//! renamed to `….dropped` first, so that it is there whole or not at all.
 
 use std::ffi::OsStr;
 use std::fs;
@@ -17,10 +25,14 @@ use eclusa_ports::{FilesSwap, OWN_FILES_PREFIX, SwapState, beside_directory, kep
 /// Swaps of directories of this host.
 pub struct LocalFilesSwap;
 
-fn part(directory: &Path) -> PathBuf {
+fn named(directory: &Path, ending: &str) -> PathBuf {
     let mut name = directory.as_os_str().to_owned();
-    name.push(".part");
+    name.push(ending);
     PathBuf::from(name)
+}
+
+fn part(directory: &Path) -> PathBuf {
+    named(directory, ".part")
 }
 
 fn is_own(name: &OsStr) -> bool {
@@ -36,6 +48,9 @@ fn move_entries(from: &Path, to: &Path) -> io::Result<()> {
             eclusa_crash::point("files.swap.moved");
         }
     }
+    if eclusa_crash::left_out("swap.moved.sync") {
+        return Ok(());
+    }
     sync(to)?;
     eclusa_crash::point("files.swap.collected");
     sync(from)
@@ -43,6 +58,11 @@ fn move_entries(from: &Path, to: &Path) -> io::Result<()> {
 
 fn sync(directory: &Path) -> io::Result<()> {
     fs::File::open(directory)?.sync_all()
+}
+
+/// Makes the names of the hidden directories durable.
+fn sync_names(live: &Path) -> io::Result<()> {
+    if eclusa_crash::left_out("swap.names.sync") { Ok(()) } else { sync(live) }
 }
 
 /// A directory that only its owner may enter, so that what lies in it is not served.
@@ -68,65 +88,54 @@ fn state(live: &Path, suffix: &str) -> SwapState {
     }
 }
 
-/// Collects the live entries in `keep`, then moves those of `bring` up. Each half can be cut off anywhere.
+/// Collects the live entries in `keep`, then moves those of `bring` up. It begins at any line of the table.
 fn exchange(live: &Path, keep: &Path, bring: &Path) -> io::Result<()> {
     if !keep.exists() {
         let collecting = part(keep);
         make_private(&collecting)?;
-        sync(live)?;
+        sync_names(live)?;
         eclusa_crash::point("files.swap.begins");
         move_entries(live, &collecting)?;
         fs::rename(&collecting, keep)?;
         eclusa_crash::point("files.swap.kept");
-        sync(live)?;
+        sync_names(live)?;
     }
+    let bringing = part(bring);
     if bring.exists() {
-        move_entries(bring, live)?;
+        fs::rename(bring, &bringing)?;
+        sync_names(live)?;
+    }
+    if bringing.exists() {
+        move_entries(&bringing, live)?;
         eclusa_crash::point("files.swap.brought");
-        fs::remove_dir(bring)?;
+        fs::remove_dir(&bringing)?;
         eclusa_crash::point("files.swap.emptied");
-        sync(live)?;
+        sync_names(live)?;
     }
     Ok(())
 }
 
-fn swap_in(live: &Path, suffix: &str) -> io::Result<()> {
-    let (new, old) = (beside_directory(live, suffix), kept_directory(live, suffix));
-    if part(&new).exists() {
-        // A swap back was cut off while it collected: what it has collected belongs up again.
-        move_entries(&part(&new), live)?;
-        fs::remove_dir(part(&new))?;
-        return sync(live);
+/// Lets a directory go. While a swap is halfway, everything is still needed.
+fn drop_directory(live: &Path, suffix: &str, directory: &Path) -> io::Result<()> {
+    let dropped = named(directory, ".dropped");
+    remove(&dropped)?;
+    if directory.exists() {
+        if state(live, suffix) == SwapState::Halfway {
+            return Err(io::Error::other("a swap is halfway, and needs what it would let go"));
+        }
+        fs::rename(directory, &dropped)?;
+        sync_names(live)?;
+        remove(&dropped)?;
+        eclusa_crash::point("files.removed");
     }
-    exchange(live, &old, &new)
-}
-
-fn swap_back(live: &Path, suffix: &str) -> io::Result<()> {
-    let (new, old) = (beside_directory(live, suffix), kept_directory(live, suffix));
-    if part(&old).exists() {
-        move_entries(&part(&old), live)?;
-        fs::remove_dir(part(&old))?;
-        return sync(live);
-    }
-    if new.exists() && old.exists() {
-        // The restored entries that had been moved up go beside again; they are those that are live now.
-        move_entries(live, &new)?;
-        move_entries(&old, live)?;
-        fs::remove_dir(&old)?;
-        return sync(live);
-    }
-    exchange(live, &new, &old)
+    sync_names(live)
 }
 
 fn remove(directory: &Path) -> io::Result<()> {
-    for directory in [directory.to_owned(), part(directory)] {
-        match fs::remove_dir_all(&directory) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-            other => other?,
-        }
-        eclusa_crash::point("files.removed");
+    match fs::remove_dir_all(directory) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        other => other,
     }
-    Ok(())
 }
 
 async fn blocking<T: Send + 'static>(
@@ -160,7 +169,8 @@ impl FilesSwap for LocalFilesSwap {
         if state(live, suffix) == SwapState::SwappedIn {
             return Ok(());
         }
-        blocking(live, "swapped", move || swap_in(&directory, &name)).await
+        let (new, old) = (beside_directory(&directory, &name), kept_directory(&directory, &name));
+        blocking(live, "swapped", move || exchange(&directory, &old, &new)).await
     }
 
     async fn swap_back(&self, live: &Path, suffix: &str) -> Result<()> {
@@ -168,17 +178,20 @@ impl FilesSwap for LocalFilesSwap {
         if matches!(state(live, suffix), SwapState::Nothing | SwapState::Beside) {
             return Ok(());
         }
-        blocking(live, "swapped", move || swap_back(&directory, &name)).await
+        let (new, old) = (beside_directory(&directory, &name), kept_directory(&directory, &name));
+        blocking(live, "swapped", move || exchange(&directory, &new, &old)).await
     }
 
     async fn drop_beside(&self, live: &Path, suffix: &str) -> Result<()> {
-        let directory = beside_directory(live, suffix);
-        blocking(live, "removed", move || remove(&directory)).await
+        let (directory, name) = (live.to_owned(), suffix.to_owned());
+        let beside = beside_directory(live, suffix);
+        blocking(live, "removed", move || drop_directory(&directory, &name, &beside)).await
     }
 
     async fn drop_kept(&self, live: &Path, suffix: &str) -> Result<()> {
-        let directory = kept_directory(live, suffix);
-        blocking(live, "removed", move || remove(&directory)).await
+        let (directory, name) = (live.to_owned(), suffix.to_owned());
+        let kept = kept_directory(live, suffix);
+        blocking(live, "removed", move || drop_directory(&directory, &name, &kept)).await
     }
 }
 
@@ -244,16 +257,56 @@ mod tests {
             assert_eq!(names(live.path()), ["a", "b", "same"]);
         }
         for moved in 0..=2 {
-            let live = prepared();
-            let (old, new) = (kept_directory(live.path(), "x"), beside_directory(live.path(), "x"));
-            make_private(&old).unwrap();
-            move_entries(live.path(), &old).unwrap();
-            for name in ["c", "same"].iter().take(moved) {
-                fs::rename(new.join(name), live.path().join(name)).unwrap();
-            }
+            let live = swapped_until(moved);
+            assert_eq!(state(live.path(), "x"), SwapState::Halfway);
             LocalFilesSwap.swap_back(live.path(), "x").await.unwrap();
             assert_eq!(names(live.path()), ["a", "b", "same"], "taken back after {moved} restored entries");
+            assert_eq!(names(&beside_directory(live.path(), "x")), ["c", "same"]);
+            let live = swapped_until(moved);
+            LocalFilesSwap.swap_in(live.path(), "x").await.unwrap();
+            assert_eq!(names(live.path()), ["c", "same"], "finished after {moved} restored entries");
+            assert_eq!(names(&kept_directory(live.path(), "x")), ["a", "b", "same"]);
         }
+    }
+
+    /// A swap that was cut off when so many restored entries were live.
+    fn swapped_until(moved: usize) -> tempfile::TempDir {
+        let live = prepared();
+        let (old, new) = (kept_directory(live.path(), "x"), beside_directory(live.path(), "x"));
+        make_private(&old).unwrap();
+        move_entries(live.path(), &old).unwrap();
+        fs::rename(&new, part(&new)).unwrap();
+        for name in ["c", "same"].iter().take(moved) {
+            fs::rename(part(&new).join(name), live.path().join(name)).unwrap();
+        }
+        live
+    }
+
+    #[tokio::test]
+    async fn going_back_is_finished_wherever_it_was_cut_off() {
+        for moved in 0..=3 {
+            let live = prepared();
+            LocalFilesSwap.swap_in(live.path(), "x").await.unwrap();
+            let (old, new) = (kept_directory(live.path(), "x"), beside_directory(live.path(), "x"));
+            make_private(&new).unwrap();
+            move_entries(live.path(), &new).unwrap();
+            fs::rename(&old, part(&old)).unwrap();
+            for name in ["a", "b", "same"].iter().take(moved) {
+                fs::rename(part(&old).join(name), live.path().join(name)).unwrap();
+            }
+            LocalFilesSwap.swap_back(live.path(), "x").await.unwrap();
+            assert_eq!(names(live.path()), ["a", "b", "same"], "cut off after {moved} old entries");
+            assert_eq!(fs::read_to_string(live.path().join("same")).unwrap(), "old");
+            assert_eq!(fs::read_to_string(new.join("same")).unwrap(), "new");
+        }
+    }
+
+    #[tokio::test]
+    async fn nothing_is_let_go_halfway() {
+        let live = swapped_until(1);
+        assert!(LocalFilesSwap.drop_kept(live.path(), "x").await.is_err());
+        LocalFilesSwap.swap_back(live.path(), "x").await.unwrap();
+        assert_eq!(names(live.path()), ["a", "b", "same"]);
     }
 
     #[test]

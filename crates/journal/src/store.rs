@@ -2,10 +2,9 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::fs::DirBuilder;
 use std::io::ErrorKind;
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -94,8 +93,7 @@ impl SqliteJournal {
                     .because("its file system does not allow a write-ahead log")
                     .into());
             }
-            // FULL: a commit returns when the log is on the disk, not when it is in the page cache.
-            connection.execute_batch("PRAGMA synchronous = FULL")?;
+            connection.execute_batch(synchronous())?;
             schema::migrate(&mut connection, schema::newest())?;
             Ok(connection)
         };
@@ -133,9 +131,8 @@ impl SqliteJournal {
     /// Makes an empty journal: whole, under another name, and only then in its place. Where another process was
     /// faster, its journal stays.
     fn create(&self) -> Result<()> {
-        let directory = self.path.parent().filter(|parent| !parent.as_os_str().is_empty());
-        let directory = directory.unwrap_or(Path::new("."));
-        DirBuilder::new().recursive(true).mode(0o700).create(directory).map_err(|error| {
+        let directory = eclusa_durable::parent_of(&self.path);
+        eclusa_durable::make_directory(directory, 0o700).map_err(|error| {
             Fault::new(Code::StateDirectory).with("path", directory.display()).because(error)
         })?;
         let outside = |error: &dyn std::fmt::Display| unwritable(&self.path).because(error);
@@ -145,18 +142,22 @@ impl SqliteJournal {
             .map_err(|error| outside(&error))?;
         let build = || -> rusqlite::Result<()> {
             let mut connection = Connection::open(file.path())?;
-            connection.execute_batch("PRAGMA synchronous = FULL")?;
+            connection.execute_batch(synchronous())?;
             schema::migrate(&mut connection, schema::newest())?;
             connection.query_row("PRAGMA journal_mode = WAL", [], |_| Ok(()))
         };
         build().map_err(|error| outside(&error))?;
+        // SQLite synchronised it with its last commit; this is for the mode, and does not rely on that.
         file.as_file().sync_all().map_err(|error| outside(&error))?;
         match file.persist_noclobber(&self.path) {
             Ok(_) => {}
             Err(error) if error.error.kind() == ErrorKind::AlreadyExists => {}
             Err(error) => return Err(outside(&error.error)),
         }
-        std::fs::File::open(directory).and_then(|handle| handle.sync_all()).map_err(|error| outside(&error))
+        if eclusa_crash::left_out("journal.directory.sync") {
+            return Ok(());
+        }
+        eclusa_durable::synchronise_directory(directory).map_err(|error| outside(&error))
     }
 
     fn log_path(&self) -> PathBuf {
@@ -260,6 +261,15 @@ impl SqliteJournal {
 struct Stamp {
     log: bool,
     file: Option<(u64, u64, i64, i64)>,
+}
+
+/// How a commit waits for the disk. FULL: it returns when the log is on the disk, not when it is in the page cache.
+fn synchronous() -> &'static str {
+    if eclusa_crash::left_out("journal.synchronous") {
+        "PRAGMA synchronous = OFF"
+    } else {
+        "PRAGMA synchronous = FULL"
+    }
 }
 
 fn configure(connection: &Connection) -> rusqlite::Result<()> {

@@ -83,9 +83,7 @@ impl FileLease {
     fn alone(&self) -> Result<std::fs::File> {
         let path = self.path.with_extension("lock");
         let failed = |error: std::io::Error| file_fault(&path, "locked").because(error);
-        if let Some(directory) = path.parent() {
-            std::fs::create_dir_all(directory).map_err(failed)?;
-        }
+        eclusa_durable::make_directory(eclusa_durable::parent_of(&path), 0o777).map_err(failed)?;
         let file = std::fs::File::options().create(true).append(true).open(&path).map_err(failed)?;
         file.lock().map_err(failed)?;
         Ok(file)
@@ -162,10 +160,10 @@ fn text(held: &Held) -> Result<Vec<u8>> {
 }
 
 fn sync_directory(path: &Path) -> std::io::Result<()> {
-    match path.parent() {
-        Some(directory) => std::fs::File::open(directory)?.sync_all(),
-        None => Ok(()),
+    if eclusa_crash::left_out("lease.directory.sync") {
+        return Ok(());
     }
+    eclusa_durable::synchronise_directory(eclusa_durable::parent_of(path))
 }
 
 async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {

@@ -1,28 +1,18 @@
 //! Files that survive a power cut: written beside, synchronised, renamed, and the directory synchronised too.
 
-use std::fs::{DirBuilder, File, OpenOptions, Permissions};
+use std::fs::{OpenOptions, Permissions};
 use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 static NEXT_TEMPORARY: AtomicU64 = AtomicU64::new(0);
 
+pub(crate) use eclusa_durable::synchronise_directory;
+
 /// Makes a directory (and those above it) that only its owner may enter; one that is there is left as it is.
 pub(crate) fn make_directory(path: &Path) -> io::Result<()> {
-    if path.is_dir() {
-        return Ok(());
-    }
-    DirBuilder::new().recursive(true).mode(0o700).create(path)?;
-    match path.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => synchronise_directory(parent),
-        _ => Ok(()),
-    }
-}
-
-/// Makes the names in a directory durable.
-pub(crate) fn synchronise_directory(path: &Path) -> io::Result<()> {
-    File::open(path)?.sync_all()
+    eclusa_durable::make_directory(path, 0o700)
 }
 
 /// Writes a file so that afterwards, and after a crash at any point, it is there entirely or not at all.
@@ -42,6 +32,7 @@ pub(crate) fn write_file<'a>(
     written?;
     eclusa_crash::point("vault.file.renamed");
     match path.parent() {
+        Some(_) if eclusa_crash::left_out("vault.directory.sync") => Ok(()),
         Some(parent) => synchronise_directory(parent),
         None => Ok(()),
     }
@@ -64,7 +55,9 @@ fn write_pieces<'a>(path: &Path, mode: u32, pieces: impl IntoIterator<Item = &'a
         eclusa_crash::point("vault.file.piece");
     }
     file.set_permissions(Permissions::from_mode(mode))?;
-    file.sync_all()?;
+    if !eclusa_crash::left_out("vault.file.sync") {
+        file.sync_all()?;
+    }
     eclusa_crash::point("vault.file.synchronised");
     Ok(())
 }

@@ -191,7 +191,7 @@ fn finish(file: &File, node: &Node) -> io::Result<()> {
     if let Some(modified) = node.meta.mtime.map(SystemTime::from) {
         file.set_times(FileTimes::new().set_modified(modified))?;
     }
-    file.sync_all()
+    if eclusa_crash::left_out("vault.restore.sync") { Ok(()) } else { file.sync_all() }
 }
 
 fn is_root() -> bool {

@@ -9,7 +9,7 @@ use toml::Table;
 use crate::tidy::Finding;
 
 /// Crates that belong to no level. They may depend on anything; only the top may depend on them, and tests.
-const UNLABELLED: &[&str] = &["eclusa-testkit", "eclusa-shop", "xtask"];
+const UNLABELLED: &[&str] = &["eclusa-testkit", "eclusa-powerloss", "eclusa-shop", "xtask"];
 
 /// The level at which everything is put together.
 const TOP: u8 = 6;

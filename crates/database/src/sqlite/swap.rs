@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use super::{Files, Problem, open, remove, sync_parent, with_ending};
+use super::{COMPANIONS, Files, Problem, open, remove, sync_parent, with_ending};
 use crate::names::Part;
 use crate::standing::{Rename, Standing};
 
@@ -41,6 +41,18 @@ fn carry_out(files: &Files, suffix: &str, renames: &[Rename]) -> Result<(), Prob
     for (from, _) in &paths {
         settle(from)?;
         eclusa_crash::point("sqlite.swap.settled");
+    }
+    // A log that belonged to another file would be played into the one that gets its name. What settling removed
+    // must be gone from the disk before that, and so must what a loss of power left of a file that is renamed already.
+    for (_, to) in &paths {
+        if !to.try_exists()? {
+            for companion in COMPANIONS {
+                remove(&with_ending(to, companion))?;
+            }
+        }
+    }
+    if !paths.is_empty() && !eclusa_crash::left_out("sqlite.settled.sync") {
+        sync_parent(&files.live)?;
     }
     for (from, to) in &paths {
         std::fs::rename(from, to)?;
