@@ -15,6 +15,7 @@ state-run-unowned = What was done up to its last event stands; nothing goes on b
 hint-unfinished = Go on with it: eclusa resume { $run }    Take it back: eclusa abort { $run }
 hint-first-release = Bring the first one: eclusa release NAME
 hint-start = Start them: eclusa start
+hint-lease-name = If nobody uses it, remove it: docker rm { $container }
 hint-yes = To go on without being asked, add --yes.
 perform-confirm = Carry out this plan?
 perform-declined = Nothing was begun.
