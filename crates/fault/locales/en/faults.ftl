@@ -109,8 +109,8 @@ E0407-hint = Use the version of Eclusa that wrote it, or a newer one.
 
 E0501 = The database of { $tenant } does not answer
 E0501-hint = See whether its service runs: eclusa status
-E0502 = The database of { $tenant } refused the credentials
-E0502-hint = Check user and password where eclusa.toml takes them from.
+E0502 = The database of { $tenant } refused its user
+E0502-hint = Check user and password where eclusa.toml takes them from, and the user's rights: it must own the database and may create others.
 E0503 = The database of { $tenant } could not be dumped
 E0503-state = The database was only read; no restore point was written.
 E0504 = { $tenant } could not be restored from { $point }
