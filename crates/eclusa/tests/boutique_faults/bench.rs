@@ -30,7 +30,7 @@ after_open = "restore"
 pub struct Bench {
     pub shop: Boutique,
     pub proxy: Proxy,
-    volume: Volume,
+    _volume: Volume,
     configuration: String,
 }
 
@@ -142,7 +142,7 @@ impl Bench {
              [stacks.boutique.watch]\n{WATCH}"
         );
         shop.query("create role colleague superuser login");
-        let bench = Self { shop, proxy, volume, configuration };
+        let bench = Self { shop, proxy, _volume: volume, configuration };
         bench.configure(|text| text);
         bench.eclusa(&["edge", "install", "--yes"]).must(0);
         bench.eclusa(&["backup", "--prove"]).must(0);
@@ -151,11 +151,6 @@ impl Bench {
 
     pub fn directory(&self) -> &Path {
         &self.shop.directory
-    }
-
-    /// The database's volume, as the host sees it.
-    pub fn volume(&self) -> &Path {
-        &self.volume.0
     }
 
     /// Changes the configuration from what the bench has; the next call begins with that again.
@@ -175,19 +170,6 @@ impl Bench {
         let kept = Kept::of(self.directory().join(name));
         std::fs::remove_file(&kept.path).unwrap();
         run();
-    }
-
-    /// Adds tables to the configuration.
-    pub fn configure_with(&self, tables: &str) {
-        self.configure(|text| format!("{text}\n{tables}"));
-    }
-
-    /// A shell command at a point of the run, as a hook.
-    pub fn hook(&self, at: &str, script: &str) {
-        let command = serde_json::to_string(&["sh", "-c", script]).unwrap();
-        self.configure_with(&format!(
-            "[[stacks.boutique.hooks]]\nname = \"fault\"\nat = \"{at}\"\ncommand = {command}\n"
-        ));
     }
 
     pub fn eclusa(&self, arguments: &[&str]) -> Said {
@@ -231,12 +213,6 @@ impl Bench {
         std::fs::write(index, kept).unwrap();
         let commit = git(&["commit-tree", &tree, "-p", "v1", "-m", tag]);
         git(&["tag", "--force", tag, &commit]);
-    }
-
-    /// A version that differs from v1 in nothing that anybody sees.
-    pub fn harmless_version(&self) -> &'static str {
-        self.version("harmless", "pytest.ini", |text| text + "\n");
-        "harmless"
     }
 
     /// Begins a run and comes back; gives its id.

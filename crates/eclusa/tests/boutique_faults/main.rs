@@ -17,8 +17,11 @@ mod database_locked;
 mod database_refuses;
 mod database_rights_missing;
 mod database_slow;
+mod env_file_gone;
+mod image_exits;
 mod migration_hangs;
 mod network_reset;
+mod override_edited;
 mod signals;
 mod wrong_password;
 
@@ -48,6 +51,9 @@ cells! {
     wrong_password: backup, release;
     migration_hangs: release;
     build_fails: release;
+    image_exits: release;
+    env_file_gone: backup, status;
+    override_edited: status;
     signals: backup;
     database_rights_missing: restore;
 }
