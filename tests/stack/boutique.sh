@@ -1,12 +1,16 @@
 #!/usr/bin/env bash
 # Brings the boutique of examples/ up as its owner would, without Eclusa: DIR PROJECT PORT SIDE_DOOR STATE
 # Afterwards DIR holds the checkout at v1, a filled env file and an eclusa.toml.
+#
+# Environment:
+#   BOUTIQUE_OVERLAY   a directory whose files are laid over the checkout first, as an owner's own changes
 set -euo pipefail
 directory=$1 project=$2 port=$3 side_door=$4 state=$5
 root=$(cd "$(dirname "$0")/../.." && pwd)
 "$root/examples/boutique/lay-versions.sh" "$directory" >/dev/null
 cd "$directory"
 git checkout --quiet v1
+[ -z "${BOUTIQUE_OVERLAY:-}" ] || cp -R "$BOUTIQUE_OVERLAY/." .
 "$root/tests/stack/env.sh" .env.production.example "BOUTIQUE_PORT=$port" >.env.production
 compose() { docker compose --ansi never -p "$project" -f docker-compose.prod.yml --env-file .env.production "$@"; }
 compose build --quiet

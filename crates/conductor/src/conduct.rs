@@ -16,7 +16,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::{AbortHandle, JoinSet};
 
 use crate::context::{Context, Ports};
-use crate::effects::{end_leftover, perform};
+use crate::effects::{end_leftover, patiently, perform, while_away};
 use crate::gates::{self, Earlier};
 use crate::notices::Lost;
 use crate::recorder::{Recorder, Watcher, append};
@@ -351,14 +351,14 @@ impl Conductor {
         self.start(step, async move {
             // The way forward may still be going on where it was started.
             if let Some(Action::Perform(Effect::Exec(exec))) = &forward
-                && let Err(fault) = end_leftover(&context, exec).await
+                && let Err(fault) = while_away(|| end_leftover(&context, exec)).await
             {
                 return Finished::Undone(Err(fault));
             }
             if left_out(&effect) {
                 return Finished::Undone(Ok(Outputs::new()));
             }
-            Finished::Undone(perform(&context, &effect).await)
+            Finished::Undone(patiently(&context, &effect).await)
         });
     }
 

@@ -93,6 +93,10 @@ pub async fn of(assembly: &Assembly) -> Result<Status> {
     };
     let mut status = Status { format: 1, observation, safety, open_run, troubles: Vec::new() };
     status.troubles = troubles(assembly, &status);
+    for service in assembly.ports.runtime.strays().await? {
+        let text = Message::new("trouble-stray").with("service", service);
+        status.troubles.push(trouble(Severity::Problem, text, Some(Message::new("repair-stray"))));
+    }
     Ok(status)
 }
 

@@ -108,7 +108,7 @@ codes! {
 
     /// The database cannot be reached.
     DatabaseUnreachable = 501,
-    /// The database refused the credentials.
+    /// The database refused its user: the credentials do not fit, or the rights do not suffice.
     DatabaseDenied = 502,
     /// A dump failed or was incomplete.
     DumpFailed = 503,

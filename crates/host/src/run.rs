@@ -6,7 +6,7 @@ use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use eclusa_fault::{Code, Fault, Result};
-use eclusa_ports::{CommandResult, CommandSpec, LineSplitter, OutputSink, OutputStream, Tail};
+use eclusa_ports::{BothOutputs, CommandResult, CommandSpec, OutputSink, OutputStream};
 use secrecy::ExposeSecret;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 use tokio::process::{Child, Command};
@@ -31,42 +31,35 @@ struct Collected<'a> {
 
 #[derive(Default)]
 struct State {
-    tail: Tail,
+    lines: BothOutputs,
     stdout: Vec<u8>,
     truncated: bool,
-    out: LineSplitter,
-    err: LineSplitter,
+}
+
+/// A run may be killed after any line of a command.
+struct AtEachLine<'a>(&'a dyn OutputSink);
+
+impl OutputSink for AtEachLine<'_> {
+    fn line(&self, stream: OutputStream, line: &str) {
+        self.0.line(stream, line);
+        eclusa_crash::point("command.line");
+    }
 }
 
 impl Collected<'_> {
     fn take(&self, stream: OutputStream, bytes: &[u8]) {
         let Ok(mut state) = self.state.lock() else { return };
-        let State { tail, stdout, truncated, out, err } = &mut *state;
-        let splitter = match stream {
-            OutputStream::Out => {
-                let room = MOST_STDOUT.saturating_sub(stdout.len());
-                stdout.extend_from_slice(bytes.get(..room).unwrap_or(bytes));
-                *truncated |= bytes.len() > room;
-                out
-            }
-            OutputStream::Err => err,
-        };
-        splitter.push(bytes, &mut |line| {
-            tail.push(line);
-            self.sink.line(stream, line);
-            eclusa_crash::point("command.line");
-        });
+        if stream == OutputStream::Out {
+            let room = MOST_STDOUT.saturating_sub(state.stdout.len());
+            state.stdout.extend_from_slice(bytes.get(..room).unwrap_or(bytes));
+            state.truncated |= bytes.len() > room;
+        }
+        state.lines.push(stream, bytes, &AtEachLine(self.sink));
     }
 
     fn finish(self) -> State {
         let mut state = self.state.into_inner().unwrap_or_default();
-        let State { tail, out, err, .. } = &mut state;
-        for (stream, splitter) in [(OutputStream::Out, out), (OutputStream::Err, err)] {
-            splitter.finish(&mut |line| {
-                tail.push(line);
-                self.sink.line(stream, line);
-            });
-        }
+        state.lines.finish(self.sink);
         state
     }
 }
@@ -108,7 +101,7 @@ pub(crate) async fn run(command: CommandSpec, output: &dyn OutputSink) -> Result
 
     eclusa_crash::point("command.ended");
     let state = collected.finish();
-    let tail = state.tail.into_lines();
+    let tail = state.lines.into_tail().into_lines();
     match ended {
         Ended::Itself(status) => Ok(CommandResult {
             code: exit_code(status),

@@ -26,7 +26,7 @@ pub use files::{FilesSwap, OWN_FILES_PREFIX, beside_directory, kept_directory};
 pub use host::{CommandResult, CommandSpec, DiskRoom, Host};
 pub use journal::{JournalStore, Proof, Request, RequestKind, RunSummary};
 pub use lease::{Lease, LeaseHolder};
-pub use lines::{LONGEST_LINE, LineSplitter, TAIL_LINES, Tail, clean_line};
+pub use lines::{BothOutputs, LONGEST_LINE, LineSplitter, TAIL_LINES, Tail, clean_line};
 pub use notifier::{Notice, Notifier};
 pub use observer::Observer;
 pub use output::{NoOutput, OutputLines, OutputSink, OutputStream};

@@ -2,6 +2,8 @@
 
 use std::collections::VecDeque;
 
+use crate::{OutputSink, OutputStream};
+
 /// The longest line that is passed on, in bytes; what is longer is cut.
 pub const LONGEST_LINE: usize = 8 * 1024;
 
@@ -100,7 +102,11 @@ pub fn clean_line(raw: &[u8]) -> String {
 
 /// The last 200 lines.
 #[derive(Debug, Default)]
-pub struct Tail(VecDeque<String>);
+pub struct Tail {
+    lines: VecDeque<String>,
+    /// How many there were in all.
+    count: usize,
+}
 
 impl Tail {
     /// No lines yet.
@@ -111,28 +117,132 @@ impl Tail {
 
     /// Keeps a line, and lets the oldest go when there are more than 200.
     pub fn push(&mut self, line: &str) {
-        if self.0.len() >= TAIL_LINES {
-            self.0.pop_front();
+        self.place(self.count, line);
+    }
+
+    /// Keeps a line that belongs after the first `before` lines.
+    fn place(&mut self, before: usize, line: &str) {
+        let later = self.count.saturating_sub(before);
+        let index = self.lines.len().saturating_sub(later);
+        self.lines.insert(index, line.to_owned());
+        self.count += 1;
+        if self.lines.len() > TAIL_LINES {
+            self.lines.pop_front();
         }
-        self.0.push_back(line.to_owned());
     }
 
     /// The lines, oldest first.
     #[must_use]
     pub fn into_lines(self) -> Vec<String> {
-        self.0.into()
+        self.lines.into()
     }
 
     /// The lines so far, oldest first.
     #[must_use]
     pub fn lines(&self) -> Vec<String> {
-        self.0.iter().cloned().collect()
+        self.lines.iter().cloned().collect()
+    }
+}
+
+/// Both outputs of one command as lines.
+#[derive(Debug, Default)]
+pub struct BothOutputs {
+    out: OneOutput,
+    err: OneOutput,
+    tail: Tail,
+}
+
+#[derive(Debug, Default)]
+struct OneOutput {
+    splitter: LineSplitter,
+    /// How many lines there were when the line that has not ended began.
+    began: usize,
+}
+
+impl BothOutputs {
+    /// Takes bytes of one output and passes on the lines that they complete.
+    pub fn push(&mut self, stream: OutputStream, bytes: &[u8], sink: &dyn OutputSink) {
+        let Self { out, err, tail } = self;
+        let own = if stream == OutputStream::Err { err } else { out };
+        let fresh = own.splitter.raw.is_empty();
+        let mut completed = false;
+        own.splitter.push(bytes, &mut |line| {
+            completed = true;
+            tail.push(line);
+            sink.line(stream, line);
+        });
+        if fresh || completed {
+            own.began = tail.count;
+        }
+    }
+
+    /// Passes on what is left when the outputs have ended. In the tail it stands where it began: the line
+    /// "Applying 0003..." that a failure cut off comes before the failure.
+    pub fn finish(&mut self, sink: &dyn OutputSink) {
+        let Self { out, err, tail } = self;
+        if err.began >= out.began && !out.splitter.raw.is_empty() {
+            err.began += 1;
+        }
+        for (own, stream) in [(out, OutputStream::Out), (err, OutputStream::Err)] {
+            let began = own.began;
+            own.splitter.finish(&mut |line| {
+                tail.place(began, line);
+                sink.line(stream, line);
+            });
+        }
+    }
+
+    /// The last lines of both, as they came.
+    #[must_use]
+    pub fn tail(&self) -> &Tail {
+        &self.tail
+    }
+
+    /// The same, at the end.
+    #[must_use]
+    pub fn into_tail(self) -> Tail {
+        self.tail
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::NoOutput;
+
+    #[test]
+    fn a_line_that_a_failure_cut_off_stands_before_the_failure() {
+        let mut lines = BothOutputs::default();
+        lines.push(OutputStream::Out, b"Running migrations:\n  Applying 0003...", &NoOutput);
+        lines.push(OutputStream::Err, b"Traceback\nOperationalError: gone\n", &NoOutput);
+        lines.finish(&NoOutput);
+        let expected = ["Running migrations:", "  Applying 0003...", "Traceback", "OperationalError: gone"];
+        assert_eq!(lines.into_tail().into_lines(), expected);
+    }
+
+    #[test]
+    fn a_line_that_went_on_stands_where_it_ended() {
+        let mut lines = BothOutputs::default();
+        lines.push(OutputStream::Out, b"Applying 0003...", &NoOutput);
+        lines.push(OutputStream::Err, b"a warning\n", &NoOutput);
+        lines.push(OutputStream::Out, b" OK\nApplying 0004...", &NoOutput);
+        lines.push(OutputStream::Err, b"gone", &NoOutput);
+        lines.finish(&NoOutput);
+        let expected = ["a warning", "Applying 0003... OK", "Applying 0004...", "gone"];
+        assert_eq!(lines.into_tail().into_lines(), expected);
+    }
+
+    #[test]
+    fn a_cut_off_line_of_long_ago_is_let_go_with_its_time() {
+        let mut lines = BothOutputs::default();
+        lines.push(OutputStream::Out, b"long ago", &NoOutput);
+        for _ in 0..250 {
+            lines.push(OutputStream::Err, b"later\n", &NoOutput);
+        }
+        lines.finish(&NoOutput);
+        let kept = lines.into_tail().into_lines();
+        assert_eq!((kept.len(), kept.iter().all(|line| line == "later")), (TAIL_LINES, true));
+    }
 
     fn lines(pieces: &[&[u8]]) -> Vec<String> {
         let mut splitter = LineSplitter::new();

@@ -118,6 +118,14 @@ pub trait Runtime: Send + Sync {
     /// When the engine does not answer or the stack's files do not resolve.
     async fn observe(&self) -> Result<RuntimeObservation>;
 
+    /// Services of Eclusa's own that run although nothing that is written down has them any more.
+    ///
+    /// # Errors
+    /// When the runtime cannot be asked.
+    async fn strays(&self) -> Result<Vec<ServiceName>> {
+        Ok(Vec::new())
+    }
+
     /// Carries out an operation; waits until it has taken effect. Every operation is idempotent.
     ///
     /// # Errors

@@ -123,7 +123,7 @@ impl ComposeRuntime {
     }
 
     /// Removes a container and waits until it is gone: the engine may be removing it already.
-    async fn remove_container(&self, id: &str) -> Result<()> {
+    pub(crate) async fn remove_container(&self, id: &str) -> Result<()> {
         let docker = self.engine.docker().await?;
         let since = Instant::now();
         loop {

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use eclusa_fault::{Code, Fault, Result};
+use eclusa_fault::{Code, Fault, Message, Result};
 use eclusa_model::ServiceState;
 use eclusa_ports::{ApplyContext, CommandSpec, OutputSink};
 use eclusa_runbook::Outputs;
@@ -76,7 +76,7 @@ impl ComposeRuntime {
         output: &dyn OutputSink,
     ) -> Result<Outputs> {
         let Some(before) = self.pinned().await?.filter(|pinned| pinned.edge.is_some()) else {
-            return Ok(Outputs::from([("gap-milliseconds".to_owned(), "0".to_owned())]));
+            return self.remove_stray_edge(context, output).await;
         };
         let gap = Gap::watch(&self.published_address().await?);
         let without = Pinned { edge: None, ..before.clone() };
@@ -91,6 +91,40 @@ impl ComposeRuntime {
                 Err(with_way_back(fault, back))
             }
         }
+    }
+
+    /// Removes an edge whose override is gone; the frontend gets its port back from the user's own files.
+    async fn remove_stray_edge(&self, context: &ApplyContext, output: &dyn OutputSink) -> Result<Outputs> {
+        let containers = self.containers().await?;
+        let Some(edge) = containers.get(EDGE_SERVICE) else {
+            return Ok(Outputs::from([("gap-milliseconds".to_owned(), "0".to_owned())]));
+        };
+        let gap = Gap::watch(&self.published_address().await?);
+        for container in edge.iter().filter_map(|container| container.id.as_deref()) {
+            self.remove_container(container).await?;
+        }
+        let frontend = [self.stack.frontend.clone()];
+        let invocation = self.current().await?;
+        self.up(&invocation, &frontend, &containers, healthy_within(context), context.timeout, output)
+            .await?;
+        Ok(gap.outputs().await)
+    }
+
+    /// Whether an edge runs although no override has it: somebody deleted the file. A release would give the
+    /// frontend the port that this edge has.
+    pub(crate) async fn has_stray_edge(&self) -> Result<bool> {
+        let pinned = self.pinned().await?.is_some_and(|pinned| pinned.edge.is_some());
+        Ok(!pinned && self.containers().await?.contains_key(EDGE_SERVICE))
+    }
+
+    /// Refuses to go on with such an edge.
+    pub(crate) async fn no_stray_edge(&self) -> Result<()> {
+        if !self.has_stray_edge().await? {
+            return Ok(());
+        }
+        let file = self.stack.override_file();
+        let problem = format!("The edge runs, and {}, which had it, is gone", file.display());
+        Err(Fault::new(Code::EdgeState).with("problem", problem).hint(Message::new("hint-edge-stray")))
     }
 
     /// The frontend gives up its port, then the edge takes it, under the override as it is written now.

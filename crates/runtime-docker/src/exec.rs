@@ -7,7 +7,7 @@ use bollard::exec::{CreateExecOptions, StartExecOptions, StartExecResults};
 use bollard::models::ContainerInspectResponse;
 use eclusa_fault::{Code, Fault, Result};
 use eclusa_model::{ServiceName, ServiceState};
-use eclusa_ports::{CommandResult, ExecSpec, LineSplitter, OutputSink, OutputStream, Tail};
+use eclusa_ports::{BothOutputs, CommandResult, ExecSpec, OutputSink, OutputStream};
 use futures_util::{Stream, StreamExt};
 use secrecy::ExposeSecret;
 use sha2::{Digest, Sha256};
@@ -188,49 +188,37 @@ pub(crate) fn own_mark() -> String {
 /// The output of a command, as it comes.
 #[derive(Default)]
 pub(crate) struct Gathered {
-    out: LineSplitter,
-    err: LineSplitter,
-    tail: Tail,
+    lines: BothOutputs,
     stdout: Vec<u8>,
     truncated: bool,
 }
 
 impl Gathered {
     pub(crate) fn take(&mut self, chunk: LogOutput, sink: &dyn OutputSink) {
-        let Self { out, err, tail, stdout, truncated } = self;
-        let (splitter, stream, bytes) = match chunk {
-            LogOutput::StdErr { message } => (err, OutputStream::Err, message),
+        let (stream, bytes) = match chunk {
+            LogOutput::StdErr { message } => (OutputStream::Err, message),
             LogOutput::StdOut { message } | LogOutput::Console { message } | LogOutput::StdIn { message } => {
-                let room = LONGEST_OUTPUT.saturating_sub(stdout.len());
-                *truncated |= message.len() > room;
-                stdout.extend_from_slice(message.get(..room).unwrap_or(&message));
-                (out, OutputStream::Out, message)
+                let room = LONGEST_OUTPUT.saturating_sub(self.stdout.len());
+                self.truncated |= message.len() > room;
+                self.stdout.extend_from_slice(message.get(..room).unwrap_or(&message));
+                (OutputStream::Out, message)
             }
         };
-        splitter.push(&bytes, &mut |line| {
-            tail.push(line);
-            sink.line(stream, line);
-        });
+        self.lines.push(stream, &bytes, sink);
     }
 
     pub(crate) fn finish(&mut self, sink: &dyn OutputSink) {
-        let Self { out, err, tail, .. } = self;
-        for (splitter, stream) in [(out, OutputStream::Out), (err, OutputStream::Err)] {
-            splitter.finish(&mut |line| {
-                tail.push(line);
-                sink.line(stream, line);
-            });
-        }
+        self.lines.finish(sink);
     }
 
     pub(crate) fn last_lines(&self) -> Vec<String> {
-        let lines = self.tail.lines();
+        let lines = self.lines.tail().lines();
         let from = lines.len().saturating_sub(12);
         lines.into_iter().skip(from).collect()
     }
 
     pub(crate) fn result(self, code: i32, duration: Duration, program: &str) -> Result<CommandResult> {
-        let tail = self.tail.into_lines();
+        let tail = self.lines.into_tail().into_lines();
         // The engine says in the output, not by a fault, that there is no such program.
         if matches!(code, 126 | 127)
             && let Some(said) = tail.iter().find(|line| line.contains("OCI runtime exec failed"))

@@ -8,7 +8,7 @@ use bollard::models::ContainerCreateBody;
 use bollard::query_parameters::{
     CreateContainerOptionsBuilder, CreateImageOptionsBuilder, RemoveContainerOptionsBuilder,
 };
-use eclusa_fault::{Code, Fault, Result};
+use eclusa_fault::{Code, Fault, Message, Result};
 use eclusa_model::{LeaseObservation, RunId};
 use eclusa_ports::{Lease, LeaseHolder};
 use futures_util::StreamExt;
@@ -46,6 +46,28 @@ struct Held {
     generation: u64,
 }
 
+/// What has the lease's name.
+enum Found {
+    Nothing,
+    Lease(Held),
+    /// Something else; why it is none.
+    Other(Fault),
+}
+
+/// The lease that labels say; `None` when they are of something else.
+fn read(id: String, labels: &HashMap<String, String>) -> Option<Held> {
+    let text = |key: &str| labels.get(key).cloned();
+    Some(Held {
+        id,
+        run: RunId::new(text(RUN)?).ok()?,
+        machine: text(MACHINE)?,
+        boot: text(BOOT)?,
+        pid: text(PID)?.parse().ok()?,
+        started: text(STARTED)?.parse().ok()?,
+        generation: text(GENERATION)?.parse().ok()?,
+    })
+}
+
 impl DockerLease {
     /// The lease of a project. `machine` is what this machine says in [`LeaseHolder::machine`]: a holder on another one
     /// cannot be seen from here.
@@ -60,28 +82,33 @@ impl DockerLease {
     }
 
     async fn held(&self) -> Result<Option<Held>> {
+        match self.find().await? {
+            Found::Nothing => Ok(None),
+            Found::Lease(held) => Ok(Some(held)),
+            Found::Other(fault) => Err(fault),
+        }
+    }
+
+    async fn find(&self) -> Result<Found> {
         let name = self.name();
         let found = match self.engine.docker().await?.inspect_container(&name, None).await {
             Ok(found) => found,
-            Err(error) if is_missing(&error) => return Ok(None),
+            Err(error) if is_missing(&error) => return Ok(Found::Nothing),
             Err(error) => return Err(self.engine.fault("looking at the lease", &error)),
         };
         let labels = found.config.and_then(|config| config.labels).unwrap_or_default();
-        let unreadable = || {
-            Fault::new(Code::RuntimeFailed)
-                .with("operation", "looking at the lease")
-                .because(format!("the container {name} is there, but is no lease that this version reads"))
-        };
-        let text = |key: &str| labels.get(key).cloned().ok_or_else(unreadable);
-        Ok(Some(Held {
-            id: found.id.ok_or_else(unreadable)?,
-            run: RunId::new(text(RUN)?).map_err(|_| unreadable())?,
-            machine: text(MACHINE)?,
-            boot: text(BOOT)?,
-            pid: text(PID)?.parse().map_err(|_| unreadable())?,
-            started: text(STARTED)?.parse().map_err(|_| unreadable())?,
-            generation: text(GENERATION)?.parse().map_err(|_| unreadable())?,
-        }))
+        Ok(found.id.and_then(|id| read(id, &labels)).map_or_else(
+            || {
+                let fault = Fault::new(Code::RuntimeFailed)
+                    .with("operation", "looking at the lease")
+                    .hint(Message::new("hint-lease-name").with("container", &name))
+                    .because(format!(
+                        "the container {name} is there, but is no lease that this version reads"
+                    ));
+                Found::Other(fault)
+            },
+            Found::Lease,
+        ))
     }
 
     /// Whether the holder lives; `None` when it is on another machine.
@@ -197,9 +224,10 @@ impl Lease for DockerLease {
     }
 
     async fn release(&self, run: &RunId) -> Result<()> {
-        match self.held().await? {
-            Some(held) if held.run == *run => self.remove(&held.id).await,
-            _ => Ok(()),
+        match self.find().await? {
+            Found::Lease(held) if held.run == *run => self.remove(&held.id).await,
+            // What this version cannot read it has not taken, so it has nothing to give up.
+            Found::Nothing | Found::Lease(_) | Found::Other(_) => Ok(()),
         }
     }
 

@@ -32,6 +32,7 @@ impl ComposeRuntime {
         context: &ApplyContext,
         output: &dyn OutputSink,
     ) -> Result<Outputs> {
+        self.no_stray_edge().await?;
         // A build may move the tag by which the running image is known.
         let model = self.base_model().await?;
         let services = self.released_services(&model).await?;

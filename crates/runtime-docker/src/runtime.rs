@@ -14,8 +14,10 @@ use eclusa_runbook::{Outputs, Place, RuntimeOperation};
 use jiff::Timestamp;
 use tokio::sync::OnceCell;
 
+use crate::EDGE_SERVICE;
 use crate::compose::Compose;
 use crate::engine::Engine;
+use crate::observe::service_name;
 use crate::overlay::Pinned;
 use crate::stack::ComposeStack;
 
@@ -81,6 +83,10 @@ impl Runtime for ComposeRuntime {
 
     async fn observe(&self) -> Result<RuntimeObservation> {
         self.look().await
+    }
+
+    async fn strays(&self) -> Result<Vec<ServiceName>> {
+        Ok(if self.has_stray_edge().await? { vec![service_name(EDGE_SERVICE)?] } else { Vec::new() })
     }
 
     async fn apply(

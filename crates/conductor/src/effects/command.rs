@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use eclusa_fault::{Code, Fault, Result};
 use eclusa_ports::{CommandResult, CommandSpec, ExecSpec};
-use eclusa_runbook::{Exec, Outputs, Place, meets};
+use eclusa_runbook::{Exec, Outputs, Place, Scope, meets};
 
 use super::StepOutput;
 use crate::context::Context;
@@ -12,13 +12,39 @@ use crate::context::Context;
 /// How many lines of a failed command go into the journal; the whole output is in its file.
 const LINES_IN_FAULT: usize = 20;
 
+/// A transaction that has been open for so many seconds may have been in the way of a command.
+const LONG_ENOUGH: u64 = 2;
+
+/// How long the database may take to say who was in the way.
+const ASKED_WITHIN: Duration = Duration::from_secs(20);
+
 pub(crate) async fn perform(context: &Context, exec: &Exec) -> Result<Outputs> {
-    let result = run_command(context, exec).await?;
+    let result = match run_command(context, exec).await {
+        Err(fault) if fault.code == Code::CommandTimeout => {
+            return Err(with_who_was_in_the_way(context, fault).await);
+        }
+        result => result?,
+    };
     if meets(&exec.expect, result.code, result.last_line()) {
         let line = result.last_line().unwrap_or_default().chars().take(400).collect();
         return Ok(Outputs::from([("last-line".to_owned(), line)]));
     }
     Err(failure(exec, &result))
+}
+
+/// A command of a tenant that ran out of time may have waited for somebody's lock; who that is stands last. The oldest
+/// transaction is the last of them: what waits for it began later.
+async fn with_who_was_in_the_way(context: &Context, fault: Fault) -> Fault {
+    let scope = context.plan.step(&context.step).map(|step| &step.scope);
+    let Some(Scope::Tenant(name)) = scope else { return fault };
+    let Ok(tenant) = context.tenant(name) else { return fault };
+    let asked = context.ports.database.facts(tenant, LONG_ENOUGH);
+    let Ok(Ok(facts)) = tokio::time::timeout(ASKED_WITHIN, asked).await else { return fault };
+    facts
+        .long_transactions
+        .into_iter()
+        .rev()
+        .fold(fault, |fault, transaction| fault.because(format!("a transaction was open: {transaction}")))
 }
 
 /// The fault of a command that did not do what it must.

@@ -7,16 +7,22 @@ mod restore;
 
 pub use point::discard_proof;
 
+use std::future::Future;
 use std::time::Duration;
 
 use eclusa_fault::{Code, Fault, Result};
 use eclusa_ports::Took;
 use eclusa_runbook::{DatabaseOperation, EdgeOperation, Effect, LeaseOperation, Outputs, Place};
+use tokio::time::Instant;
 
 pub(crate) use command::{end_leftover, failure as run_failure, run_command};
 pub(crate) use output::StepOutput;
 
 use crate::context::Context;
+
+/// How long the way back waits for an engine or a database that does not answer, and how long between two tries.
+const AWAY: Duration = Duration::from_secs(120);
+const PAUSE: Duration = Duration::from_secs(2);
 
 /// Carries an effect out within the step's limit.
 pub(crate) async fn perform(context: &Context, effect: &Effect) -> Result<Outputs> {
@@ -27,6 +33,30 @@ pub(crate) async fn perform(context: &Context, effect: &Effect) -> Result<Output
         Err(_) => Err(Fault::new(Code::CommandTimeout)
             .with("command", &context.step)
             .with("seconds", context.timeout.as_secs())),
+    }
+}
+
+/// Takes a step back, and waits for what must be there for it: a server that crashed is back in a moment, and a run
+/// that gives up on its way back leaves people outside.
+pub(crate) async fn patiently(context: &Context, effect: &Effect) -> Result<Outputs> {
+    while_away(|| perform(context, effect)).await
+}
+
+/// Does something, and again while the engine or the database does not answer.
+pub(crate) async fn while_away<T, F: Future<Output = Result<T>>>(
+    mut attempt: impl FnMut() -> F,
+) -> Result<T> {
+    let since = Instant::now();
+    loop {
+        match attempt().await {
+            Err(fault)
+                if matches!(fault.code, Code::DatabaseUnreachable | Code::DockerUnreachable)
+                    && since.elapsed() < AWAY =>
+            {
+                tokio::time::sleep(PAUSE).await;
+            }
+            outcome => return outcome,
+        }
     }
 }
 

@@ -110,6 +110,11 @@ impl Access {
                 };
                 let skipped = result.tail.len().saturating_sub(10);
                 fault.causes.extend(result.tail.into_iter().skip(skipped).filter(|line| !line.is_empty()));
+                if fault.causes.is_empty() {
+                    // It was killed, with its container or by somebody.
+                    fault = fault
+                        .because(format!("its program ended with code {} and said nothing", result.code));
+                }
                 fault
             }
         }
@@ -151,6 +156,7 @@ impl Kind {
             "authentication failed",
             "no password supplied",
             "no pg_hba.conf entry",
+            "pg_hba.conf rejects connection",
             "permission denied",
             "must be owner of",
             "must be superuser",
@@ -175,7 +181,8 @@ impl Kind {
             Self::Denied
         } else if text.contains("database \"") && text.contains("does not exist") {
             Self::Other
-        } else if code == 2 || says(UNREACHABLE) {
+        } else if code == 2 || says(UNREACHABLE) || matches!(code, 137 | 143) {
+            // A program that was killed where the server is was most often killed with the server.
             Self::Unreachable
         } else {
             Self::Other

@@ -81,6 +81,11 @@ impl Customers {
 impl Boutique {
     /// Brings it up at v1, with demo data.
     pub fn lay(name: &str) -> Self {
+        Self::lay_with(name, free_port(), None)
+    }
+
+    /// The same behind a port that is known before, with the files of a directory laid over the checkout.
+    pub fn lay_with(name: &str, port: u16, overlay: Option<&Path>) -> Self {
         let docker = Command::new("docker").arg("info").output();
         assert!(
             docker.is_ok_and(|output| output.status.success()),
@@ -89,10 +94,10 @@ impl Boutique {
         let root = tempfile::tempdir().unwrap();
         let directory = root.path().join("shop");
         let project = format!("eclusa-test-{name}-{}", std::process::id());
-        let port = free_port();
         let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/stack/boutique.sh");
         let boutique = Self { directory, project, port, _root: root };
         let output = Command::new(script)
+            .envs(overlay.map(|overlay| ("BOUTIQUE_OVERLAY", overlay)))
             .arg(&boutique.directory)
             .args([&boutique.project, &port.to_string(), &free_port().to_string()])
             .arg(boutique.state())

@@ -1,0 +1,44 @@
+//! Fault: database killed
+
+use crate::bench::Bench;
+
+/// In the middle of the dump: E0501, no point is listed, and the next backup is taken.
+pub fn backup(bench: &Bench) {
+    let points = bench.points();
+    let colleague = bench.colleague("lock table sales_sale");
+    let run = bench.begin(&["backup"]);
+    bench.until_waiting("eclusa");
+    bench.crash("db");
+    bench.attach(&run).must(3).says("E0501");
+    drop(colleague);
+    bench.until_database();
+    assert_eq!(bench.points(), points);
+    bench.eclusa(&["backup"]).must(0);
+}
+
+/// In the middle of the migration: the way back waits until the server is there again, then brings the data back.
+pub fn release(bench: &Bench) {
+    let colleague = bench.colleague("lock table sales_sale in access share mode");
+    let run = bench.begin(&["release", "v2"]);
+    bench.until_begun(&run, "migrate.boutique");
+    bench.until_waiting("");
+    bench.crash("db");
+    drop(colleague);
+    bench.attach(&run).must(3);
+}
+
+/// In the middle of the copy beside: refused, the live data was not touched, nothing stays behind.
+pub fn restore(bench: &Bench) {
+    bench.sql("alter system set post_auth_delay = 2");
+    bench.sql("select pg_reload_conf()");
+    let run = bench.begin(&["restore", "boutique"]);
+    crate::bench::wait_for("the copy is being filled", 60, || {
+        bench.sql("select count(*) from pg_database where datname like '%part'") != "0"
+    });
+    bench.crash("db");
+    let said = bench.attach(&run);
+    bench.until_database();
+    bench.sql("alter system reset post_auth_delay");
+    bench.sql("select pg_reload_conf()");
+    said.must(3);
+}

@@ -1,0 +1,96 @@
+//! The fault matrix on Compose: what the world does to a boutique, and what must come of it in each runbook. A fault a
+//! file, a function in it for each runbook that the fault bites. All of them walk over one stack, which each must leave
+//! as it was. `ECLUSA_CELLS=fault/runbook,…` chooses cells; `ECLUSA_SHOW=1` shows what the commands say.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod bench;
+#[path = "../boutique_stack/mod.rs"]
+mod boutique_stack;
+mod proxy;
+
+mod build_fails;
+mod database_connections_used_up;
+mod database_hangs;
+mod database_killed;
+mod database_locked;
+mod database_refuses;
+mod database_rights_missing;
+mod database_slow;
+mod env_file_gone;
+mod image_exits;
+mod migration_hangs;
+mod network_reset;
+mod override_edited;
+mod signals;
+mod wrong_password;
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::Instant;
+
+use bench::{Bench, Picture};
+
+/// A fault in a runbook.
+type Cell = (&'static str, &'static str, fn(&Bench));
+
+macro_rules! cells {
+    ($($fault:ident: $($runbook:ident),+;)*) => {
+        /// Every cell, in the order in which they are walked.
+        const CELLS: &[Cell] = &[$($((stringify!($fault), stringify!($runbook), $fault::$runbook),)+)*];
+    };
+}
+
+cells! {
+    database_refuses: backup, release;
+    database_connections_used_up: backup, release;
+    database_hangs: backup, status;
+    database_slow: backup;
+    database_killed: backup, release, restore;
+    database_locked: release;
+    network_reset: release;
+    wrong_password: backup, release;
+    migration_hangs: release;
+    build_fails: release;
+    image_exits: release;
+    env_file_gone: backup, status;
+    override_edited: status;
+    signals: backup;
+    database_rights_missing: restore;
+}
+
+#[test]
+fn the_boutique_stands_every_fault() {
+    let chosen = std::env::var("ECLUSA_CELLS").ok();
+    let wanted = |cell: &&Cell| {
+        let name = format!("{}/{}", cell.0, cell.1);
+        chosen.as_ref().is_none_or(|chosen| chosen.split(',').any(|one| one == name || one == cell.0))
+    };
+    let cells: Vec<&Cell> = CELLS.iter().filter(wanted).collect();
+    assert!(!cells.is_empty(), "ECLUSA_CELLS names no cell");
+    let mut bench: Option<(Bench, Picture)> = None;
+    let mut failed = Vec::new();
+    for (number, (fault, runbook, cell)) in cells.into_iter().enumerate() {
+        let (stack, before) = bench.take().unwrap_or_else(|| {
+            let stack = Bench::lay(&format!("faults{number}"));
+            let before = stack.picture();
+            (stack, before)
+        });
+        let began = Instant::now();
+        let outcome = catch_unwind(AssertUnwindSafe(|| cell(&stack)));
+        stack.mend();
+        let after = stack.is_as_it_was(&before);
+        let seconds = began.elapsed().as_secs_f64();
+        if outcome.is_ok() && after.is_ok() {
+            println!("cell: {fault} {runbook} ok ({seconds:.1} s)");
+        } else {
+            println!("cell: {fault} {runbook} FAILED ({seconds:.1} s)");
+            failed.push(format!("{fault}/{runbook}"));
+        }
+        // What is broken now tells nothing about the next fault: that one gets a stack of its own.
+        match after {
+            Ok(()) => bench = Some((stack, before)),
+            Err(difference) => println!("after {fault} {runbook}, {difference}"),
+        }
+    }
+    assert!(failed.is_empty(), "these cells failed, see above: {}", failed.join(","));
+}
