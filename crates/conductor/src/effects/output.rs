@@ -44,6 +44,9 @@ impl OutputSink for StepOutput {
         let mut text = self.secrets.redact(line);
         text.push('\n');
         *written += text.len() as u64;
+        if *written > MOST_BYTES {
+            text.push_str("[eclusa] more than 64 MiB: the rest of the output was not kept\n");
+        }
         if file.write_all(text.as_bytes()).is_err() {
             *guard = None;
         }
