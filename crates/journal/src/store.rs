@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use eclusa_fault::{Code, Fault, Result};
+use eclusa_fault::{Code, Fault, Message, Result};
 use eclusa_model::{RunId, StackName, TenantName};
 use eclusa_ports::{JournalStore, Proof, Request, RequestKind, RunSummary};
 use eclusa_runbook::{Entry, Event};
@@ -45,6 +45,8 @@ pub struct SqliteJournal {
     path: PathBuf,
     /// None when it is only read: then each call opens it, see [`SqliteJournal::look`].
     connection: Option<Mutex<Connection>>,
+    /// The file that was opened for writing: its device and number.
+    opened: Option<(u64, u64)>,
     reserve: Reserve,
 }
 
@@ -57,12 +59,13 @@ impl SqliteJournal {
     pub fn open(path: impl Into<PathBuf>, mode: OpenMode) -> Result<Self> {
         let path = path.into();
         let reserve = Reserve::at(path.with_extension("reserve"));
-        let mut journal = Self { path, connection: None, reserve };
+        let mut journal = Self { path, connection: None, opened: None, reserve };
         match mode {
             OpenMode::ReadOnly => journal.look(|_| Ok(()))?,
             OpenMode::ReadWrite => {
                 let connection = journal.open_writable()?;
                 journal.connection = Some(Mutex::new(connection));
+                journal.opened = journal.identity();
                 journal.reserve.keep();
             }
         }
@@ -230,6 +233,20 @@ impl SqliteJournal {
         }
     }
 
+    fn identity(&self) -> Option<(u64, u64)> {
+        std::fs::metadata(&self.path).ok().map(|found| (found.dev(), found.ino()))
+    }
+
+    /// SQLite goes on writing to a file that was deleted or moved away, and all of it would be gone with this process.
+    fn check_in_place(&self) -> Result<()> {
+        if self.identity() == self.opened {
+            return Ok(());
+        }
+        Err(unwritable(&self.path)
+            .because("its file was deleted, moved or replaced while it was in use")
+            .hint(Message::new("hint-journal-gone")))
+    }
+
     /// Does writing work in one transaction that begins with the right to write; it is durable when this returns.
     /// When there is no room, the reserve is given up and the work done again.
     fn write<T>(&self, work: impl Fn(&Connection) -> std::result::Result<T, Trouble>) -> Result<T> {
@@ -237,6 +254,7 @@ impl SqliteJournal {
             return Err(unwritable(&self.path).because("it was opened for reading only"));
         };
         let mut connection = connection.lock().unwrap_or_else(PoisonError::into_inner);
+        self.check_in_place()?;
         let mut attempt = || -> std::result::Result<T, Trouble> {
             let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
             let value = work(&transaction)?;
