@@ -122,7 +122,7 @@ impl SqliteJournal {
             Ok(found) if found.len() < 512 => {
                 Err(damaged(&self.path, format!("it has only {} bytes", found.len())))
             }
-            Ok(_) => Ok(true),
+            Ok(found) => self.check_length(found.len()).map(|()| true),
             Err(error) if error.kind() == ErrorKind::NotFound => match std::fs::metadata(self.log_path()) {
                 Ok(log) if log.len() > 0 => {
                     Err(damaged(&self.path, "it is missing, but its write-ahead log is there"))
@@ -131,6 +131,30 @@ impl SqliteJournal {
             },
             Err(error) => Err(unwritable(&self.path).because(error)),
         }
+    }
+
+    /// A file that was cut is damaged, also where nobody reads the page that is gone: SQLite takes it for shorter. While
+    /// the log is there, the file's own length may still be to come.
+    fn check_length(&self, length: u64) -> Result<()> {
+        let outside = |error: std::io::Error| unwritable(&self.path).because(error);
+        // It is also the sign that somebody has the journal open, whose locks closing the file here would drop.
+        if self.log_path().exists() {
+            return Ok(());
+        }
+        // The page size stands at 16 (1 means 65536), the number of pages at 28.
+        let mut header = [0_u8; 32];
+        let mut file = std::fs::File::open(&self.path).map_err(outside)?;
+        std::io::Read::read_exact(&mut file, &mut header).map_err(outside)?;
+        let [.., page_high, page_low, _, _, _, _, _, _, _, _, _, _, a, b, c, d] = header;
+        let page = match u64::from(u16::from_be_bytes([page_high, page_low])) {
+            1 => 65536,
+            page => page,
+        };
+        let promised = page * u64::from(u32::from_be_bytes([a, b, c, d]));
+        if header.starts_with(b"SQLite format 3\0") && length < promised {
+            return Err(damaged(&self.path, format!("it is cut: {length} of {promised} bytes are there")));
+        }
+        Ok(())
     }
 
     /// Makes an empty journal: whole, under another name, and only then in its place. Where another process was
