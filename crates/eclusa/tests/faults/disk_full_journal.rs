@@ -47,7 +47,7 @@ fn release_without_the_reserve() {
     }
 }
 
-/// Done (0), in the room that is kept for it.
+/// Refused before it begins (1), E0401: a journal cannot be opened without any room. With room it is done.
 #[test]
 fn backup() {
     let shop = Shop::lay(&quick());
@@ -57,7 +57,8 @@ fn backup() {
     let _scratch = Disk::tmpfs(&state.join("scratch"), STATE);
     let stage = Stage::of(shop);
     disk.fill();
-    stage.shop.run(&["backup"]).must(0);
+    stage.shop.run(&["backup"]).must(1).refused("E0401");
     disk.free_up();
+    stage.shop.run(&["backup"]).must(0);
     stage.is_as_before();
 }
