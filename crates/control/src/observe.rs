@@ -10,7 +10,7 @@ use eclusa_model::{
     CandidateObservation, DatabasePlace, DiskObservation, EdgeObservation, Fingerprint, OBSERVATION_FORMAT,
     Observation, ServiceName, ServiceRole, ServiceState, Tenant, TenantObservation,
 };
-use eclusa_ports::{ExecSpec, GateState, NoOutput, Observer, RuntimeObservation};
+use eclusa_ports::{ExecSpec, GateState, NoOutput, Observer, RuntimeObservation, clean_line};
 use eclusa_runbook::{Exec, Intent, Outputs, Place};
 
 use crate::{Assembly, candidate};
@@ -153,7 +153,8 @@ async fn run(assembly: &Assembly, exec: Exec) -> Option<String> {
         images: Outputs::new(),
     };
     let result = assembly.ports.runtime.exec(spec, &NoOutput).await.ok()?;
-    (result.code == 0).then_some(result.stdout)
+    let lines = result.stdout.lines().map(|line| clean_line(line.as_bytes()));
+    (result.code == 0 && !result.truncated).then(|| lines.collect::<Vec<_>>().join("\n"))
 }
 
 async fn edge(assembly: &Assembly, runtime: &RuntimeObservation) -> Option<EdgeObservation> {

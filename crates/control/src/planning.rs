@@ -3,7 +3,7 @@
 use eclusa_fault::{Code, Fault, Result};
 use eclusa_model::Observation;
 use eclusa_planner::PlanInput;
-use eclusa_runbook::{Intent, Plan, Reversibility};
+use eclusa_runbook::{Action, Effect, EnvironmentValue, GateKind, Intent, Plan, Reversibility, Undo};
 
 use crate::observe::{fingerprint, observe};
 use crate::{Assembly, VERSION, history};
@@ -23,7 +23,35 @@ pub struct PlanOptions {
 /// What the planner refuses, and what cannot be looked at.
 pub async fn make(assembly: &Assembly, intent: &Intent, options: PlanOptions) -> Result<Plan> {
     let observation = observe(assembly, Some(intent)).await?;
-    from_observation(assembly, intent, options, &observation)
+    let plan = from_observation(assembly, intent, options, &observation)?;
+    check_secrets(assembly, &plan)?;
+    Ok(plan)
+}
+
+/// Every secret that a command of the plan gets can be had now: one that is missing must not come to light when the gate
+/// is closed, or on the way back.
+fn check_secrets(assembly: &Assembly, plan: &Plan) -> Result<()> {
+    let commands = plan.steps.iter().flat_map(|step| {
+        let forward = match &step.action {
+            Action::Perform(Effect::Exec(exec)) => Some(exec),
+            Action::Judge(gate) => match &gate.kind {
+                GateKind::Command { exec } | GateKind::PendingMigrations { exec, .. } => Some(exec),
+                _ => None,
+            },
+            _ => None,
+        };
+        let back = match &step.undo {
+            Undo::By(Effect::Exec(exec)) => Some(exec),
+            _ => None,
+        };
+        forward.into_iter().chain(back)
+    });
+    for value in commands.flat_map(|exec| exec.environment.values()) {
+        if let EnvironmentValue::Secret(reference) = value {
+            assembly.ports.secrets.resolve(reference)?;
+        }
+    }
+    Ok(())
 }
 
 fn from_observation(
@@ -91,7 +119,7 @@ pub async fn check_fresh(assembly: &Assembly, plan: &Plan) -> Result<()> {
     }
     let now = fingerprint(assembly, &observe(assembly, Some(&plan.intent)).await?)?;
     if now == plan.observation {
-        return Ok(());
+        return check_secrets(assembly, plan);
     }
     let moved = format!(
         "the stack is not as it was when the plan was made ({} then, {} now)",

@@ -8,6 +8,7 @@
 //! | `ECLUSA_CRASH_AT=after:7` | … when the seventh entry of the run's journal is durable; `before:7`: when it is about to be written |
 //! | `ECLUSA_CRASH_TRACE=FILE` | every point that is passed is appended to the file, a line each: `POINT#N` |
 //! | `ECLUSA_MUTANT=PART,…` | these parts are left out |
+//! | `ECLUSA_CLOCK_STEP=SECONDS@FILE` | as soon as the file is there, the clock of this process goes so many seconds ahead, or behind (`-7200@…`) |
 //!
 //! A point is named by the step that is under way and the place in the program: `secure.point.alpha/vault.file.renamed`.
 //! The step of an undo has the word `undo` before it. Appending to the journal passes `STEP/before.KIND` and
@@ -69,5 +70,19 @@ pub fn left_out(part: &str) -> bool {
     {
         let _ = part;
         false
+    }
+}
+
+/// By how many seconds a test has stepped the clock. Always none in a release.
+#[inline]
+#[must_use]
+pub fn clock_step() -> i64 {
+    #[cfg(feature = "crash-points")]
+    {
+        points::clock_step()
+    }
+    #[cfg(not(feature = "crash-points"))]
+    {
+        0
     }
 }

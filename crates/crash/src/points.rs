@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::Write;
+use std::path::PathBuf;
 use std::sync::{Mutex, OnceLock, PoisonError};
 
 use crate::{Passing, Side};
@@ -11,6 +12,7 @@ struct Settings {
     at: Option<At>,
     trace: Option<File>,
     left_out: Vec<String>,
+    step: Option<(i64, PathBuf)>,
 }
 
 /// Where the process is to die.
@@ -49,7 +51,11 @@ fn settings() -> &'static Settings {
         let left_out = text("ECLUSA_MUTANT")
             .map(|parts| parts.split(',').map(|part| part.trim().to_owned()).collect())
             .unwrap_or_default();
-        Settings { at: text("ECLUSA_CRASH_AT").map(|text| At::read(&text)), trace, left_out }
+        let step = text("ECLUSA_CLOCK_STEP").and_then(|wanted| {
+            let (seconds, file) = wanted.split_once('@')?;
+            Some((seconds.parse().ok()?, PathBuf::from(file)))
+        });
+        Settings { at: text("ECLUSA_CRASH_AT").map(|text| At::read(&text)), trace, left_out, step }
     })
 }
 
@@ -121,4 +127,8 @@ pub(crate) fn pass_entry(side: Side, passing: Passing<'_>) {
 
 pub(crate) fn is_left_out(part: &str) -> bool {
     settings().left_out.iter().any(|left_out| left_out == part)
+}
+
+pub(crate) fn clock_step() -> i64 {
+    settings().step.as_ref().filter(|(_, file)| file.exists()).map_or(0, |(seconds, _)| *seconds)
 }

@@ -12,9 +12,10 @@ use eclusa_fault::{Code, Fault, Language, Message, Result};
 use eclusa_journal::SqliteJournal;
 use eclusa_model::{RunId, StepName};
 use eclusa_ports::JournalStore;
-use eclusa_runbook::{Action, Entry, Event, Outcome, Progress, Run, UndoProgress};
+use eclusa_runbook::{Action, Entry, Event, Intent, Outcome, Progress, Run, Scope, Step, UndoProgress};
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use jiff::Timestamp;
+use tokio::signal::unix::{SignalKind, signal};
 
 use crate::exit::Exit;
 use crate::terminal::{self, BOLD, GREEN, RED, YELLOW, say, tell};
@@ -26,6 +27,18 @@ const OWNERLESS: Duration = Duration::from_secs(5);
 
 /// Follows a run until it ends, its runner is gone, or the person has seen enough.
 pub async fn follow(assembly: &Assembly, id: &RunId, language: &Language, json: bool) -> Result<Exit> {
+    follow_after(assembly, id, language, json, 0).await
+}
+
+/// The same for a run that is being taken up: a stuck one has an end already, which counts no longer once a runner of a
+/// generation after `generation` has it.
+pub async fn follow_after(
+    assembly: &Assembly,
+    id: &RunId,
+    language: &Language,
+    json: bool,
+    generation: u64,
+) -> Result<Exit> {
     let mut follower = Follower {
         journal: assembly.journal.clone(),
         id: id.clone(),
@@ -36,9 +49,13 @@ pub async fn follow(assembly: &Assembly, id: &RunId, language: &Language, json: 
         live: (terminal::is_live() && !json).then(|| Live::new(assembly.ports.outputs.join(id.as_str()))),
     };
     let mut ownerless: Option<tokio::time::Instant> = None;
+    let fault = |error: std::io::Error| Fault::new(Code::Internal).with("what", error);
+    let mut terminated = signal(SignalKind::terminate()).map_err(fault)?;
+    let mut hung_up = signal(SignalKind::hangup()).map_err(fault)?;
     loop {
         let new = follower.glance().await?;
-        if let Some(outcome) = follower.run.as_ref().and_then(|run| run.outcome) {
+        let taken_up = follower.run.as_ref().filter(|run| run.generation > generation);
+        if let Some(outcome) = taken_up.and_then(|run| run.outcome) {
             follower.end(outcome);
             return Ok(Exit::of(outcome));
         }
@@ -49,13 +66,14 @@ pub async fn follow(assembly: &Assembly, id: &RunId, language: &Language, json: 
             return Err(gone(assembly, id));
         }
         tokio::select! {
-            () = tokio::time::sleep(GLANCE) => {}
-            _ = tokio::signal::ctrl_c() => {
-                follower.clear();
-                tell(Message::new("follow-detached").with("run", id).render(language));
-                return Ok(Exit::Interrupted);
-            }
+            () = tokio::time::sleep(GLANCE) => continue,
+            _ = tokio::signal::ctrl_c() => {}
+            _ = terminated.recv() => {}
+            _ = hung_up.recv() => {}
         }
+        follower.clear();
+        tell(Message::new("follow-detached").with("run", id).render(language));
+        return Ok(Exit::Interrupted);
     }
 }
 
@@ -172,14 +190,61 @@ impl Follower {
             Outcome::Stuck => (RED, "follow-end-stuck"),
         };
         let why = run.turned_back.as_ref().map(|(_, why, _)| why.render(&self.language)).unwrap_or_default();
-        let text = Message::new(word).with("run", &self.id).with("why", why).render(&self.language);
+        let message = match &run.plan.intent {
+            // The points that were taken are no less good for the one that could not be.
+            Intent::Backup { tenants } if outcome == Outcome::WentBack => {
+                let without = without_point(run);
+                let some = without.len() < tenants.len();
+                let id = if some { "follow-end-backup-some" } else { "follow-end-backup" };
+                Message::new(id).with("tenants", without.join(", "))
+            }
+            _ => Message::new(word).with("why", why),
+        };
+        let text = message.with("run", &self.id).render(&self.language);
         say(format!("{style}{text}{style:#}"));
-        if outcome == Outcome::Stuck && !run.plan.emergency.is_empty() {
-            let people = run.plan.emergency.join(", ");
-            say(Message::new("follow-emergency").with("people", people).render(&self.language));
+        match outcome {
+            Outcome::Done => {}
+            Outcome::Refused | Outcome::WentBack => self.say_next(run),
+            Outcome::Stuck => self.say_what_is_left(run),
         }
         say(Message::new("follow-report").with("run", &self.id).render(&self.language));
     }
+}
+
+impl Follower {
+    /// What to do about the fault for which the run went back, where there is something.
+    fn say_next(&self, run: &Run) {
+        let step = run.turned_back.as_ref().and_then(|(step, ..)| step.as_ref());
+        let fault =
+            run.failures.iter().rev().find(|(failed, _)| Some(failed) == step).map(|(_, fault)| fault);
+        if let Some(hint) = fault.and_then(|fault| fault.hint_text(&self.language)) {
+            say(Message::new("follow-end-next").with("hint", hint).render(&self.language));
+        }
+    }
+
+    /// What could not be taken back, and what to do about that.
+    fn say_what_is_left(&self, run: &Run) {
+        for (step, undo) in &run.undone {
+            let UndoProgress::Failed { fault, .. } = undo else { continue };
+            let text = Message::new("follow-end-left").with("step", step).with("fault", fault);
+            say(text.render(&self.language));
+        }
+        say(Message::new("follow-end-mend").with("run", &self.id).render(&self.language));
+        if !run.plan.emergency.is_empty() {
+            let people = run.plan.emergency.join(", ");
+            say(Message::new("follow-emergency").with("people", people).render(&self.language));
+        }
+    }
+}
+
+/// The tenants of a backup that have no new restore point.
+fn without_point(run: &Run) -> Vec<&str> {
+    let undone = |step: &&Step| run.progress.get(&step.name) != Some(&Progress::Done);
+    let names = run.plan.steps.iter().filter(undone).filter_map(|step| match &step.scope {
+        Scope::Tenant(tenant) => Some(tenant.as_str()),
+        _ => None,
+    });
+    names.collect()
 }
 
 fn paint(event: &Event, line: &str) -> String {

@@ -4,7 +4,7 @@
 use std::io::Write;
 use std::process::ExitCode;
 
-use eclusa_fault::{Fault, Language};
+use eclusa_fault::{Fault, Language, harmless};
 use serde_json::json;
 
 use crate::exit::Exit;
@@ -51,7 +51,7 @@ pub fn text(fault: &Fault, language: &Language) -> String {
         text.push('\n');
     }
     for cause in &fault.causes {
-        for line in cause.lines() {
+        for line in cause.lines().map(|line| harmless(line.to_owned())) {
             text.push_str(&format!("  {DIM}│{DIM:#} {line}\n"));
         }
     }

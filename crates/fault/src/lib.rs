@@ -7,7 +7,7 @@ mod message;
 
 pub use code::Code;
 pub use fault::Fault;
-pub use message::{Language, Message};
+pub use message::{Language, Message, harmless};
 
 /// The result of everything that can fail in a way a user is told about.
 pub type Result<T> = std::result::Result<T, Fault>;

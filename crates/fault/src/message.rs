@@ -65,9 +65,14 @@ impl Message {
         self
     }
 
-    /// The text in a language. An id that the catalogue lacks is shown with its arguments, never as nothing.
+    /// The text in a language. An id that the catalogue lacks is shown with its arguments, never as nothing. Whatever
+    /// its arguments have come from, the text is harmless in a terminal.
     #[must_use]
     pub fn render(&self, language: &Language) -> String {
+        harmless(self.filled(language))
+    }
+
+    fn filled(&self, language: &Language) -> String {
         if self.id == "verbatim" {
             return self.args.get("text").cloned().unwrap_or_default();
         }
@@ -103,5 +108,26 @@ impl Message {
                 .collect();
             CATALOGUE.try_lookup_with_args(&Language::default().0, &self.id, &args).is_some()
         }
+    }
+}
+
+/// A text without control characters, but for line breaks and tabs: what a command, a file or a server says must move
+/// no cursor, change no title and forge no line.
+#[must_use]
+pub fn harmless(text: String) -> String {
+    let harms = |character: char| character.is_control() && !matches!(character, '\n' | '\t');
+    if text.contains(harms) { text.replace(harms, "") } else { text }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_shown_is_harmless_in_a_terminal() {
+        let name = "0001\u{1b}[2J\u{1b}]0;owned\u{7}\u{9b}31m\rok\tand\nmore";
+        let shown = "0001[2J]0;owned31mok\tand\nmore";
+        assert_eq!(Message::verbatim(name).render(&Language::default()), shown);
+        assert!(Message::new("no-such-text").with("name", name).render(&Language::default()).is_ascii());
     }
 }

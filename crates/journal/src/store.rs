@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use eclusa_fault::{Code, Fault, Result};
+use eclusa_fault::{Code, Fault, Message, Result};
 use eclusa_model::{RunId, StackName, TenantName};
 use eclusa_ports::{JournalStore, Proof, Request, RequestKind, RunSummary};
 use eclusa_runbook::{Entry, Event};
@@ -44,6 +44,8 @@ pub struct SqliteJournal {
     path: PathBuf,
     /// None when it is only read: then each call opens it, see [`SqliteJournal::look`].
     connection: Option<Mutex<Connection>>,
+    /// The file that was opened for writing: its device and number.
+    opened: Option<(u64, u64)>,
     reserve: Reserve,
 }
 
@@ -56,12 +58,13 @@ impl SqliteJournal {
     pub fn open(path: impl Into<PathBuf>, mode: OpenMode) -> Result<Self> {
         let path = path.into();
         let reserve = Reserve::at(path.with_extension("reserve"));
-        let mut journal = Self { path, connection: None, reserve };
+        let mut journal = Self { path, connection: None, opened: None, reserve };
         match mode {
             OpenMode::ReadOnly => journal.look(|_| Ok(()))?,
             OpenMode::ReadWrite => {
                 let connection = journal.open_writable()?;
                 journal.connection = Some(Mutex::new(connection));
+                journal.opened = journal.identity();
                 journal.reserve.keep();
             }
         }
@@ -117,7 +120,7 @@ impl SqliteJournal {
             Ok(found) if found.len() < 512 => {
                 Err(damaged(&self.path, format!("it has only {} bytes", found.len())))
             }
-            Ok(_) => Ok(true),
+            Ok(found) => self.check_length(found.len()).map(|()| true),
             Err(error) if error.kind() == ErrorKind::NotFound => match std::fs::metadata(self.log_path()) {
                 Ok(log) if log.len() > 0 => {
                     Err(damaged(&self.path, "it is missing, but its write-ahead log is there"))
@@ -126,6 +129,30 @@ impl SqliteJournal {
             },
             Err(error) => Err(unwritable(&self.path).because(error)),
         }
+    }
+
+    /// A file that was cut is damaged, also where nobody reads the page that is gone: SQLite takes it for shorter. While
+    /// the log is there, the file's own length may still be to come.
+    fn check_length(&self, length: u64) -> Result<()> {
+        let outside = |error: std::io::Error| unwritable(&self.path).because(error);
+        // It is also the sign that somebody has the journal open, whose locks closing the file here would drop.
+        if self.log_path().exists() {
+            return Ok(());
+        }
+        // The page size stands at 16 (1 means 65536), the number of pages at 28.
+        let mut header = [0_u8; 32];
+        let mut file = std::fs::File::open(&self.path).map_err(outside)?;
+        std::io::Read::read_exact(&mut file, &mut header).map_err(outside)?;
+        let [.., page_high, page_low, _, _, _, _, _, _, _, _, _, _, a, b, c, d] = header;
+        let page = match u64::from(u16::from_be_bytes([page_high, page_low])) {
+            1 => 65536,
+            page => page,
+        };
+        let promised = page * u64::from(u32::from_be_bytes([a, b, c, d]));
+        if header.starts_with(b"SQLite format 3\0") && length < promised {
+            return Err(damaged(&self.path, format!("it is cut: {length} of {promised} bytes are there")));
+        }
+        Ok(())
     }
 
     /// Makes an empty journal: whole, under another name, and only then in its place. Where another process was
@@ -231,6 +258,20 @@ impl SqliteJournal {
         }
     }
 
+    fn identity(&self) -> Option<(u64, u64)> {
+        std::fs::metadata(&self.path).ok().map(|found| (found.dev(), found.ino()))
+    }
+
+    /// SQLite goes on writing to a file that was deleted or moved away, and all of it would be gone with this process.
+    fn check_in_place(&self) -> Result<()> {
+        if self.identity() == self.opened {
+            return Ok(());
+        }
+        Err(unwritable(&self.path)
+            .because("its file was deleted, moved or replaced while it was in use")
+            .hint(Message::new("hint-journal-gone")))
+    }
+
     /// Does writing work in one transaction that begins with the right to write; it is durable when this returns.
     /// When there is no room, the reserve is given up and the work done again.
     fn write<T>(&self, work: impl Fn(&Connection) -> std::result::Result<T, Trouble>) -> Result<T> {
@@ -238,6 +279,7 @@ impl SqliteJournal {
             return Err(unwritable(&self.path).because("it was opened for reading only"));
         };
         let mut connection = connection.lock().unwrap_or_else(PoisonError::into_inner);
+        self.check_in_place()?;
         let mut attempt = || -> std::result::Result<T, Trouble> {
             let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
             let value = work(&transaction)?;

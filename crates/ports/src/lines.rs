@@ -83,6 +83,10 @@ impl LineSplitter {
 /// One line as an `OutputSink` is promised it.
 #[must_use]
 pub fn clean_line(raw: &[u8]) -> String {
+    // Nearly every line is plain, and there may be hundreds of megabytes of them.
+    if raw.len() <= LONGEST_LINE && raw.iter().all(|byte| matches!(byte, b'\t' | b' '..=b'~')) {
+        return String::from_utf8_lossy(raw).into_owned();
+    }
     // The stripper drops tabs together with other control characters; tracebacks and tables need them.
     let stripped =
         raw.split(|byte| *byte == b'\t').map(strip_ansi_escapes::strip).collect::<Vec<_>>().join(&b'\t');

@@ -165,21 +165,23 @@ fn judge_ceiling(rule: &WatchRule, tenant: &TenantName, own: &[&Sample]) -> Fact
     Fact { text, verdict }
 }
 
-/// Slowdown is judged per probe, so that like is compared with like; requests of the public have no baseline.
+/// Slowdown is judged per probe, so that like is compared with like; requests of the public have no baseline. Only
+/// good answers are compared: a refused connection takes no time, and makes everything after it look slow. A probe that
+/// was never answered well before has nothing to be compared with (the first release of a stack).
 fn judge_slowdown(rule: &WatchRule, tenant: &TenantName, baseline: &[Sample], own: &[&Sample]) -> Vec<Fact> {
     let sources: BTreeSet<&str> = baseline
         .iter()
-        .filter(|sample| sample.tenant == *tenant)
+        .filter(|sample| sample.good && sample.tenant == *tenant)
         .map(|sample| sample.source.as_str())
         .collect();
     let mut times: BTreeMap<&str, (Vec<u64>, Vec<u64>)> = BTreeMap::new();
     for source in sources {
         let before = baseline
             .iter()
-            .filter(|s| s.tenant == *tenant && s.source == source)
+            .filter(|s| s.good && s.tenant == *tenant && s.source == source)
             .map(|s| s.microseconds)
             .collect();
-        let after = own.iter().filter(|s| s.source == source).map(|s| s.microseconds).collect();
+        let after = own.iter().filter(|s| s.good && s.source == source).map(|s| s.microseconds).collect();
         times.insert(source, (before, after));
     }
     times
@@ -269,6 +271,8 @@ mod tests {
         let baseline = samples(30, 0, 40_000);
         assert_eq!(judged(&baseline, &samples(100, 0, 90_000), 0), VerdictKind::NoGo);
         assert_eq!(judged(&baseline, &samples(100, 0, 50_000), 0), VerdictKind::Go);
+        // Nothing was answered before: there is no speed to compare with, however fast the refusals were.
+        assert_eq!(judged(&samples(30, 30, 100), &samples(100, 0, 90_000), 0), VerdictKind::Go);
         // Three times a millisecond is nothing that anyone notices.
         assert_eq!(judged(&samples(30, 0, 1000), &samples(100, 0, 3000), 0), VerdictKind::Go);
     }

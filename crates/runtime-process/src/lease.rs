@@ -4,7 +4,7 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use async_trait::async_trait;
-use eclusa_fault::{Code, Fault, Result};
+use eclusa_fault::{Code, Fault, Message, Result};
 use eclusa_model::{LeaseObservation, RunId};
 use eclusa_ports::{Lease, LeaseHolder};
 use serde::{Deserialize, Serialize};
@@ -36,7 +36,12 @@ impl Held {
     }
 
     fn shown(&self) -> String {
-        format!("process {} on {}", self.holder.pid, self.machine)
+        let place = if self.machine == machine() { "this machine" } else { self.machine.as_str() };
+        format!("process {} on {place}", self.holder.pid)
+    }
+
+    fn is_elsewhere(&self) -> bool {
+        self.machine != machine()
     }
 }
 
@@ -139,7 +144,11 @@ impl FileLease {
             }
             None => ("unknown".to_owned(), "another process".to_owned()),
         };
-        Fault::new(Code::LeaseHeld).with("run", run).with("holder", holder)
+        let fault = Fault::new(Code::LeaseHeld).with("run", run).with("holder", holder);
+        if held.as_ref().is_some_and(Held::is_elsewhere) {
+            return fault.hint(Message::new("hint-lease-elsewhere").with("path", self.path.display()));
+        }
+        fault
     }
 
     fn release_blocking(&self, run: &RunId) -> Result<()> {

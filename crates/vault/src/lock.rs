@@ -22,10 +22,14 @@ pub(crate) struct Lock {
 }
 
 impl Lock {
-    /// Waits until nobody deletes.
+    /// Waits until nobody deletes. On a read-only file system nobody does, and there may be no lock to take.
     pub(crate) fn to_read(directory: &Path, name: &str) -> io::Result<Self> {
-        let delete = held(directory, &format!("{name}.delete"), FlockOperation::LockShared)?;
-        Ok(Self { _files: vec![delete] })
+        match held(directory, &format!("{name}.delete"), FlockOperation::LockShared) {
+            Err(error) if error.kind() == io::ErrorKind::ReadOnlyFilesystem => {
+                Ok(Self { _files: Vec::new() })
+            }
+            delete => Ok(Self { _files: vec![delete?] }),
+        }
     }
 
     /// Waits until nobody else adds or deletes.

@@ -13,7 +13,7 @@ use std::io::{Cursor, Read};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use eclusa_fault::{Code, Fault, Result};
+use eclusa_fault::{Code, Fault, Message, Result};
 use eclusa_model::{PointId, TenantName};
 use eclusa_ports::{
     DatabaseSummary, FileEntry, FilesManifest, MANIFEST_FORMAT, PointManifest, StreamManifest, StreamOpener,
@@ -24,8 +24,8 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use rustic_core::repofile::{Node, NodeType, SnapshotFile, StringList};
 use rustic_core::{
-    BackupOptions, ErrorKind, IndexedIds, IndexedTree, ParentOptions, ReadSource, ReadSourceEntry,
-    ReadSourceOpen, Repository, RusticError, RusticResult,
+    BackupOptions, ErrorKind, IndexedIds, IndexedTree, ParentOptions, ReadBackend as _, ReadSource,
+    ReadSourceEntry, ReadSourceOpen, Repository, RusticError, RusticResult,
 };
 
 use crate::backend::DirectoryBackend;
@@ -158,7 +158,7 @@ pub(crate) fn take(places: &Places, request: TakeRequest) -> Result<PointManifes
         let fault = taking.first_failure();
         fault
             .unwrap_or_else(|| failed(&tenant, "the repository cannot be written"))
-            .because(error.display_log())
+            .because(cause_of(&error, &places.repository(&tenant)))
     })?;
     eclusa_crash::point("vault.take.archived");
     let (readings, manifest) = taking.into_manifest(places)?;
@@ -180,6 +180,23 @@ fn changed_sizes(
         _ => None,
     });
     changed.collect()
+}
+
+/// What an error of writing says, in few words where the disk is to blame.
+fn cause_of(error: &RusticError, repository: &Path) -> String {
+    let mut source = std::error::Error::source(error);
+    while let Some(found) = source {
+        match found.downcast_ref::<std::io::Error>().map(std::io::Error::kind) {
+            Some(std::io::ErrorKind::StorageFull) => {
+                return format!("the disk of {} is full", repository.display());
+            }
+            Some(std::io::ErrorKind::ReadOnlyFilesystem) => {
+                return format!("the file system of {} is read-only", repository.display());
+            }
+            _ => source = found.source(),
+        }
+    }
+    error.display_log()
 }
 
 /// The repository as it is on the disk now: an index in memory knows nothing of what was written since.
@@ -217,17 +234,24 @@ impl Finishing {
         self.publish(tops, mark)
     }
 
+    /// What was written reads back otherwise: what an earlier point had kept already, and this one therefore did not
+    /// write again, is damaged. No later point is any better, so the way out is a new repository.
+    fn damaged(&self, problem: impl std::fmt::Display) -> Fault {
+        let hint = Message::new("hint-vault-damaged").with("path", self.backend.location());
+        self.failed(problem).hint(hint)
+    }
+
     /// Reads back what the point lists and finds all of its data in the index; the names at its top.
     fn check(&self) -> Result<Vec<String>> {
         let (nodes, _) =
-            point::nodes(&self.repository, self.snapshot.tree).map_err(|problem| self.failed(problem))?;
+            point::nodes(&self.repository, self.snapshot.tree).map_err(|problem| self.damaged(problem))?;
         let by_text = nodes.iter().map(|(path, node)| (walk::text_of(path), node)).collect();
         if let Some(problem) = verify::compare(&self.manifest, &by_text).into_iter().next() {
-            return Err(self.failed(problem));
+            return Err(self.damaged(problem));
         }
         for (path, node) in nodes.iter().filter(|(_, node)| node.is_file()) {
             point::Content::of(&self.repository, node)
-                .map_err(|error| self.failed(format!("{} was not kept", path.display())).because(error))?;
+                .map_err(|error| self.damaged(format!("{} was not kept", path.display())).because(error))?;
         }
         Ok(nodes
             .keys()

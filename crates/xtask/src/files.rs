@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-/// Folders that hold nothing of ours.
+/// What holds nothing of ours.
 const SKIPPED: &[&str] = &[".git", "target", "node_modules", "__pycache__", "eclusa-demo"];
 
 /// A text file.
@@ -23,11 +23,13 @@ pub fn text_files(root: &Path, under: &str) -> Vec<TextFile> {
         let Ok(entries) = std::fs::read_dir(&folder) else { continue };
         for entry in entries.flatten() {
             let Ok(kind) = entry.file_type() else { continue };
+            // In a linked work tree `.git` is a file.
+            if SKIPPED.iter().any(|name| entry.file_name() == *name) {
+                continue;
+            }
             let path = entry.path();
             if kind.is_dir() {
-                if !SKIPPED.iter().any(|name| entry.file_name() == *name) {
-                    folders.push(path);
-                }
+                folders.push(path);
             } else if kind.is_file()
                 && let (Ok(text), Ok(relative)) = (std::fs::read_to_string(&path), path.strip_prefix(root))
             {

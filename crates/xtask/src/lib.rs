@@ -3,6 +3,7 @@
 pub mod catalogue;
 pub mod files;
 pub mod layers;
+pub mod matrix;
 pub mod pages;
 pub mod sources;
 pub mod tidy;

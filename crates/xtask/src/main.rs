@@ -1,9 +1,9 @@
-//! Checks and generated pages of the repository itself: `cargo run -p xtask -- tidy`, `… -- errors-pages`.
+//! Checks and generated pages of the repository itself: `cargo run -p xtask -- tidy`, `… -- errors-pages`, `… -- matrix`.
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use xtask::{pages, tidy};
+use xtask::{matrix, pages, tidy};
 
 const USAGE: &str = "\
 Usage: cargo run -p xtask -- COMMAND
@@ -11,6 +11,9 @@ Usage: cargo run -p xtask -- COMMAND
 Commands:
   tidy          Check the rules of the repository; ends with 1 and a list when something breaks one
   errors-pages  Write docs/errors/ from the message catalogue; what was added to a page by hand is kept
+  matrix        Write the table of faults in docs/reliability.md from the tests
+  matrix FILE   Print that table with what the output of a test run, in FILE, says of each cell; ends with 1 when one
+                failed, with 3 when some did not run (`bin/test --matrix` calls it)
 ";
 
 fn main() -> ExitCode {
@@ -40,6 +43,32 @@ fn main() -> ExitCode {
                 ExitCode::FAILURE
             }
         },
+        ["matrix"] => match matrix::write(&root) {
+            Ok((cells, changed)) => {
+                println!(
+                    "matrix: {cells} cells, {} {}",
+                    matrix::PAGE,
+                    if changed { "written" } else { "unchanged" }
+                );
+                ExitCode::SUCCESS
+            }
+            Err(problem) => {
+                eprintln!("matrix: {problem}");
+                ExitCode::FAILURE
+            }
+        },
+        ["matrix", output] => {
+            let read = std::fs::read_to_string(output).map_err(|error| format!("{output}: {error}"));
+            match read.and_then(|text| matrix::print(&root, &text)) {
+                Ok(matrix::Counts { failed: 0, not_run: 0, .. }) => ExitCode::SUCCESS,
+                Ok(matrix::Counts { failed: 0, passed: 1.., .. }) => ExitCode::from(3),
+                Ok(_) => ExitCode::FAILURE,
+                Err(problem) => {
+                    eprintln!("matrix: {problem}");
+                    ExitCode::FAILURE
+                }
+            }
+        }
         _ => {
             eprint!("{USAGE}");
             ExitCode::from(2)

@@ -67,6 +67,9 @@ impl Kept {
         let mut text = lines.get(1..).unwrap_or_default().join("\n");
         text.push('\n');
         *written += text.len() as u64;
+        if *written > MOST_BYTES {
+            text.push_str("[eclusa] more than 64 MiB: the rest of the output was not kept\n");
+        }
         if file.write_all(text.as_bytes()).is_err() {
             self.file = None;
         }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use eclusa_fault::{Code, Fault, Result};
+use eclusa_fault::{Code, Fault, Message, Result};
 use eclusa_model::{FilesPlace, PointId, Release, Tenant};
 use eclusa_ports::{DirectorySet, PointManifest, Proof, TakeRequest};
 use eclusa_runbook::{Outputs, PointKind, VaultOperation};
@@ -59,7 +59,8 @@ async fn take(
         return Err(Fault::new(Code::PointDamaged)
             .with("point", &id)
             .with("tenant", &tenant.name)
-            .with("problem", problem));
+            .with("problem", problem)
+            .hint(Message::new("hint-vault-damaged-of").with("tenant", &tenant.name)));
     }
     let mut outputs = describe(&manifest, &id);
     outputs.insert("verified".to_owned(), report.equal.to_string());

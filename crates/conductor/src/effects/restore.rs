@@ -1,7 +1,7 @@
 //! A tenant's data brought back: beside the live data, proved there, swapped in, the old kept.
 
 use eclusa_fault::{Code, Fault, Result};
-use eclusa_model::{Tenant, TenantName};
+use eclusa_model::{PointId, Tenant, TenantName};
 use eclusa_ports::{DatabaseCopy, PointManifest, SwapState, beside_directory};
 use eclusa_runbook::{Outputs, RestoreOperation};
 
@@ -87,7 +87,8 @@ pub(super) async fn beside(
     let id = id_of(manifest)?;
     if let Some(stream) = &manifest.database {
         let reader = ports.vault.open(&tenant.name, &id, &stream.path).await?;
-        ports.database.restore_beside(tenant, suffix, reader).await?;
+        let restored = ports.database.restore_beside(tenant, suffix, reader).await;
+        restored.map_err(|fault| named(fault, &id))?;
         eclusa_crash::point("restore.database-beside");
     }
     for set in manifest.files.keys() {
@@ -96,6 +97,12 @@ pub(super) async fn beside(
         ports.vault.restore_files(&tenant.name, &id, set, &beside_directory(&live, suffix)).await?;
     }
     Ok(())
+}
+
+/// The database knows only the stream that it read; people know the point.
+fn named(fault: Fault, point: &PointId) -> Fault {
+    let short: String = point.as_str().chars().take(8).collect();
+    if fault.code == Code::RestoreFailed { fault.with("point", short) } else { fault }
 }
 
 /// Compares what lies beside with the manifest.

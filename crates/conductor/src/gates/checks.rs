@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use eclusa_fault::{Code, Fault, Message, Result};
 use eclusa_model::{Health, ServiceName, ServiceState, TenantName};
+use eclusa_ports::clean_line;
 use eclusa_runbook::{Evidence, Exec, Fact, VerdictKind, meets};
 
 use super::fact;
@@ -129,10 +130,16 @@ pub(super) async fn pending(
     if !meets(&exec.expect, result.code, result.last_line()) {
         return Err(crate::effects::run_failure(exec, &result));
     }
-    let found: BTreeSet<&str> = result
-        .stdout
-        .lines()
-        .map(str::trim)
+    if result.truncated {
+        let status = "more output than is read: which migrations are pending is not known";
+        return Err(Fault::new(Code::CommandFailed)
+            .with("command", exec.argv.join(" "))
+            .with("status", status));
+    }
+    let lines: Vec<String> = result.stdout.lines().map(|line| clean_line(line.as_bytes())).collect();
+    let found: BTreeSet<&str> = lines
+        .iter()
+        .map(|line| line.trim())
         .filter(|line| !line.is_empty() && !line.starts_with("[X]"))
         .map(|line| line.strip_prefix("[ ]").unwrap_or(line).trim())
         .collect();

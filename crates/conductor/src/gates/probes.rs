@@ -82,7 +82,8 @@ pub(super) async fn baseline(
         lines.into_iter().filter(|line| looks.insert(look_of(text_of(line)))).take(LOOKS_KEPT).collect();
     let each = join_all(probes.iter().map(|probe| sampled(context, probe, &base, samples))).await;
     for (probe, own) in probes.iter().zip(each) {
-        let times: Vec<u64> = own.iter().map(|sample| sample.microseconds).collect();
+        let times: Vec<u64> =
+            own.iter().filter(|sample| sample.good).map(|sample| sample.microseconds).collect();
         let text = Message::new("fact-baseline")
             .with("tenant", &probe.tenant)
             .with("probe", &probe.name)

@@ -90,7 +90,8 @@ impl Sqlite {
 
     pub(crate) async fn dump(&self) -> Result<Dump> {
         let (files, scratch) = (self.files.clone(), self.scratch.clone());
-        self.blocking(Code::DumpFailed, move || dump::dump(&files.live, &scratch)).await
+        let work = move || dump::dump(&files.live, &scratch).map_err(|problem| problem.at(&scratch));
+        self.blocking(Code::DumpFailed, work).await
     }
 
     pub(crate) async fn restore_beside(
@@ -99,7 +100,10 @@ impl Sqlite {
         stream: Box<dyn std::io::Read + Send>,
     ) -> Result<()> {
         let (files, suffix) = (self.files.clone(), suffix.to_owned());
-        self.blocking(Code::RestoreFailed, move || restore::restore_beside(&files, &suffix, stream)).await
+        let work = move || {
+            restore::restore_beside(&files, &suffix, stream).map_err(|problem| problem.at(&files.live))
+        };
+        self.blocking(Code::RestoreFailed, work).await
     }
 
     pub(crate) async fn summarise(&self, copy: &DatabaseCopy) -> Result<DatabaseSummary> {
@@ -200,6 +204,18 @@ pub enum Problem {
     Said(String),
 }
 
+impl Problem {
+    /// The same, with the place that has no room, where that is what is wrong: neither SQLite nor the system names it.
+    pub(crate) fn at(self, place: &Path) -> Self {
+        let full = match &self {
+            Self::Sqlite(rusqlite::Error::SqliteFailure(failure, _)) => failure.code == ErrorCode::DiskFull,
+            Self::Io(error) => error.kind() == std::io::ErrorKind::StorageFull,
+            _ => false,
+        };
+        if full { Self::Said(format!("the disk of {} is full", place.display())) } else { self }
+    }
+}
+
 impl std::fmt::Display for Problem {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
@@ -228,7 +244,8 @@ impl From<std::io::Error> for Problem {
 /// its journal is played back.
 pub(crate) fn open(path: &Path) -> std::result::Result<Connection, Problem> {
     // SQLite says "unable to open" to everything; the system says why.
-    std::fs::File::open(path)?;
+    std::fs::File::open(path)
+        .map_err(|error| std::io::Error::new(error.kind(), format!("{}: {error}", path.display())))?;
     let connection = Connection::open_with_flags(
         path,
         OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX,
@@ -267,6 +284,10 @@ pub(crate) fn remove_database(path: &Path) -> std::result::Result<(), Problem> {
 }
 
 pub(crate) fn remove(path: &Path) -> std::result::Result<(), Problem> {
+    // A read-only file system refuses to remove even what is not there.
+    if std::fs::symlink_metadata(path).is_err_and(|error| error.kind() == std::io::ErrorKind::NotFound) {
+        return Ok(());
+    }
     match std::fs::remove_file(path) {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error.into()),
         _ => Ok(()),

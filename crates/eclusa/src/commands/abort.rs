@@ -7,7 +7,7 @@ use eclusa_model::RunId;
 
 use super::Session;
 use crate::exit::Exit;
-use crate::follow::follow;
+use crate::follow::follow_after;
 use crate::terminal::tell;
 
 /// The arguments.
@@ -30,14 +30,16 @@ impl Abort {
         let run = requests::meant(&assembly, self.run)?;
         let by = session.person()?;
         requests::abort(&assembly, &run, &by, &self.reason)?;
+        let mut before = 0;
         if !running::owner_lives(&assembly, &run.id).await {
+            before = run.generation;
             running::spawn_runner(&assembly, &run.id, Some(&by))?;
         }
         if self.detach {
             tell(Message::new("abort-asked").with("run", &run.id).render(&session.language));
             return Ok(Exit::Ok);
         }
-        match follow(&assembly, &run.id, &session.language, session.json()).await? {
+        match follow_after(&assembly, &run.id, &session.language, session.json(), before).await? {
             // Going back is what was asked for.
             Exit::NoGo => Ok(Exit::Ok),
             other => Ok(other),

@@ -1,13 +1,13 @@
 //! `eclusa resume`: takes up a run whose runner is gone.
 
 use clap::Args;
-use eclusa_control::running;
+use eclusa_control::{history, running};
 use eclusa_fault::{Message, Result};
 use eclusa_model::RunId;
 
 use super::Session;
 use crate::exit::Exit;
-use crate::follow::follow;
+use crate::follow::follow_after;
 use crate::terminal::{say, tell};
 
 /// The arguments.
@@ -28,11 +28,12 @@ impl Resume {
         if !session.json() {
             tell(Message::new("resume-taken-over").with("run", &run).render(&session.language));
         }
+        let before = history::replayed(assembly.journal.as_ref(), &run)?.generation;
         running::spawn_runner(&assembly, &run, Some(&session.person()?))?;
         if self.detach {
             say(&run);
             return Ok(Exit::Ok);
         }
-        follow(&assembly, &run, &session.language, session.json()).await
+        follow_after(&assembly, &run, &session.language, session.json(), before).await
     }
 }

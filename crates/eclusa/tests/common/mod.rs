@@ -5,6 +5,7 @@
 pub mod processes;
 pub mod receiver;
 pub mod run;
+pub mod sound;
 
 use std::net::TcpListener;
 use std::path::PathBuf;
@@ -78,8 +79,12 @@ pub struct Shop {
     holder: TempDir,
 }
 
+/// A port that nobody listens on. It is not one of those that the system gives to outgoing connections (from 32768 on):
+/// such a one may be gone again before the service takes it, and the tests beside this one make many.
 fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+    let random = || std::hash::BuildHasher::hash_one(&std::hash::RandomState::new(), 0);
+    let found = (0..1000).map(|_| 10_000 + (random() % 22_000) as u16);
+    found.into_iter().find(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok()).unwrap()
 }
 
 impl Shop {

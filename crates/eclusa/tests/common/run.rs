@@ -27,12 +27,16 @@ impl Ran {
     pub fn of(command: &mut Command) -> Self {
         let output = command.output().unwrap();
         let words: Vec<String> = command.get_args().map(|word| word.to_string_lossy().into_owned()).collect();
-        Self {
+        let ran = Self {
             typed: words.join(" "),
             code: output.status.code().unwrap_or(-1),
             out: String::from_utf8(output.stdout).unwrap(),
             err: String::from_utf8(output.stderr).unwrap(),
+        };
+        if std::env::var_os("ECLUSA_TEST_SHOW").is_some() && !ran.typed.ends_with("--json") {
+            eprintln!("{}", ran.all());
         }
+        ran
     }
 
     fn all(&self) -> String {

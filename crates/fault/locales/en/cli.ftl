@@ -5,14 +5,23 @@ follow-detached = No longer following. The run goes on without this terminal.
 follow-answer = The run waits for a person.
     Type: eclusa answer { $run } go --reason "…"    or: eclusa answer { $run } no-go --reason "…"
 follow-end-done = GO. Run { $run } is done.
-follow-end-refused = NO-GO. Run { $run } ended before anything was changed. { $why }
-follow-end-back = WENT BACK. Run { $run } took back everything it had done. { $why }
-follow-end-stuck = STUCK. Run { $run } could not take everything back. { $why }
-    Mend the cause shown above, then type: eclusa resume { $run }
+follow-end-refused = NO-GO. Run { $run } ended before anything was changed: { $why }.
+follow-end-back = WENT BACK. Run { $run } took back everything it had done: { $why }.
+follow-end-backup = NO-GO. Run { $run } took no restore point of { $tenants }.
+follow-end-backup-some = NO-GO. Run { $run } took no restore point of { $tenants }. Those that it took of the others are good.
+follow-end-stuck = STUCK. Run { $run } could not take everything back: { $why }.
+follow-end-mend = Mend the cause shown above, then type: eclusa resume { $run }
+follow-end-left = { $step } could not be taken back: { $fault }
+follow-end-next = Next: { $hint }
 follow-emergency = Call: { $people }
 follow-report = The report: eclusa report { $run } --format html -o report.html
 state-run-unowned = What was done up to its last event stands; nothing goes on by itself.
 hint-unfinished = Go on with it: eclusa resume { $run }    Take it back: eclusa abort { $run }
+hint-vault-damaged = Set the damaged repository aside (mv { $path } { $path }.damaged) and type the same command again: a new one is begun.
+    Its points stay there. The same key opens it: move it back to restore from it what is whole.
+hint-vault-damaged-of = New points build on what is damaged. Set the repository aside (the directory { $tenant } in the vault; where the vault is: eclusa status) and type the same command again: a new one is begun.
+hint-journal-gone = Put the file back where it was, with its -wal file, then type: eclusa resume
+hint-lease-elsewhere = Look on that machine (eclusa status). When it is gone for good, and only then: rm { $path }
 hint-first-release = Bring the first one: eclusa release NAME
 hint-start = Start them: eclusa start
 hint-lease-name = If nobody uses it, remove it: docker rm { $container }

@@ -89,7 +89,8 @@ E0311-state = Nothing was changed.
 E0311-hint = There are: { $known }
 
 E0401 = The journal { $path } cannot be written
-E0401-hint = Free the disk or mend the permissions, then type: eclusa resume
+E0401-state = Nothing is done that is not written in it first.
+E0401-hint = Free the disk or mend the permissions, then type the same command again; for a run that had begun: eclusa resume
 E0402 = The journal { $path } is damaged: { $problem }
 E0402-state = Nothing more is done with this run.
 E0402-hint = Keep a copy of the file, restore it from a backup of the state directory, then: eclusa history --verify
@@ -113,13 +114,15 @@ E0502 = The database of { $tenant } refused its user
 E0502-hint = Check user and password where eclusa.toml takes them from, and the user's rights: it must own the database and may create others.
 E0503 = The database of { $tenant } could not be dumped
 E0503-state = The database was only read; no restore point was written.
+E0503-hint = Mend the cause (a full disk: make room where it says), then type the same command again.
 E0504 = { $tenant } could not be restored from { $point }
 E0504-state = The restore goes beside the live data, which was not touched.
+E0504-hint = Mend the cause (a full disk: make room where the database lies), then type the same command again.
 E0505 = What was restored for { $tenant } is not what the restore point says: { $problem }
 E0505-state = The live data was not touched; the restored copy is discarded.
 E0505-hint = Take another point: eclusa backups { $tenant }
 E0506 = The restored database of { $tenant } could not be swapped in
-E0506-hint = Type: eclusa resume
+E0506-hint = Mend the cause (end the process that uses it, or make room), then type the same command again; for a run that is stuck: eclusa resume
 E0507 = This database is not supported: { $problem }
 
 E0601 = The vault { $path } cannot be opened
@@ -131,6 +134,8 @@ E0603 = Restore point { $point } of { $tenant } is damaged: { $problem }
 E0603-state = It is not used.
 E0603-hint = Use another: eclusa backups { $tenant }
 E0604 = No restore point could be taken of { $tenant }: { $problem }
+E0604-state = Those that were there before are as they were.
+E0604-hint = Mend the cause (a full disk: make room in the vault), then type the same command again.
 E0605 = The key of { $tenant }'s vault is missing or wrong
 E0605-hint = It belongs in { $path }; put it back from your copy of it.
 
