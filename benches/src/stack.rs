@@ -1,0 +1,67 @@
+//! A small stack on the embedded process runtime, for what needs no application.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crate::{Common, Outcome, measure};
+
+/// A stack with tenants in SQLite. Its processes are stopped when it is dropped.
+pub(crate) struct SmallStack {
+    pub directory: PathBuf,
+    eclusa: PathBuf,
+    _root: tempfile::TempDir,
+}
+
+impl SmallStack {
+    /// Lays a stack; `more` is further configuration.
+    pub fn lay(common: &Common, tenants: usize, more: &str) -> Outcome<Self> {
+        let root = tempfile::Builder::new().prefix("eclusa-benches-").tempdir_in(&common.scratch)?;
+        let directory = root.path().to_path_buf();
+        std::fs::create_dir_all(directory.join("releases/r1"))?;
+        std::fs::write(directory.join("releases/r1/VERSION"), "r1\n")?;
+        let mut text =
+            "version = 1\nstate = \"state\"\n\n[stacks.bench]\napp = \"generic\"\nruntime = \"process\"\n\
+                        environment = \"staging\"\n\n[stacks.bench.process.services.web]\n\
+                        command = [\"sleep\", \"1000000\"]\n\n[stacks.bench.services]\nweb = [\"web\"]\n\n\
+                        [stacks.bench.release]\nsource = \"directory\"\n\n\
+                        [stacks.bench.preflight]\ndisk_free_percent = 1\n"
+                .to_owned();
+        for number in 0..tenants {
+            let name = format!("t{number}");
+            text.push_str(&format!(
+                "\n[stacks.bench.tenants.{name}]\ndomains = [\"{name}.example.org\"]\n\
+                 database = {{ engine = \"sqlite\", path = \"{name}.db\" }}\n"
+            ));
+            let connection = rusqlite::Connection::open(directory.join(format!("{name}.db")))?;
+            connection.execute_batch(
+                "CREATE TABLE sale (id INTEGER PRIMARY KEY, total INTEGER); INSERT INTO sale VALUES (1, 100)",
+            )?;
+        }
+        text.push_str(more);
+        std::fs::write(directory.join("eclusa.toml"), text)?;
+        Ok(Self { directory, eclusa: common.eclusa.clone(), _root: root })
+    }
+
+    /// The binary in the stack's directory.
+    pub fn command(&self, arguments: &[&str]) -> Command {
+        command(&self.eclusa, &self.directory, arguments)
+    }
+
+    /// Runs it; an error when it fails.
+    pub fn must(&self, arguments: &[&str]) -> Outcome<String> {
+        measure::must(&mut self.command(arguments))
+    }
+}
+
+impl Drop for SmallStack {
+    fn drop(&mut self) {
+        let _ = self.command(&["stop", "--yes"]).output();
+    }
+}
+
+/// The binary in a directory.
+pub(crate) fn command(eclusa: &Path, directory: &Path, arguments: &[&str]) -> Command {
+    let mut command = Command::new(eclusa);
+    command.args(arguments).current_dir(directory).env("ECLUSA_PERSON", "bench").env("NO_COLOR", "1");
+    command
+}
