@@ -74,6 +74,8 @@ fn playbook(ansible: &Path, directory: &Path, name: &str, count: usize) -> Outco
     std::fs::write(&path, text)?;
     let mut command = Command::new(ansible);
     command.arg("-i").arg("localhost,").arg(path).env("ANSIBLE_LOCALHOST_WARNING", "false");
+    // Its own Python, which surely runs; it would search for one, and add that to the first task.
+    command.env("ANSIBLE_PYTHON_INTERPRETER", ansible.with_file_name("python"));
     Ok(command)
 }
 

@@ -156,16 +156,18 @@ fn size_of(directory: &Path) -> u64 {
         .sum()
 }
 
-fn configuration(server: &Server) -> String {
+/// The stack, once with a small file in the place of the database: commands run in the service of a release, and the
+/// first one has none yet.
+fn configuration(server: &Server, port: u16, first: bool) -> String {
+    let database = if first {
+        "engine = \"sqlite\", path = \"shop.db\""
+    } else {
+        "engine = \"postgresql\", service = \"db\", name = \"shop\", user = \"shop\""
+    };
     format!(
-        "version = 1\nstate = \"state\"\n\n[stacks.bench]\napp = \"generic\"\nruntime = \"process\"\nenvironment = \"staging\"\n\n\
-         [stacks.bench.process.services.web]\ncommand = [\"sleep\", \"1000000\"]\n\n\
-         [stacks.bench.process.services.db]\ncommand = [\"sleep\", \"1000000\"]\n\
-         environment = {{ PGHOST = \"{}\" }}\n\n\
-         [stacks.bench.services]\nweb = [\"web\"]\ndatabase = \"db\"\n\n\
-         [stacks.bench.release]\nsource = \"directory\"\n\n[stacks.bench.preflight]\ndisk_free_percent = 1\n\n\
-         [stacks.bench.tenants.shop]\ndomains = [\"shop.example.org\"]\n\
-         database = {{ engine = \"postgresql\", service = \"db\", name = \"shop\", user = \"shop\" }}\n",
+        "{}\n[stacks.bench.process.services.db]\ncommand = [\"sleep\", \"1000000\"]\nenvironment = {{ PGHOST = \"{}\" }}\n\n\
+         [stacks.bench.tenants.shop]\ndomains = [\"shop.example.org\"]\ndatabase = {{ {database} }}\n",
+        stack::configuration(port, "database = \"db\""),
         server.sockets.display()
     )
 }
@@ -290,7 +292,6 @@ impl Postgresql {
         #[allow(clippy::cast_precision_loss)]
         let scale = f64::from(size) * f64::from(1 << 20) / rows::BYTES_PER_SCALE as f64;
         server.fill(scale)?;
-        std::fs::write(directory.join("eclusa.toml"), configuration(&server))?;
         let bytes: u64 = server.sql("shop", "SELECT pg_database_size('shop')")?.parse()?;
         let version = server.sql("shop", "SHOW server_version")?;
         println!(
@@ -299,7 +300,13 @@ impl Postgresql {
             measure::file_system(&directory)
         );
         let bench = Bench { common, directory, server };
+        let (file, port) = (bench.directory.join("eclusa.toml"), stack::free_port()?);
+        rusqlite::Connection::open(bench.directory.join("shop.db"))?
+            .execute_batch("CREATE TABLE sale (id)")?;
+        std::fs::write(&file, configuration(&bench.server, port, true))?;
         measure::must(&mut bench.eclusa(&["release", "r1", "--yes"]))?;
+        std::fs::write(&file, configuration(&bench.server, port, false))?;
+        measure::must(&mut bench.eclusa(&["start", "--yes"]))?;
         let mut ways = [
             "pg_dump \\| gzip",
             "eclusa backup, the first",

@@ -1,6 +1,5 @@
 //! Releases of the boutique under traffic: by Eclusa, and by the runbook that it replaces.
 
-use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -34,16 +33,12 @@ struct Shop {
     _root: tempfile::TempDir,
 }
 
-fn free_port() -> Outcome<u16> {
-    Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?.port())
-}
-
 impl Shop {
     fn lay(common: &Common, repository: &Path, name: &str) -> Outcome<Self> {
         let root = tempfile::Builder::new().prefix("eclusa-benches-").tempdir_in(&common.scratch)?;
         let directory = root.path().join("shop");
         let project = format!("eclusa-benches-{name}-{}", std::process::id());
-        let (port, side_door) = (free_port()?, free_port()?);
+        let (port, side_door) = (stack::free_port()?, stack::free_port()?);
         let shop = Self { directory, project, port, _root: root };
         let mut lay = Command::new(repository.join("tests/stack/boutique.sh"));
         lay.arg(&shop.directory)

@@ -19,13 +19,7 @@ impl SmallStack {
         let directory = root.path().to_path_buf();
         std::fs::create_dir_all(directory.join("releases/r1"))?;
         std::fs::write(directory.join("releases/r1/VERSION"), "r1\n")?;
-        let mut text =
-            "version = 1\nstate = \"state\"\n\n[stacks.bench]\napp = \"generic\"\nruntime = \"process\"\n\
-                        environment = \"staging\"\n\n[stacks.bench.process.services.web]\n\
-                        command = [\"sleep\", \"1000000\"]\n\n[stacks.bench.services]\nweb = [\"web\"]\n\n\
-                        [stacks.bench.release]\nsource = \"directory\"\n\n\
-                        [stacks.bench.preflight]\ndisk_free_percent = 1\n"
-                .to_owned();
+        let mut text = configuration(free_port()?, "");
         for number in 0..tenants {
             let name = format!("t{number}");
             text.push_str(&format!(
@@ -57,6 +51,54 @@ impl Drop for SmallStack {
     fn drop(&mut self) {
         let _ = self.command(&["stop", "--yes"]).output();
     }
+}
+
+/// A port that nobody listens on.
+pub(crate) fn free_port() -> Outcome<u16> {
+    Ok(std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?.port())
+}
+
+/// A stack without its tenants: one service that answers, and a watch that is over soon. `roles` is more of its table
+/// `services`.
+pub(crate) fn configuration(port: u16, roles: &str) -> String {
+    format!(
+        r#"version = 1
+state = "state"
+
+[stacks.bench]
+app = "generic"
+runtime = "process"
+environment = "staging"
+
+[stacks.bench.process.services.web]
+command = ["python3", "-m", "http.server", "--bind", "127.0.0.1", "{{port}}"]
+port = {port}
+health = "/"
+
+[stacks.bench.services]
+web = ["web"]
+{roles}
+[stacks.bench.release]
+source = "directory"
+
+[stacks.bench.preflight]
+disk_free_percent = 1
+
+[[stacks.bench.probes]]
+name = "front"
+path = "/"
+
+[stacks.bench.watch]
+for = "3s"
+warm_up = "500ms"
+interval = "1s"
+synthetic_per_second = 20.0
+minimum_samples = 5
+error_rate = 0.9
+slowdown = 100.0
+latency = "30s"
+"#
+    )
 }
 
 /// The binary in a directory.
