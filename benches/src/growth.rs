@@ -238,7 +238,7 @@ fn planning(common: &Common) -> Outcome<()> {
         "plan and lint, ms",
         "as JSON, ms",
         "steps",
-        "edges",
+        "pairs",
         "JSON, MiB",
         "peak, MiB",
     ];

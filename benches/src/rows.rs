@@ -8,7 +8,7 @@ use rand::seq::IndexedRandom;
 use rand::{Rng, SeedableRng};
 
 /// What all rows of the tables below come to with their indexes, for one unit of scale, in bytes (measured).
-pub(crate) const BYTES_PER_SCALE: u64 = 1 << 30;
+pub(crate) const BYTES_PER_SCALE: u64 = 812 << 20;
 
 const WORDS: &[&str] = &[
     "sales",
