@@ -70,7 +70,7 @@ impl Context {
         let timeout = run.plan.step(step).map_or(60, |step| step.limits.timeout);
         Self {
             ports: ports.clone(),
-            plan: Arc::new(run.plan.clone()),
+            plan: run.plan.clone(),
             run: run.id.clone(),
             step: step.clone(),
             timeout: Duration::from_secs(timeout),

@@ -29,16 +29,16 @@ impl Recorder {
         let event = redacted(event, self.secrets.as_ref());
         let (run, stack, sequence) =
             (self.run.id.clone(), self.run.plan.stack.clone(), self.run.sequence + 1);
-        // What cannot follow is not written: a journal with it in could never be read as a run again.
-        let mut after = self.run.clone();
+        // What cannot follow is not written: a journal with it in could never be read as a run again. The state is taken
+        // forward before the entry is durable; where it does not become so, this error ends the run's owner, and whoever
+        // takes the run up reads its journal.
         let (previous, hash) = (String::new(), String::new());
         let expected =
             Entry { run: run.clone(), sequence, at: self.clock.now(), previous, hash, event: event.clone() };
-        after.apply(&expected).map_err(|illegal| Fault::new(Code::Internal).with("what", illegal))?;
+        self.run.apply(&expected).map_err(|illegal| Fault::new(Code::Internal).with("what", illegal))?;
         eclusa_crash::entry(Side::Before, passing_of(&event, sequence));
         let entry = append(&self.journal, expected.at, run, stack, sequence, event).await?;
         eclusa_crash::entry(Side::After, passing_of(&entry.event, sequence));
-        self.run = after;
         for watcher in &self.watchers {
             watcher.entry(&entry, &self.run);
         }

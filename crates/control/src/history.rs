@@ -1,5 +1,7 @@
 //! What earlier runs tell: which release came before, how long steps take, how big the data is.
 
+use std::collections::BTreeSet;
+
 use eclusa_fault::{Code, Fault, Result};
 use eclusa_model::{Release, RunId, StackName, TenantName};
 use eclusa_planner::{History, PreviousRelease};
@@ -63,14 +65,14 @@ pub(crate) fn of(assembly: &Assembly) -> Result<History> {
 /// What accepted runs swapped out and no later run has let go.
 fn kept(runs: &[Run]) -> Vec<(TenantName, String)> {
     let mut kept = Vec::new();
-    let mut gone = Vec::new();
+    let mut gone = BTreeSet::new();
     // Newest first: what was let go is known before the run that kept it is met.
     for run in runs.iter().filter(|run| run.outcome == Some(Outcome::Done)) {
         for step in run.plan.steps.iter().filter(|step| run.progress.get(&step.name) == Some(&Progress::Done))
         {
             match &step.action {
                 Action::Perform(Effect::Restore(RestoreOperation::DropKept { tenant, suffix })) => {
-                    gone.push((tenant.clone(), suffix.clone()));
+                    gone.insert((tenant.clone(), suffix.clone()));
                 }
                 Action::Perform(Effect::Restore(RestoreOperation::SwapIn { tenant, suffix })) => {
                     let entry = (tenant.clone(), suffix.clone());

@@ -1,6 +1,6 @@
 //! A plan in the making: steps are added in the order of the narration, each after what stands before it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use eclusa_config::{HookPoint, Side};
 use eclusa_fault::{Code, Fault, Message, Result};
@@ -113,9 +113,14 @@ pub(crate) struct Draft<'a, 'b> {
     pub input: &'b PlanInput<'a>,
     pub remarks: Vec<Message>,
     steps: Vec<Step>,
+    names: BTreeSet<StepName>,
     frontier: Vec<StepName>,
     phase: Option<Phase>,
 }
+
+/// From how many pairs on a step stands between many steps and the many that come after each of them. Every step after
+/// every other one would be a hundred million pairs with ten thousand tenants; with it they are twenty thousand.
+const MOST_PAIRS: usize = 64;
 
 /// What a plan says beyond its steps.
 pub(crate) struct Frame {
@@ -129,7 +134,14 @@ pub(crate) struct Frame {
 
 impl<'a, 'b> Draft<'a, 'b> {
     pub(crate) fn new(input: &'b PlanInput<'a>) -> Self {
-        Self { input, remarks: Vec::new(), steps: Vec::new(), frontier: Vec::new(), phase: None }
+        Self {
+            input,
+            remarks: Vec::new(),
+            steps: Vec::new(),
+            names: BTreeSet::new(),
+            frontier: Vec::new(),
+            phase: None,
+        }
     }
 
     /// Enters a phase: the hooks after the one before and before this one.
@@ -197,17 +209,38 @@ impl<'a, 'b> Draft<'a, 'b> {
         if steps.is_empty() {
             return Ok(());
         }
+        if self.frontier.len() > 1 && steps.len() > 1 && self.frontier.len() * steps.len() > MOST_PAIRS {
+            self.gather(steps.first().map_or(Phase::Preflight, |first| first.step.phase))?;
+        }
         let mut frontier = Vec::with_capacity(steps.len());
-        for NewStep { mut step } in steps {
-            if self.steps.iter().any(|other| other.name == step.name) {
-                return Err(Fault::new(Code::Internal).with("what", format!("two steps named {}", step.name)));
-            }
-            step.after.clone_from(&self.frontier);
-            step.expected = self.input.history.durations.get(step.name.as_str()).copied();
+        for NewStep { step } in steps {
             frontier.push(step.name.clone());
-            self.steps.push(step);
+            self.add(step)?;
         }
         self.frontier = frontier;
+        Ok(())
+    }
+
+    /// Adds a step that does nothing and comes after everything before it.
+    fn gather(&mut self, phase: Phase) -> Result<()> {
+        let name = format!("{}.gather.{}", phase.word(), self.steps.len());
+        let count = self.frontier.len();
+        let title = Message::new("step-gather").with("count", count);
+        let step = NewStep::perform(phase, &name, Scope::Stack, title, Effect::Mark)?
+            .nothing_to_undo("undo-nothing-gather");
+        let name = step.step.name.clone();
+        self.add(step.step)?;
+        self.frontier = vec![name];
+        Ok(())
+    }
+
+    fn add(&mut self, mut step: Step) -> Result<()> {
+        if !self.names.insert(step.name.clone()) {
+            return Err(Fault::new(Code::Internal).with("what", format!("two steps named {}", step.name)));
+        }
+        step.after.clone_from(&self.frontier);
+        step.expected = self.input.history.durations.get(step.name.as_str()).copied();
+        self.steps.push(step);
         Ok(())
     }
 
@@ -256,11 +289,7 @@ impl<'a, 'b> Draft<'a, 'b> {
         self.release_lease()?;
         let input = self.input;
         let stack = input.stack;
-        let expected_downtime = frame
-            .tenants
-            .iter()
-            .map(|tenant| (tenant.name.clone(), downtime(&self.steps, &tenant.name)))
-            .collect();
+        let expected_downtime = downtimes(&self.steps, &frame.tenants);
         let emergency = stack.duties.emergency.iter().map(|person| describe(stack, person)).collect();
         Ok(Plan {
             format: PLAN_FORMAT,
@@ -324,14 +353,35 @@ pub(crate) fn environment_value(value: &eclusa_config::Value) -> EnvironmentValu
     }
 }
 
-/// How long a tenant is closed, from the step that closes its gate to the one that opens it; none while history
+/// How long each tenant is closed, from the step that closes its gate to the one that opens it; none while history
 /// does not know every step between.
-fn downtime(steps: &[Step], tenant: &TenantName) -> Option<u64> {
-    let closing = steps.iter().position(|step| step.name.as_str() == format!("close.gate.{tenant}"))?;
-    let opening = steps.iter().position(|step| step.name.as_str() == format!("open.gate.{tenant}"))?;
-    let own = |step: &&Step| match &step.scope {
-        Scope::Tenant(name) => name == tenant,
-        _ => true,
+fn downtimes(steps: &[Step], tenants: &[Tenant]) -> BTreeMap<TenantName, Option<u64>> {
+    let places: BTreeMap<&str, usize> =
+        steps.iter().enumerate().map(|(place, step)| (step.name.as_str(), place)).collect();
+    // Up to each step: what everybody waits for, and how many of these steps history does not know.
+    let mut common = vec![(0, 0)];
+    let mut own: BTreeMap<&TenantName, Vec<(usize, Option<u64>)>> = BTreeMap::new();
+    for (place, step) in steps.iter().enumerate() {
+        let (mut sum, mut unknown) = common.last().copied().unwrap_or_default();
+        match (&step.scope, step.expected) {
+            (Scope::Tenant(name), expected) => own.entry(name).or_default().push((place, expected)),
+            (_, Some(expected)) => sum += expected,
+            (_, None) => unknown += 1,
+        }
+        common.push((sum, unknown));
+    }
+    let one = |tenant: &TenantName| {
+        let closing = *places.get(format!("close.gate.{tenant}").as_str())?;
+        let opening = *places.get(format!("open.gate.{tenant}").as_str())?;
+        let (before, unknown_before) = *common.get(closing)?;
+        let (after, unknown_after) = *common.get(opening + 1)?;
+        if unknown_after != unknown_before || opening < closing {
+            return None;
+        }
+        let between = own.get(tenant).into_iter().flatten();
+        let between = between.filter(|(place, _)| (closing..=opening).contains(place));
+        let own: Option<u64> = between.map(|(_, expected)| *expected).sum();
+        own.map(|own| own + after - before)
     };
-    steps.get(closing..=opening)?.iter().filter(own).map(|step| step.expected).sum()
+    tenants.iter().map(|tenant| (tenant.name.clone(), one(&tenant.name))).collect()
 }

@@ -7,6 +7,7 @@ mod draft;
 mod edge;
 mod input;
 mod lint;
+mod order;
 mod release;
 mod release_preflight;
 mod release_steps;

@@ -3,11 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-use eclusa_model::StepName;
+use eclusa_model::{StepName, TenantName};
 use eclusa_runbook::{
     Action, EdgeOperation, Effect, LeaseOperation, Phase, Plan, PointReference, RestoreOperation,
     RuntimeOperation, Step, Undo, VaultOperation,
 };
+
+use crate::order::Order;
 
 /// What is wrong with a plan.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,45 +33,19 @@ impl fmt::Display for Finding {
 #[must_use]
 pub fn lint(plan: &Plan) -> Vec<Finding> {
     let mut findings = Vec::new();
-    let before = order(plan, &mut findings);
-    for step in &plan.steps {
+    let order = Order::of(plan, &mut findings);
+    let tenants: BTreeSet<&TenantName> = plan.tenants.iter().map(|tenant| &tenant.name).collect();
+    let safety = Safety::of(plan);
+    for (place, step) in plan.steps.iter().enumerate() {
         let mut found = |problem: String| findings.push(Finding { step: Some(step.name.clone()), problem });
-        one_step(plan, step, &mut found);
-        needs(plan, step, &before, &mut found);
+        one_step(&tenants, step, &mut found);
+        needs(step, &|places| order.is_any_before(places, place), &safety, &mut found);
     }
     whole(plan, &mut findings);
     findings
 }
 
-type Before<'a> = BTreeMap<&'a StepName, BTreeSet<&'a StepName>>;
-
-/// Everything that is done before each step; names that are unknown, double or in a circle are found on the way.
-fn order<'a>(plan: &'a Plan, findings: &mut Vec<Finding>) -> Before<'a> {
-    let mut before: Before<'a> = BTreeMap::new();
-    for step in &plan.steps {
-        let mut all = BTreeSet::new();
-        for name in &step.after {
-            // Steps stand in an order in which they can be done one by one, so a circle would show here.
-            match before.get(name) {
-                Some(earlier) => {
-                    all.extend(earlier.iter().copied());
-                    all.insert(name);
-                }
-                None => findings.push(Finding {
-                    step: Some(step.name.clone()),
-                    problem: format!("it comes after {name}, which does not stand before it"),
-                }),
-            }
-        }
-        if before.insert(&step.name, all).is_some() {
-            findings
-                .push(Finding { step: Some(step.name.clone()), problem: "the name stands twice".to_owned() });
-        }
-    }
-    before
-}
-
-fn one_step(plan: &Plan, step: &Step, found: &mut impl FnMut(String)) {
+fn one_step(tenants: &BTreeSet<&TenantName>, step: &Step, found: &mut impl FnMut(String)) {
     if step.limits.timeout == 0 {
         found("it has no limit".to_owned());
     }
@@ -91,46 +67,69 @@ fn one_step(plan: &Plan, step: &Step, found: &mut impl FnMut(String)) {
         _ => None,
     };
     if let Some(tenant) = tenant
-        && plan.tenant(tenant).is_none()
+        && !tenants.contains(tenant)
     {
         found(format!("the plan has no tenant {tenant}"));
     }
 }
 
-/// What must have been done before a step.
-fn needs(plan: &Plan, step: &Step, before: &Before<'_>, found: &mut impl FnMut(String)) {
-    let earlier = |wanted: &dyn Fn(&Step) -> bool| {
-        before
-            .get(&step.name)
-            .is_some_and(|names| names.iter().any(|name| plan.step(name).is_some_and(wanted)))
-    };
-    let is_lease =
-        |step: &Step| matches!(step.action, Action::Perform(Effect::Lease(LeaseOperation::Take { .. })));
-    if matches!(&step.action, Action::Perform(_)) && !is_lease(step) && !earlier(&is_lease) {
+/// Where the steps stand that others need before them.
+#[derive(Default)]
+struct Safety<'a> {
+    leases: Vec<usize>,
+    stops: Vec<usize>,
+    points: BTreeMap<&'a TenantName, Vec<usize>>,
+    proofs: BTreeMap<&'a TenantName, Vec<usize>>,
+    /// The steps that take a point, by name and tenant.
+    takings: BTreeMap<(&'a StepName, &'a TenantName), Vec<usize>>,
+}
+
+impl<'a> Safety<'a> {
+    fn of(plan: &'a Plan) -> Self {
+        let mut safety = Self::default();
+        for (place, step) in plan.steps.iter().enumerate() {
+            match &step.action {
+                Action::Perform(Effect::Lease(LeaseOperation::Take { .. })) => safety.leases.push(place),
+                Action::Perform(Effect::Runtime(RuntimeOperation::Stop { .. })) => safety.stops.push(place),
+                Action::Perform(Effect::Vault(VaultOperation::Take { tenant, .. })) => {
+                    safety.points.entry(tenant).or_default().push(place);
+                    safety.takings.entry((&step.name, tenant)).or_default().push(place);
+                }
+                Action::Perform(Effect::Restore(RestoreOperation::Prove { tenant, .. })) => {
+                    safety.proofs.entry(tenant).or_default().push(place);
+                }
+                _ => {}
+            }
+        }
+        safety
+    }
+}
+
+/// What must have been done before a step; `earlier` says whether one of these places is.
+fn needs(
+    step: &Step,
+    earlier: &impl Fn(Option<&Vec<usize>>) -> bool,
+    safety: &Safety<'_>,
+    found: &mut impl FnMut(String),
+) {
+    let is_lease = matches!(step.action, Action::Perform(Effect::Lease(LeaseOperation::Take { .. })));
+    if matches!(&step.action, Action::Perform(_)) && !is_lease && !earlier(Some(&safety.leases)) {
         found("it changes something before the lease is taken".to_owned());
     }
     // Invariant 1: nothing is destroyed without a verified restore point of it.
-    if let Undo::Restore { tenant, point: PointReference::TakenBy(taken), .. } = &step.undo {
-        let takes = |other: &Step| {
-            other.name == *taken
-                && matches!(&other.action, Action::Perform(Effect::Vault(VaultOperation::Take { tenant: of, .. })) if of == tenant)
-        };
-        if !earlier(&takes) {
-            found(format!("it would go back to a restore point of {tenant} that is not taken before it"));
-        }
+    if let Undo::Restore { tenant, point: PointReference::TakenBy(taken), .. } = &step.undo
+        && !earlier(safety.takings.get(&(taken, tenant)))
+    {
+        found(format!("it would go back to a restore point of {tenant} that is not taken before it"));
     }
     if let Action::Perform(Effect::Restore(RestoreOperation::SwapIn { tenant, .. })) = &step.action {
-        let salvaged = |other: &Step| matches!(&other.action, Action::Perform(Effect::Vault(VaultOperation::Take { tenant: of, .. })) if of == tenant);
-        let proved = |other: &Step| matches!(&other.action, Action::Perform(Effect::Restore(RestoreOperation::Prove { tenant: of, .. })) if of == tenant);
-        if !earlier(&salvaged) {
+        if !earlier(safety.points.get(tenant)) {
             found(format!("{tenant} is overwritten without a restore point of what is there"));
         }
-        if !earlier(&proved) {
+        if !earlier(safety.proofs.get(tenant)) {
             found(format!("{tenant} is overwritten by what was not proved"));
         }
-        if !earlier(&|other| {
-            matches!(other.action, Action::Perform(Effect::Runtime(RuntimeOperation::Stop { .. })))
-        }) {
+        if !earlier(Some(&safety.stops)) {
             found(format!("{tenant} is overwritten while its services run"));
         }
     }
@@ -147,12 +146,18 @@ fn whole(plan: &Plan, findings: &mut Vec<Finding>) {
             _ => None,
         })
         .collect();
+    let opened: BTreeSet<&TenantName> = effects
+        .iter()
+        .filter_map(|effect| match effect {
+            Effect::Edge(EdgeOperation::Open { tenant }) => Some(tenant),
+            _ => None,
+        })
+        .collect();
     for effect in &effects {
-        if let Effect::Edge(EdgeOperation::Close { tenant, .. } | EdgeOperation::Hold { tenant }) = effect {
-            let opens = |other: &&&Effect| matches!(other, Effect::Edge(EdgeOperation::Open { tenant: of }) if of == tenant);
-            if !effects.iter().any(|other| opens(&other)) {
-                say(format!("the gate of {tenant} is closed and never opened"));
-            }
+        if let Effect::Edge(EdgeOperation::Close { tenant, .. } | EdgeOperation::Hold { tenant }) = effect
+            && !opened.contains(tenant)
+        {
+            say(format!("the gate of {tenant} is closed and never opened"));
         }
     }
     let takes = effects.iter().any(|effect| matches!(effect, Effect::Lease(LeaseOperation::Take { .. })));

@@ -1,5 +1,7 @@
 //! The steps of a release from closing to acceptance, phase by phase.
 
+use std::collections::BTreeSet;
+
 use eclusa_config::{AfterOpen, CheckPlace, Proof};
 use eclusa_fault::{Code, Fault, Message, Result};
 use eclusa_model::{StepName, TenantName};
@@ -446,8 +448,9 @@ pub(crate) fn accept(draft: &mut Draft<'_, '_>, release: &ReleaseDraft) -> Resul
         .tolerated();
         steps.push(step);
     }
+    let known: BTreeSet<&TenantName> = release.tenants.iter().map(|tenant| &tenant.name).collect();
     for (tenant, suffix) in &draft.input.history.kept {
-        if !release.tenants.iter().any(|known| known.name == *tenant) {
+        if !known.contains(tenant) {
             continue;
         }
         let effect = RestoreOperation::DropKept { tenant: tenant.clone(), suffix: suffix.clone() };

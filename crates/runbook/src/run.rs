@@ -2,6 +2,7 @@
 //! It is the only source of what happens; the conductor obeys it.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use eclusa_fault::{Fault, Message};
 use eclusa_model::{PersonName, RunId, StepName};
@@ -194,8 +195,8 @@ pub struct Decision {
 pub struct Run {
     /// Its id.
     pub id: RunId,
-    /// The plan it carries out.
-    pub plan: Plan,
+    /// The plan it carries out. It never changes, so whoever needs it shares it.
+    pub plan: Arc<Plan>,
     /// The version of Eclusa that began it.
     pub version: String,
     /// Who began it.
@@ -278,7 +279,7 @@ impl Run {
             decisions: Vec::new(),
             failures: Vec::new(),
             notes: Vec::new(),
-            plan: (**plan).clone(),
+            plan: Arc::new((**plan).clone()),
         };
         for entry in rest {
             run.apply(entry)?;
@@ -667,7 +668,8 @@ impl Run {
     }
 
     fn next_back(&self) -> Vec<Next> {
-        let undone = self.taken_back();
+        let dependents = self.dependents();
+        let undone = self.taken_back(&dependents);
         let mut next = Vec::new();
         let mut waiting = false;
         let mut stuck = false;
@@ -680,7 +682,7 @@ impl Run {
                 waiting = true;
                 continue;
             }
-            let ready = self.dependents(&step.name).all(|dependent| undone.contains(&dependent.name));
+            let ready = all_in(&undone, dependents.get(&step.name));
             match self.undone.get(&step.name) {
                 Some(UndoProgress::Failed { attempts, .. }) if *attempts > step.limits.retries.max(1) => {
                     stuck = true
@@ -715,13 +717,23 @@ impl Run {
         next
     }
 
-    fn dependents<'a>(&'a self, name: &'a StepName) -> impl Iterator<Item = &'a Step> {
-        self.plan.steps.iter().filter(move |step| step.after.contains(name))
+    /// The steps that come directly after each.
+    fn dependents(&self) -> BTreeMap<&StepName, Vec<&StepName>> {
+        let mut dependents: BTreeMap<&StepName, Vec<&StepName>> = BTreeMap::new();
+        for step in &self.plan.steps {
+            for name in &step.after {
+                dependents.entry(name).or_default().push(&step.name);
+            }
+        }
+        dependents
     }
 
     /// The steps that need nothing more on the way back, by themselves or because it was done.
-    fn taken_back(&self) -> BTreeSet<StepName> {
-        let mut set: BTreeSet<StepName> = BTreeSet::new();
+    fn taken_back<'a>(
+        &'a self,
+        dependents: &BTreeMap<&'a StepName, Vec<&'a StepName>>,
+    ) -> BTreeSet<&'a StepName> {
+        let mut set = BTreeSet::new();
         // From the last to the first: a step without an undo counts only once everything after it does, so that
         // order is kept through it.
         for step in self.plan.steps.iter().rev() {
@@ -729,12 +741,16 @@ impl Run {
                 && (!self.is_touched(&step.name)
                     || matches!(self.undone.get(&step.name), Some(UndoProgress::Done))
                     || undo_effect(step).is_none());
-            if itself && self.dependents(&step.name).all(|dependent| set.contains(&dependent.name)) {
-                set.insert(step.name.clone());
+            if itself && all_in(&set, dependents.get(&step.name)) {
+                set.insert(&step.name);
             }
         }
         set
     }
+}
+
+fn all_in(set: &BTreeSet<&StepName>, names: Option<&Vec<&StepName>>) -> bool {
+    names.into_iter().flatten().all(|name| set.contains(name))
 }
 
 /// The effect that takes a step back; none where there is nothing to take back.

@@ -11,7 +11,7 @@ use std::time::Duration;
 use eclusa_fault::{Code, Fault, Result};
 use eclusa_ports::{CommandResult, ExecStream, LineSplitter, OutputSink, OutputStream, Tail};
 use rustix::process::{Pid, Signal};
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::process::{Child, Command};
 use tokio::sync::oneshot;
 use tokio::time::Instant;
@@ -248,18 +248,21 @@ pub fn stream(mut prepared: Prepared) -> Result<ExecStream> {
     let mut stdin = running.child.stdin.take().ok_or_else(|| internal("a command without input"))?;
     let stdout = running.child.stdout.take().ok_or_else(|| internal("a command without output"))?;
     let stderr = running.child.stderr.take();
-    let (given, received) = tokio::io::duplex(64 * 1024);
-    let first = prepared.stdin.take();
-    tokio::spawn(async move {
-        if let Some(text) = first
-            && stdin.write_all(&text).await.is_err()
-        {
-            return;
+    let stdin: Box<dyn AsyncWrite + Send + Unpin> = match prepared.stdin.take() {
+        // Straight into the command: a restore is as many bytes as the database has.
+        None => Box::new(stdin),
+        Some(text) => {
+            let (given, mut received) = tokio::io::duplex(64 * 1024);
+            tokio::spawn(async move {
+                if stdin.write_all(&text).await.is_err() {
+                    return;
+                }
+                let _ = tokio::io::copy(&mut received, &mut stdin).await;
+                let _ = stdin.shutdown().await;
+            });
+            Box::new(given)
         }
-        let mut received = received;
-        let _ = tokio::io::copy(&mut received, &mut stdin).await;
-        let _ = stdin.shutdown().await;
-    });
+    };
     let (sender, ended) = oneshot::channel();
     tokio::spawn(async move {
         let collected = Mutex::new(Collected::default());
@@ -276,5 +279,5 @@ pub fn stream(mut prepared: Prepared) -> Result<ExecStream> {
             duration: running.began.elapsed(),
         }));
     });
-    Ok(ExecStream { stdin: Box::new(given), stdout: Box::new(stdout), ended })
+    Ok(ExecStream { stdin, stdout: Box::new(stdout), ended })
 }

@@ -172,7 +172,7 @@ fn run(contents: &mut Contents, journal: &SqliteJournal, id: &RunId, language: &
     }
     match crate::history::replayed(journal, id) {
         Ok(run) => {
-            let plan = serde_json::to_value(&run.plan).unwrap_or_default();
+            let plan = serde_json::to_value(&*run.plan).unwrap_or_default();
             contents.json(&place("plan.json"), "bundle-what-plan", plan);
         }
         Err(fault) => contents.lack(&place("plan.json"), &fault),

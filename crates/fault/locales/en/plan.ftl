@@ -30,6 +30,7 @@ step-point = Take a restore point of { $tenant } and read it back
 step-point-proved = Take a restore point of { $tenant }, read it back, restore it beside and prove it
 step-point-check = Restore point { $point } of { $tenant } somewhere harmless, prove it, discard the copy
 step-salvage = Put what { $tenant } has now into a salvage point, before it is overwritten
+step-gather = All { $count } of these are done before the next ones begin
 step-mark = Note that { $tenant } opens: from here on, going back salvages first
 step-beside = Restore point { $point } of { $tenant } beside the live data
 step-prove = Compare what was restored of { $tenant } with its restore point
@@ -54,6 +55,7 @@ step-edge-remove = Take the edge away from in front of the stack
 ## Why there is nothing to undo, or no way back.
 
 undo-nothing-check = it only looks
+undo-nothing-gather = it does nothing itself
 undo-nothing-hook = the hook has no undo of its own
 undo-nothing-lease = a lease that was given up is free for anyone
 undo-nothing-point = a restore point harms nothing

@@ -1,0 +1,333 @@
+//! Backup and restore of a PostgreSQL database through a stack, against `pg_dump | gzip` and `gunzip | psql`.
+//!
+//! The server is a private cluster with its usual durability. The stack's runtime is the embedded one, whose commands
+//! run on this machine with the server's own tools, so both sides pay for no container.
+
+use std::io::{BufWriter, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use crate::measure::{self, Cost};
+use crate::table::{mebibytes, median, median_ratio, print};
+use crate::{Common, Outcome, rows, stack};
+
+/// The arguments.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Postgresql {
+    /// The size of the database with its indexes, in MiB.
+    #[arg(long, default_value = "1024")]
+    mebibytes: u32,
+}
+
+/// A private server; it ends when this is dropped.
+struct Server {
+    process: Child,
+    sockets: PathBuf,
+    programs: PathBuf,
+}
+
+/// The newest installed server's programs.
+fn programs() -> Outcome<PathBuf> {
+    let mut found: Vec<PathBuf> = std::fs::read_dir("/usr/lib/postgresql")
+        .map_err(|error| format!("PostgreSQL is not installed: {error}"))?
+        .flatten()
+        .map(|entry| entry.path().join("bin"))
+        .filter(|path| path.join("initdb").is_file())
+        .collect();
+    found.sort();
+    found.pop().ok_or_else(|| "PostgreSQL is not installed".into())
+}
+
+/// A program of the server, as the user that the server needs: it refuses to be root.
+fn unprivileged(program: &Path) -> Command {
+    if !rustix::process::geteuid().is_root() {
+        return Command::new(program);
+    }
+    let mut command = Command::new("setpriv");
+    command.args(["--reuid=postgres", "--regid=postgres", "--clear-groups"]).arg(program);
+    command
+}
+
+impl Server {
+    fn start(directory: &Path) -> Outcome<Self> {
+        let programs = programs()?;
+        let (data, sockets) = (directory.join("data"), directory.join("sockets"));
+        for path in [&data, &sockets] {
+            std::fs::create_dir_all(path)?;
+            if rustix::process::geteuid().is_root() {
+                measure::must(Command::new("chown").arg("postgres:postgres").arg(path))?;
+            }
+        }
+        let mut initdb = unprivileged(&programs.join("initdb"));
+        initdb.arg("-D").arg(&data).args([
+            "-U",
+            "shop",
+            "-A",
+            "trust",
+            "--encoding=UTF8",
+            "--locale=C.UTF-8",
+        ]);
+        measure::must(&mut initdb)?;
+        let mut postgres = unprivileged(&programs.join("postgres"));
+        postgres.arg("-D").arg(&data).arg("-k").arg(&sockets);
+        for setting in
+            ["listen_addresses=", "shared_buffers=256MB", "max_wal_size=4GB", "maintenance_work_mem=128MB"]
+        {
+            postgres.arg("-c").arg(setting);
+        }
+        let log = std::fs::File::create(directory.join("postgres.log"))?;
+        let process = postgres.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log).spawn()?;
+        let server = Self { process, sockets, programs };
+        for _ in 0..200 {
+            let mut ready = server.client("pg_isready");
+            if ready.arg("-q").status().is_ok_and(|status| status.success()) {
+                return Ok(server);
+            }
+            std::thread::sleep(Duration::from_millis(100));
+        }
+        Err("the server does not start".into())
+    }
+
+    fn client(&self, program: &str) -> Command {
+        let mut command = Command::new(self.programs.join(program));
+        command.env("PGHOST", &self.sockets).env("PGUSER", "shop").env("PGDATABASE", "postgres");
+        command
+    }
+
+    fn sql(&self, database: &str, sql: &str) -> Outcome<String> {
+        let mut psql = self.client("psql");
+        psql.args(["-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-d", database, "-c", sql]);
+        Ok(measure::must(&mut psql)?.trim().to_owned())
+    }
+
+    /// A pipe of the shell.
+    fn pipe(&self, text: &str) -> Command {
+        let mut command = Command::new("bash");
+        command.args(["-o", "pipefail", "-c", text]).env("PGHOST", &self.sockets).env("PGUSER", "shop");
+        let path = std::env::var("PATH").unwrap_or_default();
+        command.env("PATH", format!("{}:{path}", self.programs.display()));
+        command
+    }
+
+    fn fill(&self, scale: f64) -> Outcome<()> {
+        self.sql("postgres", "CREATE DATABASE shop")?;
+        self.sql("shop", rows::SCHEMA)?;
+        for (table, count) in rows::TABLES {
+            let mut psql = self.client("psql");
+            let copy = format!("COPY {table} FROM STDIN");
+            psql.args(["-X", "-q", "-v", "ON_ERROR_STOP=1", "-d", "shop", "-c", &copy]);
+            let mut psql = psql.stdin(Stdio::piped()).spawn()?;
+            let stdin = psql.stdin.take().ok_or("psql has no input")?;
+            let mut stdin = BufWriter::with_capacity(1 << 20, stdin);
+            #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+            rows::write(table, (f64::from(*count) * scale) as u32, &mut stdin)?;
+            stdin.flush()?;
+            drop(stdin);
+            if !psql.wait()?.success() {
+                return Err(format!("{table} could not be filled").into());
+            }
+        }
+        self.sql("shop", rows::INDEXES)?;
+        for statement in ["VACUUM ANALYZE", "CHECKPOINT"] {
+            self.sql("shop", statement)?;
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        if let Some(pid) = rustix::process::Pid::from_raw(self.process.id().cast_signed()) {
+            let _ = rustix::process::kill_process(pid, rustix::process::Signal::INT);
+        }
+        let _ = self.process.wait();
+    }
+}
+
+fn size_of(directory: &Path) -> u64 {
+    let entries = std::fs::read_dir(directory).into_iter().flatten().flatten();
+    entries
+        .map(|entry| match entry.metadata() {
+            Ok(found) if found.is_dir() => size_of(&entry.path()),
+            Ok(found) => found.len(),
+            Err(_) => 0,
+        })
+        .sum()
+}
+
+/// The stack, once with a small file in the place of the database: commands run in the service of a release, and the
+/// first one has none yet.
+fn configuration(server: &Server, port: u16, first: bool) -> String {
+    let database = if first {
+        "engine = \"sqlite\", path = \"shop.db\""
+    } else {
+        "engine = \"postgresql\", service = \"db\", name = \"shop\", user = \"shop\""
+    };
+    format!(
+        "{}\n[stacks.bench.process.services.db]\ncommand = [\"sleep\", \"1000000\"]\nenvironment = {{ PGHOST = \"{}\" }}\n\n\
+         [stacks.bench.tenants.shop]\ndomains = [\"shop.example.org\"]\ndatabase = {{ {database} }}\n",
+        stack::configuration(port, "database = \"db\""),
+        server.sockets.display()
+    )
+}
+
+/// One way of doing something, with what each round of it cost.
+#[derive(Default)]
+struct Way {
+    name: &'static str,
+    costs: Vec<Cost>,
+    stored: u64,
+}
+
+impl Way {
+    fn new(name: &'static str) -> Self {
+        Self { name, ..Self::default() }
+    }
+
+    fn of(&self, what: impl Fn(&Cost) -> f64) -> Vec<f64> {
+        self.costs.iter().map(what).collect()
+    }
+
+    fn row(&self, base: &Self) -> Vec<String> {
+        let wall = self.of(|cost| cost.wall);
+        let all = self.of(Cost::all_cpu);
+        let peak = self.costs.iter().map(|cost| cost.peak).max().unwrap_or(0);
+        vec![
+            self.name.to_owned(),
+            format!("{:.1}", median(&wall)),
+            format!("{:.1} + {:.1}", median(&self.of(|cost| cost.cpu)), median(&self.of(|cost| cost.server))),
+            mebibytes(peak),
+            if self.stored > 0 { mebibytes(self.stored) } else { "–".to_owned() },
+            format!("{:.2}", median_ratio(&wall, &base.of(|cost| cost.wall))),
+            format!("{:.2}", median_ratio(&all, &base.of(Cost::all_cpu))),
+        ]
+    }
+}
+
+struct Bench<'a> {
+    common: &'a Common,
+    directory: PathBuf,
+    server: Server,
+}
+
+impl Bench<'_> {
+    fn eclusa(&self, arguments: &[&str]) -> Command {
+        let mut command = stack::command(&self.common.eclusa, &self.directory, arguments);
+        let path = std::env::var("PATH").unwrap_or_default();
+        command.env("PATH", format!("{}:{path}", self.server.programs.display()));
+        command
+    }
+
+    fn measured(&self, way: &mut Way, command: &mut Command) -> Outcome<()> {
+        let (cost, _) = measure::run(command, &[self.server.process.id()], true)?;
+        eprintln!(
+            "{}: {:.1} s, {:.1} + {:.1} CPU s, {} MiB",
+            way.name,
+            cost.wall,
+            cost.cpu,
+            cost.server,
+            mebibytes(cost.peak)
+        );
+        way.costs.push(cost);
+        Ok(())
+    }
+
+    fn forget_points(&self) -> Outcome<()> {
+        for name in ["state/vault", "state/keys"] {
+            let path = self.directory.join(name);
+            if path.exists() {
+                std::fs::remove_dir_all(path)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn backups(&self, plain: &mut Way, first: &mut Way, again: &mut Way) -> Outcome<()> {
+        let file = self.directory.join("shop.sql.gz");
+        self.measured(plain, &mut self.server.pipe(&format!("pg_dump shop | gzip >{}", file.display())))?;
+        plain.stored = std::fs::metadata(&file)?.len();
+        self.forget_points()?;
+        self.measured(first, &mut self.eclusa(&["backup"]))?;
+        first.stored = size_of(&self.directory.join("state/vault"));
+        self.measured(again, &mut self.eclusa(&["backup"]))?;
+        again.stored = size_of(&self.directory.join("state/vault"));
+        Ok(())
+    }
+
+    fn restores(&self, plain: &mut Way, check: &mut Way, whole: &mut Way) -> Outcome<()> {
+        let file = self.directory.join("shop.sql.gz");
+        self.server.sql("postgres", "CREATE DATABASE plain")?;
+        let pipe =
+            format!("gunzip -c {} | psql -X -q -v ON_ERROR_STOP=1 -d plain >/dev/null", file.display());
+        self.measured(plain, &mut self.server.pipe(&pipe))?;
+        self.server.sql("postgres", "DROP DATABASE plain")?;
+        self.measured(check, &mut self.eclusa(&["restore", "shop", "--check"]))?;
+        self.measured(whole, &mut self.eclusa(&["restore", "shop", "--yes"]))?;
+        let rows = self.server.sql("shop", "SELECT count(*) FROM ledger")?;
+        if rows == "0" {
+            return Err("the restored database is empty".into());
+        }
+        for name in self
+            .server
+            .sql("postgres", "SELECT datname FROM pg_database WHERE datname LIKE 'shop\\_%'")?
+            .lines()
+        {
+            self.server.sql("postgres", &format!("DROP DATABASE \"{name}\""))?;
+        }
+        Ok(())
+    }
+}
+
+impl Postgresql {
+    pub fn run(self, common: &Common) -> Outcome<()> {
+        measure::adopt_orphans()?;
+        let size = if common.small { 40 } else { self.mebibytes };
+        let root = tempfile::Builder::new().prefix("eclusa-benches-").tempdir_in(&common.scratch)?;
+        std::fs::set_permissions(root.path(), std::os::unix::fs::PermissionsExt::from_mode(0o755))?;
+        let directory = root.path().join("stack");
+        std::fs::create_dir_all(directory.join("releases/r1"))?;
+        std::fs::write(directory.join("releases/r1/VERSION"), "r1\n")?;
+        let server = Server::start(&root.path().join("server"))?;
+        #[allow(clippy::cast_precision_loss)]
+        let scale = f64::from(size) * f64::from(1 << 20) / rows::BYTES_PER_SCALE as f64;
+        server.fill(scale)?;
+        let bytes: u64 = server.sql("shop", "SELECT pg_database_size('shop')")?.parse()?;
+        let version = server.sql("shop", "SHOW server_version")?;
+        println!(
+            "PostgreSQL {version}, {} MiB with indexes, on {}",
+            mebibytes(bytes),
+            measure::file_system(&directory)
+        );
+        let bench = Bench { common, directory, server };
+        let (file, port) = (bench.directory.join("eclusa.toml"), stack::free_port()?);
+        rusqlite::Connection::open(bench.directory.join("shop.db"))?
+            .execute_batch("CREATE TABLE sale (id)")?;
+        std::fs::write(&file, configuration(&bench.server, port, true))?;
+        measure::must(&mut bench.eclusa(&["release", "r1", "--yes"]))?;
+        std::fs::write(&file, configuration(&bench.server, port, false))?;
+        measure::must(&mut bench.eclusa(&["start", "--yes"]))?;
+        let mut ways = [
+            "pg_dump \\| gzip",
+            "eclusa backup, the first",
+            "eclusa backup, the second, nothing changed",
+            "gunzip \\| psql",
+            "eclusa restore --check",
+            "eclusa restore (with a salvage point)",
+        ]
+        .map(Way::new);
+        for round in 0..common.rounds(3) {
+            eprintln!("round {}", round + 1);
+            let [dump, first, again, load, check, whole] = &mut ways;
+            bench.backups(dump, first, again)?;
+            bench.restores(load, check, whole)?;
+        }
+        let head =
+            ["", "wall, s", "CPU, s: client + server", "peak, MiB", "stored, MiB", "wall ratio", "CPU ratio"];
+        let [dump, first, again, load, check, whole] = &ways;
+        print("Backup", &head, &[dump.row(dump), first.row(dump), again.row(dump)]);
+        print("Restore", &head, &[load.row(load), check.row(load), whole.row(load)]);
+        let _ = bench.eclusa(&["stop", "--yes"]).output();
+        Ok(())
+    }
+}
