@@ -359,7 +359,7 @@ impl Court {
         let mut dice = Dice::of(seed);
         let index = usize::try_from(seed).unwrap() % all.len();
         let loss = lose(&all[index].recording, &mut dice);
-        let thorough = seed % THOROUGH == 0;
+        let thorough = seed.is_multiple_of(THOROUGH);
         loss.told(|| drop(self.judge(index, &all[index], &loss, thorough)));
     }
 }

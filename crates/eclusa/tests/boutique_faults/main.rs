@@ -4,9 +4,11 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+#[path = "support/bench.rs"]
 mod bench;
 #[path = "../boutique_stack/mod.rs"]
 mod boutique_stack;
+#[path = "support/proxy.rs"]
 mod proxy;
 
 mod build_fails;
