@@ -3,6 +3,7 @@
 
 pub mod adopt;
 pub mod assembly;
+pub mod auditing;
 pub mod bundle;
 pub mod candidate;
 pub mod clock;

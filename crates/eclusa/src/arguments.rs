@@ -7,8 +7,9 @@ use eclusa_fault::{Code, Fault, Language, Result};
 use eclusa_model::PersonName;
 
 use crate::commands::{
-    abort, adopt, answer, attach, backup, backups, bundle, completions, doctor, edge, history, man, note,
-    own_run, plan, release, report, restore, resume, rollback, seed, shop, start, status, stop, supervise,
+    abort, adopt, answer, attach, audit, backup, backups, bundle, completions, doctor, edge, history, man,
+    note, own_run, plan, release, report, restore, resume, rollback, seed, shop, start, status, stop,
+    supervise,
 };
 use crate::demo;
 
@@ -39,6 +40,8 @@ pub struct Arguments {
 /// The commands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// What is wrong with a deployment, read from its files.
+    Audit(audit::Audit),
     /// Look at a Compose project and write a commented eclusa.toml for it.
     Adopt(adopt::Adopt),
     /// Start the services and wait until they are healthy.

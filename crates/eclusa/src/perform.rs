@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use eclusa_control::Assembly;
+use eclusa_control::auditing;
 use eclusa_control::planning::{self, PlanOptions};
 use eclusa_control::running::{self, Begin};
 use eclusa_control::saved_plan::SavedPlan;
@@ -47,6 +48,11 @@ pub async fn perform(
     };
     if !session.json() {
         show(session, &plan, true);
+        if let Some(trouble) = auditing::of_stack(&assembly.stack).await {
+            let text = |message: &Message| message.render(&session.language);
+            tell(format!("{YELLOW}{}{YELLOW:#}", text(&trouble.text)));
+            trouble.repair.iter().for_each(|repair| tell(format!("  Next:  {}", text(repair))));
+        }
     }
     if !how.yes {
         if !terminal::is_interactive() {

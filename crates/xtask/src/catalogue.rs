@@ -51,12 +51,21 @@ fn number_of(line: &str) -> Option<u16> {
     if is_name { number.trim().strip_suffix(',')?.parse().ok() } else { None }
 }
 
-/// The texts of the catalogue by id, each with the line where it begins. A text that goes on in indented lines is joined.
+/// The texts of the error codes by id, each with the line where it begins.
 ///
 /// # Errors
 /// When the file cannot be read.
 pub fn texts(root: &Path) -> Result<BTreeMap<String, (String, usize)>, String> {
-    let text = std::fs::read_to_string(root.join(TEXTS)).map_err(|error| format!("{TEXTS}: {error}"))?;
+    texts_of(root, TEXTS)
+}
+
+/// The texts of a file of the catalogue by id, each with the line where it begins. A text that goes on in indented
+/// lines is joined.
+///
+/// # Errors
+/// When the file cannot be read.
+pub fn texts_of(root: &Path, file: &str) -> Result<BTreeMap<String, (String, usize)>, String> {
+    let text = std::fs::read_to_string(root.join(file)).map_err(|error| format!("{file}: {error}"))?;
     let mut found: BTreeMap<String, (String, usize)> = BTreeMap::new();
     let mut current: Option<String> = None;
     for (index, line) in text.lines().enumerate() {
@@ -84,6 +93,14 @@ pub fn readable(text: &str) -> String {
     let mut rest = text;
     while let Some((before, after)) = rest.split_once('{') {
         out.push_str(before);
+        // A literal such as { "}" }, which may itself be a brace.
+        if let Some((literal, later)) =
+            after.trim_start().strip_prefix('"').and_then(|rest| rest.split_once('"'))
+        {
+            out.push_str(literal);
+            rest = later.trim_start().strip_prefix('}').unwrap_or(later);
+            continue;
+        }
         let Some((inside, later)) = after.split_once('}') else {
             out.push('{');
             rest = after;
@@ -92,8 +109,7 @@ pub fn readable(text: &str) -> String {
         let inside = inside.trim();
         match inside.strip_prefix('$') {
             Some(name) => out.push_str(&name.to_uppercase()),
-            // A literal such as { "{" }.
-            None => out.push_str(inside.trim_matches('"')),
+            None => out.push_str(inside),
         }
         rest = later;
     }

@@ -5,6 +5,7 @@ pub mod files;
 pub mod layers;
 pub mod matrix;
 pub mod pages;
+pub mod rules;
 pub mod sources;
 pub mod tidy;
 pub mod words;

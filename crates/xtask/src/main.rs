@@ -1,9 +1,10 @@
-//! Checks and generated pages of the repository itself: `cargo run -p xtask -- tidy`, `… -- errors-pages`, `… -- matrix`.
+//! Checks and generated pages of the repository itself: `cargo run -p xtask -- tidy`, `… -- errors-pages`, `… -- matrix`,
+//! `… -- rules-pages`.
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use xtask::{matrix, pages, tidy};
+use xtask::{matrix, pages, rules, tidy};
 
 const USAGE: &str = "\
 Usage: cargo run -p xtask -- COMMAND
@@ -14,6 +15,7 @@ Commands:
   matrix        Write the table of faults in docs/reliability.md from the tests
   matrix FILE   Print that table with what the output of a test run, in FILE, says of each cell; ends with 1 when one
                 failed, with 3 when some did not run (`bin/test --matrix` calls it)
+  rules-pages   Write docs/rules/ from the message catalogue and the cases of the audit's tests
 ";
 
 fn main() -> ExitCode {
@@ -69,6 +71,16 @@ fn main() -> ExitCode {
                 }
             }
         }
+        ["rules-pages"] => match rules::write(&root) {
+            Ok(written) => {
+                println!("rules-pages: {written} files written or changed in docs/rules");
+                ExitCode::SUCCESS
+            }
+            Err(problem) => {
+                eprintln!("rules-pages: {problem}");
+                ExitCode::FAILURE
+            }
+        },
         _ => {
             eprint!("{USAGE}");
             ExitCode::from(2)

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use crate::{layers, matrix, pages, sources, words};
+use crate::{layers, matrix, pages, rules, sources, words};
 
 /// A place where a rule is broken.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -44,6 +44,7 @@ pub fn findings(root: &Path) -> Vec<Finding> {
     found.extend(sources::check(root));
     found.extend(pages::check(root));
     found.extend(matrix::check(root));
+    found.extend(rules::check(root));
     found.extend(words::check(root));
     found.sort();
     found

@@ -4,6 +4,7 @@ pub mod abort;
 pub mod adopt;
 pub mod answer;
 pub mod attach;
+pub mod audit;
 pub mod backup;
 pub mod backups;
 pub mod bundle;
@@ -97,6 +98,7 @@ async fn dispatch(command: Command, session: Arc<Session>) -> Result<Exit> {
     let session = session.as_ref();
     match command {
         Command::Adopt(command) => command.run(session).await,
+        Command::Audit(command) => command.run(session).await,
         Command::Start(command) => command.run(session).await,
         Command::Stop(command) => command.run(session).await,
         Command::Status(command) => command.run(session).await,

@@ -1,0 +1,499 @@
+//! Everything the rules look at, read once: projects with their services, scripts, env files, settings.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
+
+use crate::compose::service::Argv;
+use crate::compose::{Loading, Model, Service, Setting, Variables};
+use crate::discovery::{self, Found, Stage};
+use crate::dockerfile::{self, Dockerfile};
+use crate::environment::{self, Variable};
+use crate::library::{FileId, Library, Span, directory_of, join, name_of};
+use crate::roles::{App, Role, role};
+use crate::shell::{self, Command};
+use crate::yaml::Unreadable;
+
+/// A service with what is known of it.
+#[derive(Debug, Clone)]
+pub struct Known {
+    /// The service.
+    pub service: Service,
+    /// What it does.
+    pub role: Role,
+    /// Its Dockerfile, when it is built from one under audit.
+    pub dockerfile: Option<Rc<Dockerfile>>,
+    /// The stage that is built.
+    pub target: Option<String>,
+    /// What it runs: its commands and those of the scripts that it starts with, in order.
+    pub runs: Vec<Command>,
+    /// Variables of its env files.
+    pub from_files: Vec<Variable>,
+    /// Whether it is only for developers: a profile of theirs.
+    pub development: bool,
+}
+
+impl Known {
+    /// Its name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.service.name
+    }
+
+    /// A variable: from `environment`, else from its env files.
+    #[must_use]
+    pub fn variable(&self, name: &str) -> Option<&str> {
+        if self.service.environment().iter().any(|entry| entry.key == name) {
+            return self.service.variable(name);
+        }
+        self.from_files.iter().rev().find(|one| one.name == name).map(|one| one.value.as_str())
+    }
+
+    /// Whether it goes on running.
+    #[must_use]
+    pub fn stays(&self) -> bool {
+        self.role != Role::Once
+    }
+}
+
+/// A project.
+#[derive(Debug)]
+pub struct Project {
+    /// Its files in the order of `-f`.
+    pub files: Vec<String>,
+    /// What it is for.
+    pub stage: Stage,
+    /// Whether it has all of its services.
+    pub whole: bool,
+    /// The application.
+    pub app: App,
+    /// The merged model.
+    pub model: Model,
+    /// Its services.
+    pub services: Vec<Known>,
+    /// The env files of the project itself, from which `${…}` is filled in.
+    pub env_files: Vec<FileId>,
+}
+
+impl Project {
+    /// The directory of its first file.
+    #[must_use]
+    pub fn directory(&self) -> &str {
+        self.files.first().map_or("", |first| directory_of(first))
+    }
+
+    /// Its name for people.
+    #[must_use]
+    pub fn title(&self) -> String {
+        self.files.join(" + ")
+    }
+
+    /// The services of a role.
+    pub fn of(&self, wanted: impl Fn(Role) -> bool) -> impl Iterator<Item = &Known> {
+        self.services.iter().filter(move |known| wanted(known.role))
+    }
+
+    /// Where a finding about the project as a whole stands: its services key, or the first service.
+    #[must_use]
+    pub fn span(&self) -> Option<Span> {
+        self.services.first().map(|known| known.service.name_span)
+    }
+}
+
+/// A script file.
+#[derive(Debug, Clone)]
+pub struct Script {
+    /// Its path.
+    pub path: String,
+    /// The file.
+    pub file: FileId,
+    /// Its commands.
+    pub commands: Vec<Command>,
+}
+
+/// What is audited.
+pub struct Context<'a> {
+    /// The files.
+    pub library: &'a Library<'a>,
+    /// The projects.
+    pub projects: Vec<Project>,
+    /// Every script of the tree.
+    pub scripts: Vec<Script>,
+    /// Every env file of the tree that is used, with its variables.
+    pub env_files: Vec<(String, FileId, Vec<Variable>)>,
+    /// Every Dockerfile of the tree.
+    pub dockerfiles: Vec<(String, Rc<Dockerfile>)>,
+    /// What could not be read.
+    pub unreadable: Vec<Unreadable>,
+    /// What projects name and is not under audit.
+    pub absent: Vec<String>,
+}
+
+/// What is asked for.
+#[derive(Debug, Clone, Default)]
+pub struct Request {
+    /// Compose files that a person named, in their order; none: what is found.
+    pub files: Vec<String>,
+    /// Env files that a person named.
+    pub env_files: Vec<String>,
+    /// Every project is taken for one of users.
+    pub production: bool,
+}
+
+impl<'a> Context<'a> {
+    /// Reads what there is.
+    #[must_use]
+    pub fn of(library: &'a Library<'a>, request: &Request) -> Self {
+        let mut context = Self {
+            library,
+            projects: Vec::new(),
+            scripts: Vec::new(),
+            env_files: Vec::new(),
+            dockerfiles: Vec::new(),
+            unreadable: Vec::new(),
+            absent: Vec::new(),
+        };
+        let paths = library.tree().paths();
+        for path in paths {
+            if discovery::is_dockerfile(path) {
+                context.add_dockerfile(path);
+            } else if discovery::is_env_file(path) {
+                if let Some(file) = library.open(path) {
+                    context.env_files.push((path.clone(), file, environment::read(library, file)));
+                }
+            } else if discovery::is_script(path) {
+                context.add_script(path);
+            }
+        }
+        for mut found in discovery::projects(library, &request.files) {
+            if request.production {
+                found.stage = Stage::Production;
+            }
+            context.add_project(&found, request);
+        }
+        context.absent.sort();
+        context.absent.dedup();
+        context
+    }
+
+    fn add_dockerfile(&mut self, path: &str) -> Option<Rc<Dockerfile>> {
+        if let Some((_, known)) = self.dockerfiles.iter().find(|(known, _)| known == path) {
+            return Some(Rc::clone(known));
+        }
+        let file = self.library.open(path)?;
+        let read = Rc::new(Dockerfile::read(self.library, file));
+        self.dockerfiles.push((path.to_owned(), Rc::clone(&read)));
+        Some(read)
+    }
+
+    fn add_script(&mut self, path: &str) -> Option<&Script> {
+        if let Some(at) = self.scripts.iter().position(|script| script.path == path) {
+            return self.scripts.get(at);
+        }
+        let file = self.library.open(path)?;
+        let opened = self.library.file(file);
+        let shebang = opened.text.lines().next().unwrap_or_default();
+        // A program in another language is not taken apart as a shell script.
+        let other = shebang.starts_with("#!") && !shebang.contains("sh");
+        let bare = !name_of(path).contains('.') && !shebang.starts_with("#!");
+        if other || bare {
+            return None;
+        }
+        let commands = shell::commands(&opened.text, file);
+        self.scripts.push(Script { path: path.to_owned(), file, commands });
+        self.scripts.last()
+    }
+
+    fn add_project(&mut self, found: &Found, request: &Request) {
+        let directory = found.files.first().map_or("", |first| directory_of(first)).to_owned();
+        let named: Vec<String> = if request.env_files.is_empty() {
+            join(&directory, ".env").into_iter().collect()
+        } else {
+            request.env_files.clone()
+        };
+        let mut variables = Variables::default();
+        let mut env_files = Vec::new();
+        for path in named {
+            let Some(file) = self.library.open(&path) else { continue };
+            env_files.push(file);
+            for variable in environment::read(self.library, file) {
+                variables.0.insert(variable.name, Setting { value: variable.value, span: variable.span });
+            }
+        }
+        let Some(loaded) = Loading::new(self.library, &variables).project(&found.files) else {
+            self.read_error(&found.files);
+            return;
+        };
+        // A file of no particular name whose images are built for developers is theirs.
+        let for_developers = |service: &Service| {
+            let file = service.dockerfile().and_then(|path| discovery::stage_of_path(&path));
+            let target = service.node.at(&["build", "target"]).and_then(|node| node.as_str());
+            let named = target.and_then(discovery::stage_of_path);
+            file == Some(Stage::Development) || named == Some(Stage::Development)
+        };
+        let unnamed = request.files.is_empty()
+            && !request.production
+            && found.files.iter().all(|file| discovery::stage_of_path(file).is_none());
+        let developers = unnamed && loaded.model.services().iter().any(for_developers);
+        let stage = if developers { Stage::Development } else { found.stage };
+        self.unreadable.extend(loaded.unreadable);
+        self.absent.extend(loaded.absent.into_iter().map(|(path, _)| path));
+        let mut services = loaded.model.services();
+        // An override of a service whose base is in a file that was not named: Compose would refuse it.
+        services.retain(|service| service.get("image").is_some() || service.get("build").is_some());
+        let app = self.app_of(&services, &directory);
+        let awaited: BTreeSet<String> = services.iter().flat_map(awaited_by).collect();
+        let services: Vec<Known> =
+            services.into_iter().map(|service| self.known(service, &awaited, app)).collect();
+        let model = loaded.model;
+        let (files, whole) = (found.files.clone(), found.whole);
+        self.projects.push(Project { files, stage, whole, app, model, services, env_files });
+    }
+
+    /// Keeps why none of a project's files could be read.
+    fn read_error(&mut self, files: &[String]) {
+        for file in files.iter().filter_map(|path| self.library.open(path)) {
+            if let Err(problem) = crate::yaml::read(self.library, file) {
+                self.unreadable.push(problem);
+            }
+        }
+    }
+
+    fn app_of(&self, services: &[Service], directory: &str) -> App {
+        let says = |words: &[&str]| {
+            services.iter().any(|service| {
+                let image = service.image_text();
+                let text = service.command_text();
+                words.iter().any(|word| image.contains(word) || text.contains(word))
+            })
+        };
+        if says(&["erpnext", "frappe", "bench "]) {
+            return App::Frappe;
+        }
+        let inside = |path: &str| directory.is_empty() || path.starts_with(&format!("{directory}/"));
+        let contexts: Vec<String> = services.iter().filter_map(Service::build_context).collect();
+        let manage = self.library.tree().paths().iter().any(|path| {
+            name_of(path) == "manage.py"
+                && (inside(path)
+                    || contexts
+                        .iter()
+                        .any(|context| context.is_empty() || path.starts_with(&format!("{context}/"))))
+        });
+        if manage || says(&["manage.py", "django", "gunicorn", "celery"]) { App::Django } else { App::Other }
+    }
+
+    fn known(&mut self, service: Service, awaited: &BTreeSet<String>, app: App) -> Known {
+        let dockerfile = service.dockerfile().and_then(|path| self.add_dockerfile(&path));
+        let inline = service.node.at(&["build", "dockerfile_inline"]).is_some();
+        let dockerfile = dockerfile.filter(|_| !inline);
+        let target = service.node.at(&["build", "target"]).and_then(|node| node.as_str().map(str::to_owned));
+        let base = dockerfile
+            .as_ref()
+            .and_then(|file| file.lineage(target.as_deref()).last().map(|stage| stage.base.clone()));
+        let once = awaited.contains(&service.name)
+            || service.node.at(&["deploy", "restart_policy", "condition"]).and_then(|node| node.as_str())
+                == Some("none")
+            || service
+                .node
+                .at(&["deploy", "mode"])
+                .and_then(|node| node.as_str())
+                .is_some_and(|mode| mode.ends_with("-job"));
+        let mut role = role(&service, base.as_deref(), once, app);
+        let named_so = discovery::stage_of_path(&service.name) == Some(Stage::Development);
+        let development = named_so || {
+            let profiles = service.profiles();
+            !profiles.is_empty()
+                && profiles.iter().all(|profile| {
+                    discovery::stage_of_path(profile) == Some(Stage::Development)
+                        || matches!(profile.as_str(), "tools" | "tool" | "lint" | "docs")
+                })
+        };
+        let mut runs = Vec::new();
+        let from_image = self.image_commands(&service, dockerfile.as_deref(), target.as_deref());
+        let mut scripts_seen = BTreeSet::new();
+        for argv in whole(service.entrypoint(), service.command()).into_iter().chain(from_image) {
+            self.follow(&service, &argv, &mut runs, &mut scripts_seen);
+        }
+        if role == Role::Web || role == Role::Other {
+            role = by_what_runs(role, &runs);
+        }
+        let from_files = self.env_file_variables(&service);
+        Known { service, role, dockerfile, target, runs, from_files, development }
+    }
+
+    /// What the image starts, where the service does not say otherwise.
+    fn image_commands(
+        &self,
+        service: &Service,
+        dockerfile: Option<&Dockerfile>,
+        target: Option<&str>,
+    ) -> Vec<Argv> {
+        let Some(dockerfile) = dockerfile else { return Vec::new() };
+        let mut found = Vec::new();
+        for (keyword, key) in [("ENTRYPOINT", "entrypoint"), ("CMD", "command")] {
+            if service.get(key).is_some() || (keyword == "CMD" && service.get("entrypoint").is_some()) {
+                continue;
+            }
+            if let Some(instruction) = dockerfile.last(target, keyword) {
+                let words = dockerfile::words(instruction);
+                let script = crate::compose::service::script_of(&words);
+                found.push(Argv { span: instruction.span, words, script });
+            }
+        }
+        found
+    }
+
+    /// The commands of an argument vector, of the text that `sh -c` gets, and of the script of the tree that it starts.
+    fn follow(
+        &mut self,
+        service: &Service,
+        argv: &Argv,
+        runs: &mut Vec<Command>,
+        seen: &mut BTreeSet<String>,
+    ) {
+        let commands = match &argv.script {
+            Some((text, span)) => shell::commands_of_scalar(text, *span),
+            None => vec![Command {
+                words: argv.words.clone(),
+                then: shell::Then::Next,
+                after: shell::Then::Next,
+                depth: 0,
+                condition: false,
+            }],
+        };
+        let mut called: Vec<String> = Vec::new();
+        for command in &commands {
+            for word in command.words.iter().take(4) {
+                if word.text.contains(".sh")
+                    || word.text.contains("entrypoint")
+                    || word.text.starts_with("/usr/local/bin/")
+                    || word.text.starts_with("/start")
+                {
+                    called.push(word.text.clone());
+                }
+            }
+        }
+        runs.extend(commands);
+        for path in called {
+            let Some(found) = self.script_path(service, &path) else { continue };
+            if seen.len() < 8
+                && seen.insert(found.clone())
+                && let Some(script) = self.add_script(&found)
+            {
+                runs.extend(script.commands.clone());
+            }
+        }
+    }
+
+    /// The file of the tree behind a path in a container: bound there, or of that name in the build context.
+    fn script_path(&self, service: &Service, path: &str) -> Option<String> {
+        for mount in service.mounts() {
+            let Some(source) = mount.tree_path() else { continue };
+            if mount.target == path {
+                return Some(source.to_owned());
+            }
+            if let Some(rest) = path.strip_prefix(&format!("{}/", mount.target)) {
+                return join(source, rest);
+            }
+        }
+        let context = service.build_context()?;
+        let name = name_of(path);
+        let prefix = if context.is_empty() { String::new() } else { format!("{context}/") };
+        let mut candidates: Vec<&String> = self
+            .library
+            .tree()
+            .paths()
+            .iter()
+            .filter(|one| name_of(one) == name && one.starts_with(&prefix))
+            .collect();
+        // The one whose path has most in common with the one in the container.
+        candidates.sort_by_key(|one| std::cmp::Reverse(common_end(one, path)));
+        match candidates.as_slice() {
+            [only] => Some((*only).clone()),
+            [first, second, ..] if common_end(first, path) > common_end(second, path) => {
+                Some((*first).clone())
+            }
+            _ => None,
+        }
+    }
+
+    fn env_file_variables(&mut self, service: &Service) -> Vec<Variable> {
+        let Some(node) = service.get("env_file") else { return Vec::new() };
+        let mut found = Vec::new();
+        for item in node.items() {
+            let path = item.get("path").and_then(|path| path.as_str()).or_else(|| item.as_str());
+            let Some(path) = path.and_then(|path| path.strip_prefix("./")) else { continue };
+            match self.library.open(path) {
+                Some(file) => {
+                    let variables = environment::read(self.library, file);
+                    found.extend(variables.iter().cloned());
+                    if !self.env_files.iter().any(|(known, ..)| known == path) {
+                        self.env_files.push((path.to_owned(), file, variables));
+                    }
+                }
+                None => self.absent.push(path.to_owned()),
+            }
+        }
+        found
+    }
+
+    /// The projects that users are meant to use, with services that are not only for developers.
+    pub fn production(&self) -> impl Iterator<Item = &Project> {
+        self.projects.iter().filter(|project| project.stage == Stage::Production)
+    }
+
+    /// The text of every file of the tree whose name passes, with its path.
+    pub fn texts(&self, wanted: impl Fn(&str) -> bool) -> BTreeMap<String, FileId> {
+        let paths = self.library.tree().paths().iter().filter(|path| wanted(path));
+        paths.filter_map(|path| Some((path.clone(), self.library.open(path)?))).collect()
+    }
+}
+
+/// What a container starts: `["sh", "-c"]` as its entrypoint and a text as its command are one script.
+fn whole(entrypoint: Option<Argv>, command: Option<Argv>) -> Vec<Argv> {
+    match (entrypoint, command) {
+        (Some(entrypoint), Some(command)) if entrypoint.script.is_none() => {
+            let words: Vec<_> = entrypoint.words.iter().chain(&command.words).cloned().collect();
+            match crate::compose::service::script_of(&words) {
+                Some(script) => vec![Argv { span: command.span, words, script: Some(script) }],
+                None => vec![entrypoint, command],
+            }
+        }
+        (entrypoint, command) => entrypoint.into_iter().chain(command).collect(),
+    }
+}
+
+fn common_end(left: &str, right: &str) -> usize {
+    left.rsplit('/').zip(right.rsplit('/')).take_while(|(a, b)| a == b).count()
+}
+
+/// The services that a service waits for to end.
+fn awaited_by(service: &Service) -> Vec<String> {
+    let entries = service.get("depends_on").map(|node| node.entries()).unwrap_or_default();
+    entries
+        .iter()
+        .filter(|entry| {
+            entry.value.get("condition").and_then(|node| node.as_str())
+                == Some("service_completed_successfully")
+        })
+        .map(|entry| entry.key.clone())
+        .collect()
+}
+
+/// The role by what the scripts of a service run, where its own command does not say it.
+fn by_what_runs(role: Role, runs: &[Command]) -> Role {
+    let says = |words: &[&str]| {
+        runs.iter().any(|command| {
+            let text = command.text();
+            words.iter().any(|word| text.contains(word))
+        })
+    };
+    if says(&["gunicorn", "runserver", "uwsgi", "uvicorn", "daphne", "bench serve", "hypercorn", "granian"]) {
+        Role::Web
+    } else if says(&["celery"]) && says(&["worker"]) || says(&["bench worker", "rqworker", "qcluster"]) {
+        Role::Worker
+    } else if says(&["celery"]) && says(&["beat"]) || says(&["bench schedule"]) {
+        Role::Scheduler
+    } else {
+        role
+    }
+}

@@ -1,0 +1,197 @@
+//! Texts made to break the readers: whatever stands in the files, an audit ends soon, reads nothing else and shows no
+//! panic. `AUDIT_CASES=100000 cargo test -p eclusa-audit --test hostile` looks longer than the few seconds of a usual run.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use std::time::{Duration, Instant};
+
+use eclusa_audit::output::{html, json, markdown, sarif, text};
+use eclusa_audit::{Folder, Library, MemoryTree, Report, Request, Tree, fixing};
+use jiff::civil::date;
+use proptest::prelude::*;
+
+fn audited(files: &[(&str, &str)]) -> Report {
+    let tree = MemoryTree::new(files.iter().map(|(path, text)| ((*path).to_owned(), (*text).to_owned())));
+    let library = Library::new(&tree);
+    let report = eclusa_audit::report::report(&library, &Request::default(), date(2026, 11, 25), None);
+    let english = eclusa_fault::Language::default();
+    let _ = (
+        text::lines(&report, &english, 80),
+        html::text(&report, &english),
+        markdown::text(&report, &english),
+        json::value(&report, &english),
+        sarif::value(&report, &english, "0.1.0"),
+        fixing::patch(&fixing::fix(&library, &report.findings)),
+    );
+    report
+}
+
+/// An audit of one Compose file, which must end soon.
+fn soon(text: &str) -> Report {
+    let began = Instant::now();
+    let report = audited(&[("compose.yaml", text)]);
+    assert!(began.elapsed() < Duration::from_secs(20), "it took {:?}", began.elapsed());
+    report
+}
+
+#[test]
+fn a_bomb_of_aliases_is_refused() {
+    let mut bomb = String::from("a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n");
+    for level in 1..12 {
+        let aliases = vec![format!("*a{}", level - 1); 10].join(", ");
+        bomb.push_str(&format!("a{level}: &a{level} [{aliases}]\n"));
+    }
+    bomb.push_str("services:\n  web:\n    image: x:1\n    command: *a11\n");
+    assert!(soon(&bomb).findings.iter().any(|finding| finding.code == "A001"));
+}
+
+#[test]
+fn a_bomb_of_merges_and_deep_nesting_is_refused() {
+    let mut merges = String::from("x0: &x0 {a: 1, b: 2}\n");
+    for level in 1..60 {
+        merges.push_str(&format!(
+            "x{level}: &x{level}\n  <<: [*x{0}, *x{0}]\n  k{level}: {{<<: *x{0}}}\n",
+            level - 1
+        ));
+    }
+    merges.push_str("services:\n  web:\n    image: x:1\n    environment: *x59\n");
+    soon(&merges);
+    let deep = format!("services:\n  web:\n    image: {}\n", "[".repeat(100_000));
+    assert!(soon(&deep).findings.iter().any(|finding| finding.code == "A001"));
+}
+
+#[test]
+fn long_and_recursive_things_end() {
+    soon(&format!("services:\n  web:\n    image: x:1\n    command: {}\n", "then ".repeat(100_000)));
+    soon(&format!("services:\n  web:\n    image: {}\n", "${A:-".repeat(50_000)));
+    soon(&format!("services:\n  web:\n    image: x:1\n    command: 'sh -c \"{}\"'\n", "$(".repeat(50_000)));
+    soon(
+        "services:\n  a:\n    extends: {service: b}\n    image: x:1\n  b:\n    extends: {service: a}\n    image: x:1\n",
+    );
+    let many: String =
+        (0..5_000).map(|n| format!("  s{n}:\n    image: x:1\n    ports: ['{n}:80']\n")).collect();
+    soon(&format!("services:\n{many}"));
+    let began = Instant::now();
+    let include = "include: [compose.yaml, other.yaml, other.yaml]\nservices:\n  a:\n    image: x:1\n";
+    audited(&[("compose.yaml", include), ("other.yaml", include)]);
+    assert!(began.elapsed() < Duration::from_secs(20));
+}
+
+#[test]
+fn nothing_outside_of_the_directory_is_read() {
+    let outside = tempfile::tempdir().unwrap();
+    let secret = "services:\n  db:\n    image: postgres:16\n    ports: ['5432:5432']\n";
+    std::fs::write(outside.path().join("compose.yaml"), secret).unwrap();
+    let inside = tempfile::tempdir().unwrap();
+    std::os::unix::fs::symlink(outside.path().join("compose.yaml"), inside.path().join("compose.yaml"))
+        .unwrap();
+    std::os::unix::fs::symlink(outside.path(), inside.path().join("linked")).unwrap();
+    let name = outside.path().display();
+    let text = format!(
+        "include: ['{name}/compose.yaml', '../../../../../../{name}/compose.yaml']\nservices:\n  web:\n    image: x:1\n    \
+         env_file: ['{name}/compose.yaml', ../../x.env]\n    extends: {{file: '{name}/compose.yaml', service: db}}\n"
+    );
+    std::fs::write(inside.path().join("docker-compose.yml"), text).unwrap();
+    let folder = Folder::open(inside.path()).unwrap();
+    assert_eq!(folder.paths(), ["docker-compose.yml"]);
+    let report = eclusa_audit::audit(&folder, &Request::default(), date(2026, 11, 25), None);
+    assert!(!report.findings.iter().any(|finding| finding.code == "A301"), "{:#?}", report.findings);
+    assert_eq!(report.files, 1);
+    // A link inside of the directory is followed.
+    std::fs::write(inside.path().join("real.yaml"), secret).unwrap();
+    std::os::unix::fs::symlink("real.yaml", inside.path().join("compose.prod.yaml")).unwrap();
+    let folder = Folder::open(inside.path()).unwrap();
+    let report = eclusa_audit::audit(&folder, &Request::default(), date(2026, 11, 25), None);
+    assert!(report.findings.iter().any(|finding| finding.code == "A301"));
+}
+
+/// Pieces of which the files are made: what the readers know, and what they stumble over.
+fn piece() -> impl Strategy<Value = String> {
+    let known = prop::sample::select(vec![
+        "services:\n",
+        "  web:\n",
+        "  db:\n",
+        "    image: postgres:11\n",
+        "    build: .\n",
+        "    <<: *a\n",
+        "    &a\n",
+        "*a",
+        "    command: sh -c \"",
+        "    ports:\n",
+        "      - \"5432:5432\"\n",
+        "${A:-",
+        "${",
+        "$$",
+        "}",
+        "!reset ",
+        "!override ",
+        "    healthcheck:\n      test: ",
+        "    environment:\n",
+        "      PASSWORD: x\n",
+        "      - A=b\n",
+        "\t",
+        "\"",
+        "'",
+        "|\n",
+        ">-\n",
+        "FROM python:3.8 AS x\n",
+        "RUN <<EOF\n",
+        "EOF\n",
+        "\\\n",
+        "HEALTHCHECK CMD curl x\n",
+        "ENV SECRET=",
+        "if ",
+        "then\n",
+        "fi\n",
+        "$(",
+        ")",
+        "pip install x\n",
+        "bench new-site a\n",
+        "bench worker --queue ",
+        "* * * * * ",
+        "DEBUG = True\n",
+        "ALLOWED_HOSTS = ['*']\n",
+        "# eclusa: allow A301",
+        " reason\n",
+        "\u{feff}",
+        "é",
+        "\u{0}",
+        "\r\n",
+        "---\n",
+        "- ",
+        ": ",
+        "{",
+        "[",
+        "]",
+        ",",
+        "#",
+        "\n",
+        "  ",
+    ]);
+    prop_oneof![8 => known.prop_map(str::to_owned), 1 => "\\PC{0,12}", 1 => "[ -~\n]{0,20}"]
+}
+
+fn cases() -> u32 {
+    std::env::var("AUDIT_CASES").ok().and_then(|text| text.parse().ok()).unwrap_or(300)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: cases(), failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn any_text_in_any_file_is_survived(pieces in prop::collection::vec(piece(), 0..60)) {
+        let text: String = pieces.concat();
+        let compose = format!("services:\n  web:\n    image: x:1\n    build: .\n    env_file: .env\n{text}");
+        audited(&[
+            ("compose.yaml", &text),
+            ("a/compose.yaml", &compose),
+            ("a/Dockerfile", &text),
+            ("a/.env", &text),
+            ("deploy.sh", &text),
+            ("rollback.sh", &text),
+            ("crontab", &text),
+            ("shop/settings.py", &text),
+            (".github/workflows/a.yml", &text),
+            ("sites/common_site_config.json", &text),
+        ]);
+    }
+}

@@ -1,0 +1,2 @@
+DEBUG = False
+MEDIA_ROOT = BASE_DIR / "media"

@@ -1,0 +1,4 @@
+#!/bin/sh
+set -e
+pg_dump -Fc shop > /backups/shop.dump
+rclone copy /backups remote:shop

@@ -1,0 +1,4 @@
+#!/bin/sh
+git pull
+docker compose build
+docker compose up -d

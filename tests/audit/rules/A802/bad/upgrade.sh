@@ -1,0 +1,5 @@
+#!/bin/bash
+set -e
+./backup.sh
+bench --site all migrate || true
+supervisorctl restart all

@@ -1,0 +1,5 @@
+#!/bin/bash
+set -euo pipefail
+git pull
+docker compose build
+docker compose up -d

@@ -1,0 +1,2 @@
+#!/bin/sh
+git pull && docker compose build && docker compose up -d
