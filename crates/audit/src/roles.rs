@@ -64,7 +64,7 @@ pub enum App {
     Other,
 }
 
-const ADMIN: [&str; 19] = [
+const ADMIN: [&str; 22] = [
     "pgadmin",
     "pgadmin4",
     "adminer",
@@ -84,6 +84,9 @@ const ADMIN: [&str; 19] = [
     "rq-dashboard",
     "maildev",
     "cloudbeaver",
+    "kibana",
+    "opensearch-dashboards",
+    "phppgadmin",
 ];
 const PROXIES: [&str; 13] = [
     "nginx",

@@ -168,12 +168,17 @@ pub fn in_url(value: &str) -> Option<(&str, &str)> {
     (!password.is_empty()).then_some((user, password))
 }
 
+/// How much of a text is looked at, in characters.
+const LONGEST: usize = 4096;
+
 /// A line in which no secret stands: what is given to a variable with a secret's name is hidden, and so is every one
 /// of these values. Words that everyone tries are hidden only as a variable's value: they also stand in names of
 /// images and directories, and hiding them there would only make the line unreadable.
 #[must_use]
 pub fn masked(text: &str, secrets: &[String]) -> String {
-    let mut shown = without_assigned(text);
+    // Much longer than anything that is shown, so that no secret is cut in two where it is.
+    let text: String = text.chars().take(LONGEST).collect();
+    let mut shown = without_assigned(&text);
     for secret in secrets.iter().filter(|secret| secret.len() >= 8 && !is_weak(secret)) {
         let plain = secret.chars().all(|c| c.is_ascii_lowercase() || "-_.".contains(c));
         if !plain && shown.contains(secret.as_str()) {

@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 
 use eclusa_fault::{Message, Result};
 use secrecy::{ExposeSecret, SecretString};
+pub use syntax::{closing, name_length};
 
 use crate::source::{Source, read};
 

@@ -15,3 +15,8 @@ pub use environment::{EnvironmentFile, EnvironmentFiles, ProcessEnvironment, Var
 pub use model::*;
 pub use secrets::Secrets;
 pub use source::without_secrets;
+
+/// The grammar of `${…}`, for whoever looks at it without filling it in.
+pub mod variables {
+    pub use crate::environment::{closing, name_length};
+}

@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
+use eclusa_config::variables::{closing, name_length};
+
 use crate::library::Span;
 use crate::yaml::{Entry, Kind, Node, Scalar, VariableUse};
 
@@ -123,25 +125,4 @@ impl Variables {
         uses.push(VariableUse { name: name.to_owned(), default, required, set, from });
         text
     }
-}
-
-fn name_length(text: &str) -> usize {
-    if text.starts_with(|c: char| c.is_ascii_digit()) {
-        return 0;
-    }
-    text.find(|c: char| !c.is_ascii_alphanumeric() && c != '_').unwrap_or(text.len())
-}
-
-/// Where the brace closes that was opened just before.
-fn closing(text: &str) -> Option<usize> {
-    let mut depth: usize = 0;
-    for (at, c) in text.char_indices() {
-        match c {
-            '{' => depth += 1,
-            '}' if depth == 0 => return Some(at),
-            '}' => depth -= 1,
-            _ => {}
-        }
-    }
-    None
 }

@@ -16,7 +16,7 @@ article{border:1px solid var(--line);border-left:.4rem solid var(--tone);border-
 .risk{font-weight:600;margin:0 0 .4rem}.risk ul{margin:.2rem 0 0;padding-left:1.2rem;font-weight:400}\
 dl{display:grid;grid-template-columns:7rem 1fr;gap:.25rem .8rem;margin:0}dt{opacity:.7}dd{margin:0}\
 code,pre{font:13px/1.4 ui-monospace,monospace}\
-table{border-collapse:collapse;width:100%}td{padding:.15rem .5rem .15rem 0;vertical-align:top}td:first-child{white-space:nowrap;opacity:.8}\
+table{border-collapse:collapse}td{padding:.15rem 1.2rem .15rem 0;vertical-align:top}td:first-child{white-space:nowrap;opacity:.8}\
 td code{white-space:pre-wrap;overflow-wrap:anywhere}\
 @media(max-width:40rem){dl{grid-template-columns:1fr}dt{margin-top:.4rem}}";
 

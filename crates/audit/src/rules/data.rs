@@ -66,7 +66,11 @@ fn database(known: &Known, out: &mut Findings) {
         let above = own_data_volume
             && mount.target == "/var/lib/postgresql"
             && !directories.iter().any(|one| one == &mount.target);
-        !above && directories.iter().any(|directory| covers(mount, directory))
+        // Images of others keep a directory for each version there: /var/lib/postgresql/16/main.
+        let versioned = known.role == Role::Postgres
+            && mount.target.starts_with("/var/lib/postgresql/")
+            && mount.source.is_some();
+        versioned || !above && directories.iter().any(|directory| covers(mount, directory))
     });
     if !kept {
         let near = mounts

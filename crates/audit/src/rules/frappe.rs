@@ -138,10 +138,11 @@ fn missing(context: &Context<'_>, project: &Project, out: &mut Findings) {
             let served: BTreeSet<String> =
                 workers.iter().flat_map(|command| queue_words(command)).map(|(name, _)| name).collect();
             let absent: Vec<&str> = QUEUES.into_iter().filter(|queue| !served.contains(*queue)).collect();
-            let named_workers = project
-                .services
-                .iter()
-                .any(|known| has(known.name(), &["queue", "worker"]) && known.service.command().is_none());
+            let named_workers = project.services.iter().any(|known| {
+                known.role != Role::Redis
+                    && has(known.name(), &["queue", "worker"])
+                    && known.service.command().is_none()
+            });
             if !unnamed && !absent.is_empty() && !named_workers {
                 say(&format!("worker for the queue {}", absent.join(", ")));
             }

@@ -169,6 +169,10 @@ fn moves(image: &str) -> Option<&'static str> {
         None => Some("no tag"),
         Some((_, "latest")) => Some("the tag latest"),
         Some((_, "")) => None,
+        // `alpine`, `stable`, `main`: the next version has the same name.
+        Some((_, tag)) if !tag.contains(|c: char| c.is_ascii_digit() || c == '$') => {
+            Some("a tag without a version")
+        }
         Some(_) => None,
     }
 }

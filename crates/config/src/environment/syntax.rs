@@ -211,7 +211,9 @@ fn expand(text: &str, lookup: &dyn Fn(&str) -> Option<String>, depth: usize) -> 
     Ok(filled)
 }
 
-fn name_length(text: &str) -> usize {
+/// How long the name of a variable is that a text begins with, in bytes.
+#[must_use]
+pub fn name_length(text: &str) -> usize {
     if text.starts_with(|c: char| c.is_ascii_digit()) {
         return 0;
     }
@@ -219,7 +221,8 @@ fn name_length(text: &str) -> usize {
 }
 
 /// Where the brace closes that was opened just before.
-fn closing(text: &str) -> Option<usize> {
+#[must_use]
+pub fn closing(text: &str) -> Option<usize> {
     let mut depth: usize = 0;
     for (at, c) in text.char_indices() {
         match c {
