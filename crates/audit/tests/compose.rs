@@ -90,7 +90,9 @@ services:
 fn configured(directory: &Path, files: &[&str]) -> Value {
     let mut command = Command::new("docker");
     command.arg("compose");
-    files.iter().for_each(|file| drop(command.args(["-f", file])));
+    for file in files {
+        command.args(["-f", file]);
+    }
     let command = command.args(["config", "--format", "json", "--no-path-resolution"]).current_dir(directory);
     let output = command.output().expect("docker compose");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
