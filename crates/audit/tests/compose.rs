@@ -10,6 +10,7 @@ use std::process::Command;
 use eclusa_audit::compose::{Loading, Model, Service, Setting, Variables};
 use eclusa_audit::fixing;
 use eclusa_audit::library::Span;
+use eclusa_audit::rules::RULES;
 use eclusa_audit::{Folder, Library, Request};
 use jiff::civil::date;
 use serde_json::Value;
@@ -280,12 +281,12 @@ fn the_merged_model_is_the_one_of_compose() {
     }
 }
 
-/// Every project of the corpus that Compose accepts.
+/// The projects of the corpus that are about what can be mended, and whole stacks.
 fn corpus() -> Vec<PathBuf> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/audit");
     let mut found = Vec::new();
-    for rule in fs::read_dir(root.join("rules")).unwrap() {
-        found.push(rule.unwrap().path().join("bad"));
+    for rule in RULES.iter().filter(|rule| rule.fix) {
+        found.push(root.join("rules").join(rule.code).join("bad"));
     }
     for stack in ["clean", "bench"] {
         found.push(root.join("stacks").join(stack));
@@ -313,5 +314,5 @@ fn compose_accepts_what_was_mended() {
             mended += 1;
         }
     }
-    assert!(mended > 20, "only {mended} files were mended: the search is broken");
+    assert!(mended >= 8, "only {mended} files were mended: the search is broken");
 }
