@@ -148,7 +148,9 @@ impl Telling<'_> {
 
     fn fault(&self, fault: &Fault) -> String {
         let headline = format!("{} {}", fault.code, fault.headline(self.language));
-        match fault.causes.last() {
+        // An indented line goes on what stands above it: the reason is there.
+        let told = fault.causes.iter().rev().find(|cause| !cause.starts_with(char::is_whitespace));
+        match told.or(fault.causes.last()) {
             Some(cause) => format!("{headline}: {}", cause.chars().take(200).collect::<String>()),
             None => headline,
         }

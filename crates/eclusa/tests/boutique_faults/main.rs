@@ -12,7 +12,6 @@ mod boutique_stack;
 mod proxy;
 
 mod build_fails;
-mod database_connections_used_up;
 mod database_hangs;
 mod database_killed;
 mod database_locked;
@@ -44,7 +43,6 @@ macro_rules! cells {
 
 cells! {
     database_refuses: backup, release;
-    database_connections_used_up: backup, release;
     database_hangs: backup, status;
     database_slow: backup;
     database_killed: backup, release, restore;
