@@ -9,7 +9,7 @@ use crate::discovery::{self, Found, Stage};
 use crate::dockerfile::{self, Dockerfile};
 use crate::environment::{self, Variable};
 use crate::library::{FileId, Library, Span, directory_of, join, name_of};
-use crate::roles::{App, Role, role};
+use crate::roles::{App, Role, by_what_runs, role};
 use crate::shell::{self, Command};
 use crate::yaml::Unreadable;
 
@@ -492,23 +492,4 @@ fn awaited_by(service: &Service) -> Vec<String> {
         })
         .map(|entry| entry.key.clone())
         .collect()
-}
-
-/// The role by what the scripts of a service run, where its own command does not say it.
-fn by_what_runs(role: Role, runs: &[Command]) -> Role {
-    let says = |words: &[&str]| {
-        runs.iter().any(|command| {
-            let text = command.text();
-            words.iter().any(|word| text.contains(word))
-        })
-    };
-    if says(&["gunicorn", "runserver", "uwsgi", "uvicorn", "daphne", "bench serve", "hypercorn", "granian"]) {
-        Role::Web
-    } else if says(&["celery"]) && says(&["worker"]) || says(&["bench worker", "rqworker", "qcluster"]) {
-        Role::Worker
-    } else if says(&["celery"]) && says(&["beat"]) || says(&["bench schedule"]) {
-        Role::Scheduler
-    } else {
-        role
-    }
 }
