@@ -9,7 +9,7 @@ use crate::discovery::{self, Found, Stage};
 use crate::dockerfile::{self, Dockerfile};
 use crate::environment::{self, Variable};
 use crate::library::{FileId, Library, Span, directory_of, join, name_of};
-use crate::roles::{App, Role, role};
+use crate::roles::{App, Role, by_what_runs, role};
 use crate::shell::{self, Command};
 use crate::yaml::Unreadable;
 
@@ -120,7 +120,7 @@ pub struct Context<'a> {
     pub scripts: Vec<Script>,
     /// Every env file of the tree that is used, with its variables.
     pub env_files: Vec<(String, FileId, Vec<Variable>)>,
-    /// Every Dockerfile of the tree.
+    /// Every Dockerfile of the tree, and those that stand in the Compose files of projects of production.
     pub dockerfiles: Vec<(String, Rc<Dockerfile>)>,
     /// What could not be read.
     pub unreadable: Vec<Unreadable>,
@@ -244,9 +244,23 @@ impl<'a> Context<'a> {
         let awaited: BTreeSet<String> = services.iter().flat_map(awaited_by).collect();
         let services: Vec<Known> =
             services.into_iter().map(|service| self.known(service, &awaited, app)).collect();
+        if stage == Stage::Production {
+            services.iter().filter(|known| !known.development).for_each(|known| self.keep_inline(known));
+        }
         let model = loaded.model;
         let (files, whole) = (found.files.clone(), found.whole);
         self.projects.push(Project { files, stage, whole, app, model, services, env_files });
+    }
+
+    /// Keeps a Dockerfile that stands in a Compose file among the others, once.
+    fn keep_inline(&mut self, known: &Known) {
+        let inline = known.service.node.at(&["build", "dockerfile_inline"]).is_some();
+        let Some(dockerfile) = known.dockerfile.as_ref().filter(|_| inline) else { return };
+        let place = |one: &Dockerfile| one.stages.first().map(|stage| (one.file, stage.base_span));
+        if !self.dockerfiles.iter().any(|(_, other)| place(other) == place(dockerfile)) {
+            let path = self.library.file(dockerfile.file).path.clone();
+            self.dockerfiles.push((path, Rc::clone(dockerfile)));
+        }
     }
 
     /// Keeps why none of a project's files could be read.
@@ -282,9 +296,10 @@ impl<'a> Context<'a> {
     }
 
     fn known(&mut self, service: Service, awaited: &BTreeSet<String>, app: App) -> Known {
-        let dockerfile = service.dockerfile().and_then(|path| self.add_dockerfile(&path));
-        let inline = service.node.at(&["build", "dockerfile_inline"]).is_some();
-        let dockerfile = dockerfile.filter(|_| !inline);
+        let dockerfile = match service.node.at(&["build", "dockerfile_inline"]) {
+            Some(node) => Dockerfile::inline(self.library, node).map(Rc::new),
+            None => service.dockerfile().and_then(|path| self.add_dockerfile(&path)),
+        };
         let target = service.node.at(&["build", "target"]).and_then(|node| node.as_str().map(str::to_owned));
         let base = dockerfile
             .as_ref()
@@ -477,23 +492,4 @@ fn awaited_by(service: &Service) -> Vec<String> {
         })
         .map(|entry| entry.key.clone())
         .collect()
-}
-
-/// The role by what the scripts of a service run, where its own command does not say it.
-fn by_what_runs(role: Role, runs: &[Command]) -> Role {
-    let says = |words: &[&str]| {
-        runs.iter().any(|command| {
-            let text = command.text();
-            words.iter().any(|word| text.contains(word))
-        })
-    };
-    if says(&["gunicorn", "runserver", "uwsgi", "uvicorn", "daphne", "bench serve", "hypercorn", "granian"]) {
-        Role::Web
-    } else if says(&["celery"]) && says(&["worker"]) || says(&["bench worker", "rqworker", "qcluster"]) {
-        Role::Worker
-    } else if says(&["celery"]) && says(&["beat"]) || says(&["bench schedule"]) {
-        Role::Scheduler
-    } else {
-        role
-    }
 }

@@ -165,6 +165,13 @@ pub fn is_cron(path: &str) -> bool {
             && !name.ends_with(".md")
 }
 
+/// Whether a path is that of one of supervisor's configuration files.
+#[must_use]
+pub fn is_supervisor(path: &str) -> bool {
+    let lower = path.to_ascii_lowercase();
+    (lower.ends_with(".conf") || lower.ends_with(".ini")) && lower.contains("supervisor")
+}
+
 /// Whether a path is that of a GitHub workflow.
 #[must_use]
 pub fn is_workflow(path: &str) -> bool {

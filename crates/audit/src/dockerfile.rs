@@ -2,6 +2,7 @@
 
 use crate::library::{FileId, Library, Span};
 use crate::shell::{self, Word};
+use crate::yaml::Node;
 
 /// An instruction.
 #[derive(Debug, Clone)]
@@ -41,9 +42,40 @@ impl Dockerfile {
     #[must_use]
     pub fn read(library: &Library<'_>, file: FileId) -> Self {
         let opened = library.file(file);
+        Self::of(library, file, instructions(lines_of(&opened.text, 0), file))
+    }
+
+    /// Reads the `dockerfile_inline` of a build, with what Compose fills in. In a block (`|`) each instruction has its
+    /// own place; in any other spelling all of them have that of the value.
+    #[must_use]
+    pub fn inline(library: &Library<'_>, node: &Node) -> Option<Self> {
+        let text = node.as_str()?;
+        let (file, whole) = (node.span.file, node.span);
+        let source = library.text_of(whole);
+        let opened = library.file(file);
+        // The place of a block is its content; the sign stands at the end of the line before.
+        let before = opened.text.get(..whole.start).unwrap_or_default().trim_end();
+        let header = before.lines().next_back().and_then(|line| line.rsplit_once('|'));
+        let block = header.is_some_and(|(_, rest)| {
+            rest.split('#').next().unwrap_or_default().trim().chars().all(|c| "+-0123456789".contains(c))
+        });
+        let content = |text: &str| !text.trim().is_empty();
+        let mut written: Vec<Line<'_>> =
+            lines_of(&source, whole.start).skip_while(|line| !content(line.text)).collect();
+        written.truncate(written.iter().rposition(|line| content(line.text)).map_or(0, |at| at + 1));
+        let filled: Vec<&str> = text.trim().lines().collect();
+        let places: Vec<Line<'_>> = if block && written.len() == filled.len() {
+            filled.iter().zip(&written).map(|(text, line)| Line { text, ..*line }).collect()
+        } else {
+            filled.iter().map(|text| Line { text, start: whole.start, end: whole.end }).collect()
+        };
+        Some(Self::of(library, file, instructions(places.into_iter(), file)))
+    }
+
+    fn of(library: &Library<'_>, file: FileId, instructions: Vec<Instruction>) -> Self {
         let mut stages: Vec<Stage> = Vec::new();
         let mut arguments: Vec<(String, String)> = Vec::new();
-        for instruction in instructions(&opened.text, file) {
+        for instruction in instructions {
             match instruction.keyword.as_str() {
                 "FROM" => stages.push(stage(library, &instruction, &arguments)),
                 "ARG" if stages.is_empty() => {
@@ -139,14 +171,33 @@ fn stage(library: &Library<'_>, instruction: &Instruction, arguments: &[(String,
     Stage { base, base_span, name, instructions: Vec::new() }
 }
 
-fn instructions(text: &str, file: FileId) -> Vec<Instruction> {
+/// A line without its end, and where it stands.
+#[derive(Debug, Clone, Copy)]
+struct Line<'t> {
+    text: &'t str,
+    /// Where what is written of it begins, without the spaces before it.
+    start: usize,
+    end: usize,
+}
+
+/// The lines of a text that begins at an offset of its file.
+fn lines_of(text: &str, offset: usize) -> impl Iterator<Item = Line<'_>> {
+    text.split_inclusive('\n').scan(offset, |next, line| {
+        let begin = *next;
+        *next += line.len();
+        let text = line.trim_end_matches(['\n', '\r']);
+        let start = begin + (text.len() - text.trim_start().len());
+        Some(Line { text, start, end: begin + text.len() })
+    })
+}
+
+fn instructions<'t>(lines: impl Iterator<Item = Line<'t>>, file: FileId) -> Vec<Instruction> {
     let mut found = Vec::new();
     let mut open: Option<(usize, String)> = None;
-    let mut offset = 0;
+    let mut last = 0;
     let mut heredoc: Option<String> = None;
-    for line in text.split_inclusive('\n') {
-        let (start, end) = (offset, offset + line.trim_end_matches(['\n', '\r']).len());
-        offset += line.len();
+    for Line { text: line, start, end } in lines {
+        last = end;
         let trimmed = line.trim();
         if let Some(word) = &heredoc {
             if trimmed == word {
@@ -163,8 +214,7 @@ fn instructions(text: &str, file: FileId) -> Vec<Instruction> {
         if trimmed.starts_with('#') || (trimmed.is_empty() && open.is_none()) {
             continue;
         }
-        let (begin, mut text) =
-            open.take().unwrap_or((start + (line.len() - line.trim_start().len()), String::new()));
+        let (begin, mut text) = open.take().unwrap_or((start, String::new()));
         match trimmed.strip_suffix('\\') {
             Some(begun) => {
                 text.push_str(begun);
@@ -184,7 +234,7 @@ fn instructions(text: &str, file: FileId) -> Vec<Instruction> {
         }
     }
     if let Some((begin, text)) = open {
-        found.extend(instruction(&text, Span { file, start: begin, end: offset }));
+        found.extend(instruction(&text, Span { file, start: begin, end: last }));
     }
     found
 }

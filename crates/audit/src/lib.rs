@@ -18,6 +18,7 @@ pub mod roles;
 pub mod rules;
 pub mod secrets;
 pub mod shell;
+pub mod supervisor;
 pub mod suppression;
 pub mod yaml;
 

@@ -1,6 +1,7 @@
 //! What a service is: told from its image, its command, its name, in this order.
 
 use crate::compose::Service;
+use crate::shell::Command;
 
 /// What a service does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -218,6 +219,26 @@ pub fn role(service: &Service, base: Option<&str>, once: bool, app: App) -> Role
         return Role::Web;
     }
     Role::Other
+}
+
+/// The role by what the scripts of a service run, where its own command does not say it.
+#[must_use]
+pub fn by_what_runs(role: Role, runs: &[Command]) -> Role {
+    let says = |words: &[&str]| {
+        runs.iter().any(|command| {
+            let text = command.text();
+            words.iter().any(|word| text.contains(word))
+        })
+    };
+    if says(&["gunicorn", "runserver", "uwsgi", "uvicorn", "daphne", "bench serve", "hypercorn", "granian"]) {
+        Role::Web
+    } else if says(&["celery"]) && says(&["worker"]) || says(&["bench worker", "rqworker", "qcluster"]) {
+        Role::Worker
+    } else if says(&["celery"]) && says(&["beat"]) || says(&["bench schedule"]) {
+        Role::Scheduler
+    } else {
+        role
+    }
 }
 
 fn bare(image: &str) -> String {

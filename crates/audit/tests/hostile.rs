@@ -148,6 +148,10 @@ fn piece() -> impl Strategy<Value = String> {
         "bench new-site a\n",
         "bench worker --queue ",
         "* * * * * ",
+        "[program:web]\n",
+        "command=",
+        "environment=A=\"",
+        "stdout_logfile_maxbytes=0\n",
         "DEBUG = True\n",
         "ALLOWED_HOSTS = ['*']\n",
         "# eclusa: allow A301",
@@ -180,6 +184,8 @@ proptest! {
     #[test]
     fn any_text_in_any_file_is_survived(pieces in prop::collection::vec(piece(), 0..60)) {
         let text: String = pieces.concat();
+        let lines: String = text.lines().map(|line| format!("        {line}\n")).collect();
+        let inline = format!("services:\n  web:\n    build:\n      dockerfile_inline: |\n{lines}");
         let compose = format!("services:\n  web:\n    image: x:1\n    build: .\n    env_file: .env\n{text}");
         audited(&[
             ("compose.yaml", &text),
@@ -189,6 +195,8 @@ proptest! {
             ("deploy.sh", &text),
             ("rollback.sh", &text),
             ("crontab", &text),
+            ("supervisor.conf", &text),
+            ("b/compose.yaml", &inline),
             ("shop/settings.py", &text),
             (".github/workflows/a.yml", &text),
             ("sites/common_site_config.json", &text),

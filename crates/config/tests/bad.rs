@@ -122,6 +122,8 @@ fn gates_and_people() {
         ("error rate", and(COMPOSE, "[stacks.boutique.watch]\nerror_rate = 5.0")),
         ("error rate is no number", and(COMPOSE, "[stacks.boutique.watch]\nerror_rate = nan")),
         ("slowdown", and(COMPOSE, "[stacks.boutique.watch]\nslowdown = 0.5")),
+        ("nothing to audit", and(PROCESS, "[stacks.demo.preflight]\naudit = \"high\"")),
+        ("no level", and(COMPOSE, "[stacks.boutique.preflight]\naudit = \"severe\"")),
         ("watch too short", and(COMPOSE, "[stacks.boutique.watch]\nfor = \"5s\"")),
         (
             "probe twice",

@@ -11,7 +11,7 @@ use jiff::tz::TimeZone;
 use tokio::sync::watch;
 
 use crate::workspace::private_directory;
-use crate::{Assembly, history, planning};
+use crate::{Assembly, auditing, history, planning};
 
 /// How a run is to begin.
 #[derive(Debug, Clone)]
@@ -25,11 +25,12 @@ pub struct Begin {
 /// Begins a run: its first event is durable when this returns, and nothing else has happened.
 ///
 /// # Errors
-/// `PlanStale`, `OutsideWindow`, `RunState` when another run of the stack has not ended, `JournalUnwritable`.
+/// `PlanStale`, `OutsideWindow`, `AuditRefused`, `RunState` when another run of the stack has not ended, `JournalUnwritable`.
 pub async fn begin(assembly: &Assembly, plan: Plan, how: Begin) -> Result<RunId> {
     check_window(assembly, &plan, &how)?;
     check_alone(assembly).await?;
     planning::check_fresh(assembly, &plan).await?;
+    auditing::gate(&assembly.stack, &plan.intent).await?;
     let id = new_id(assembly)?;
     let ports = assembly.ports.clone();
     Conductor::begin(ports, id, plan, how.by, how.outside_window).await

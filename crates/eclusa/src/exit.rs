@@ -51,6 +51,7 @@ impl Exit {
     pub fn of_fault(code: Code) -> Self {
         match code {
             Code::PlanStale => Self::Stale,
+            Code::AuditRefused => Self::NoGo,
             _ => Self::Failure,
         }
     }

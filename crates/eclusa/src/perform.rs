@@ -42,6 +42,7 @@ pub async fn perform(
 ) -> Result<Exit> {
     // Said before anything is planned or asked: what is under way moves the stack.
     running::check_alone(assembly).await?;
+    auditing::gate(&assembly.stack, intent).await?;
     let plan = match saved {
         Some(path) => read_saved(&path, intent)?,
         None => planning::make(assembly, intent, options).await?,

@@ -175,3 +175,47 @@ fn an_env_file_in_version_control_is_found() {
     git(&["add", ".env.production"]);
     assert!(codes(&audit(directory.path(), &["--json"])).contains(&"A205".to_owned()));
 }
+
+/// A stack of which nothing runs and whose engine is never asked: the refusal comes before anything else.
+const STACK: &str = r#"version = 1
+[stacks.shop]
+app = "django"
+runtime = "compose"
+[stacks.shop.compose]
+files = ["compose.yaml"]
+[stacks.shop.services]
+frontend = "web"
+web = ["web"]
+database = "db"
+[stacks.shop.release]
+source = "git"
+[stacks.shop.database]
+engine = "postgresql"
+name = "shop"
+user = "shop"
+password = "env:POSTGRES_PASSWORD"
+[stacks.shop.preflight]
+audit = "high"
+"#;
+
+#[test]
+fn a_release_is_refused_before_it_is_planned_where_the_configuration_says_so() {
+    let directory = lay();
+    let release = |configuration: &str| {
+        fs::write(directory.path().join("eclusa.toml"), configuration).unwrap();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_eclusa"));
+        command.args(["release", "v2", "--yes"]).current_dir(directory.path());
+        command.env("DOCKER_HOST", "unix:///nowhere/docker.sock").output().unwrap()
+    };
+    let refused = release(STACK);
+    let said = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert_eq!(refused.status.code(), Some(3), "{said}");
+    assert!(said.contains("E0312") && said.contains("Nothing was changed."), "{said}");
+    assert!(said.contains("eclusa audit") && said.contains("compose.yaml:"), "{said}");
+    // Without the line, and at a level that nothing reaches, it is something else that stops it.
+    for other in [STACK.replace("audit = \"high\"", ""), STACK.replace("\"high\"", "\"critical\"")] {
+        let stopped = release(&other);
+        let said = String::from_utf8_lossy(&stopped.stderr).into_owned();
+        assert!(stopped.status.code() == Some(1) && !said.contains("E0312"), "{said}");
+    }
+}

@@ -88,6 +88,8 @@ codes! {
     NoWayBack = 309,
     /// No such tenant.
     TenantUnknown = 311,
+    /// The audit of the stack's files finds something as bad as `preflight.audit` refuses.
+    AuditRefused = 312,
     /// The release asked for is older than what the data has been migrated to.
     ReleaseOlder = 310,
 

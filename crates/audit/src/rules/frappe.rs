@@ -127,23 +127,18 @@ fn missing(context: &Context<'_>, project: &Project, out: &mut Findings) {
             {
                 say("websocket server");
             }
-            let workers: Vec<&&Command> = everything
+            let workers: Vec<&Command> = everything
                 .iter()
+                .copied()
                 .filter(|command| has(&command.text(), &["bench worker", "bench worker-pool"]))
                 .collect();
-            let unnamed = workers.iter().any(|command| {
-                queue_words(command).is_empty()
-                    || queue_words(command).iter().any(|(name, _)| name.contains('$'))
-            });
-            let served: BTreeSet<String> =
-                workers.iter().flat_map(|command| queue_words(command)).map(|(name, _)| name).collect();
-            let absent: Vec<&str> = QUEUES.into_iter().filter(|queue| !served.contains(*queue)).collect();
+            let absent = absent_queues(&workers);
             let named_workers = project.services.iter().any(|known| {
                 known.role != Role::Redis
                     && has(known.name(), &["queue", "worker"])
                     && known.service.command().is_none()
             });
-            if !unnamed && !absent.is_empty() && !named_workers {
+            if !absent.is_empty() && !named_workers {
                 say(&format!("worker for the queue {}", absent.join(", ")));
             }
         }
@@ -163,7 +158,29 @@ fn missing(context: &Context<'_>, project: &Project, out: &mut Findings) {
     let _ = context;
 }
 
+/// The queues of every bench on which none of the workers works; none when one does not say on which it works.
+pub(super) fn absent_queues(commands: &[&Command]) -> Vec<&'static str> {
+    let workers =
+        commands.iter().filter(|command| has(&command.text(), &["bench worker", "bench worker-pool"]));
+    let mut served: BTreeSet<String> = BTreeSet::new();
+    for worker in workers {
+        let names = queue_words(worker);
+        if names.is_empty() || names.iter().any(|(name, _)| name.contains('$')) {
+            return Vec::new();
+        }
+        served.extend(names.into_iter().map(|(name, _)| name));
+    }
+    QUEUES.into_iter().filter(|queue| !served.contains(*queue)).collect()
+}
+
 fn queues(context: &Context<'_>, known: &Known, out: &mut Findings) {
+    for command in known.runs.iter().filter(|command| has(&command.text(), &["bench worker"])) {
+        unknown_queues(context, known.name(), command, out);
+    }
+}
+
+/// The queues of a worker that nothing fills.
+pub(super) fn unknown_queues(context: &Context<'_>, subject: &str, command: &Command, out: &mut Findings) {
     let custom: Vec<String> = context
         .texts(|path| name_of(path) == "common_site_config.json")
         .values()
@@ -174,16 +191,14 @@ fn queues(context: &Context<'_>, known: &Known, out: &mut Findings) {
                 .unwrap_or_default()
         })
         .collect();
-    for command in known.runs.iter().filter(|command| has(&command.text(), &["bench worker"])) {
-        for (name, span) in queue_words(command) {
-            if !QUEUES.contains(&name.as_str())
-                && !custom.contains(&name)
-                && !name.contains('$')
-                && !name.is_empty()
-            {
-                let span = context.library.within(span, &name);
-                out.add("A604", span, known.name()).with("queue", &name);
-            }
+    for (name, span) in queue_words(command) {
+        if !QUEUES.contains(&name.as_str())
+            && !custom.contains(&name)
+            && !name.contains('$')
+            && !name.is_empty()
+        {
+            let span = context.library.within(span, &name);
+            out.add("A604", span, subject).with("queue", &name);
         }
     }
 }

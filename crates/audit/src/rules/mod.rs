@@ -12,6 +12,7 @@ mod network;
 mod running;
 mod scripts;
 mod secret;
+mod supervised;
 mod support;
 mod table;
 mod versions;
@@ -33,4 +34,5 @@ pub fn check(context: &Context<'_>, today: jiff::civil::Date, out: &mut Findings
     frappe::check(context, out);
     django::check(context, out);
     scripts::check(context, out);
+    supervised::check(context, out);
 }

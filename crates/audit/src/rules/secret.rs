@@ -212,18 +212,19 @@ fn in_commands(context: &Context<'_>, known: &Known, seen: &mut BTreeSet<Span>, 
             let text = argv.words.iter().skip(usize::from(!node.items().is_empty()));
             let joined = text.map(|word| word.text.as_str()).collect::<Vec<_>>().join(" ");
             for command in crate::shell::commands_of_scalar(&joined, node.span) {
-                literal(context, known, &command, key, seen, out);
+                literal(context, known.name(), &command, key, seen, out);
             }
         }
     }
     for command in &known.runs {
-        literal(context, known, command, "command", seen, out);
+        literal(context, known.name(), command, "command", seen, out);
     }
 }
 
-fn literal(
+/// A command with a secret in clear among its words.
+pub(super) fn literal(
     context: &Context<'_>,
-    known: &Known,
+    subject: &str,
     command: &Command,
     place: &str,
     seen: &mut BTreeSet<Span>,
@@ -237,7 +238,7 @@ fn literal(
         return;
     }
     out.secrets.push(value.to_owned());
-    out.add("A204", span, known.name()).with("what", command.name()).with("where", place);
+    out.add("A204", span, subject).with("what", command.name()).with("where", place);
 }
 
 /// The application works as the database's root.

@@ -132,6 +132,9 @@ fn preflight(findings: &mut Findings, path: &KeyPath, stack: &Stack) {
     if let Some(period) = preflight.proof_within {
         findings.positive(path.key("proof_within"), period);
     }
+    if preflight.audit.is_some() && stack.compose.is_none() {
+        findings.add(path.key("audit"), Mistake::new("config-audit-runtime"));
+    }
     if let Some(index) = preflight.placeholders.iter().position(|text| text.trim().is_empty()) {
         findings.add(path.key("placeholders").index(index), Mistake::new("config-empty-text"));
     }

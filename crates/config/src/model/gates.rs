@@ -189,6 +189,20 @@ impl Default for Watch {
     }
 }
 
+/// How bad something is that the audit of a stack's files finds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Risk {
+    /// Should be changed when something else is.
+    Low,
+    /// Will cost time or sleep one day.
+    Medium,
+    /// Data, secrets or the service are at risk.
+    High,
+    /// Data will be lost, or anyone gets in.
+    Critical,
+}
+
 /// `[stacks.NAME.preflight]`: what must hold before anything is changed.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -201,6 +215,9 @@ pub struct Preflight {
     pub placeholders: Vec<String>,
     /// A restore point of each tenant was proved not longer ago than this; absent: an older one is only warned of.
     pub proof_within: Option<Period>,
+    /// A release is refused when the audit of the Compose files finds anything at least as bad as this; absent: what is
+    /// high or critical is only told.
+    pub audit: Option<Risk>,
 }
 
 impl Default for Preflight {
@@ -210,6 +227,7 @@ impl Default for Preflight {
             long_transaction: Period::seconds(60),
             placeholders: vec![String::from("CHANGE_ME")],
             proof_within: None,
+            audit: None,
         }
     }
 }

@@ -16,7 +16,7 @@ mod window;
 
 pub use commands::{Commands, Tests};
 pub use data::{Database, FileSet, TenantTable};
-pub use gates::{AfterOpen, Check, CheckPlace, Logs, Method, Preflight, Probe, Proof, Secure, Watch};
+pub use gates::{AfterOpen, Check, CheckPlace, Logs, Method, Preflight, Probe, Proof, Risk, Secure, Watch};
 pub use hooks::{Hook, HookPhase, HookPoint, Side, Webhook, WebhookEvent};
 pub use people::{ChecklistItem, Decide, Duties, People, Person, Role};
 pub use period::Period;

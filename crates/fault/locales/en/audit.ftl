@@ -64,6 +64,9 @@ A208 = { $variable } is the same in { $other } and in { $subject }
 A208-risk = Who gets into one environment is in the other. A session or token of staging is valid in production.
 A208-fix = Make a secret of its own for each environment.
 
+A209 = { $variable } of { $subject } stands in the supervisor file in clear
+A209-risk = Whoever can read the file, a copy of it or the environment of the process has the secret.
+A209-fix = Change the secret, and write %(ENV_{ $variable })s with the value in supervisord's own environment, or let the program read it from a file that only its user can read.
 A301 = { $subject } publishes port { $port } on every address of the host
 A301-risk = The data store can be reached from the network. Docker's rules come before those of ufw and firewalld, so a host firewall does not stop it.
 A301-fix = Take the port out; services of the project reach it without. For a tunnel from this host: "127.0.0.1:{ $port }:…"
@@ -120,6 +123,15 @@ A408 = restart: { $restart } of { $subject } is not in effect: deploy.restart_po
 A408-risk = Compose heeds the policy under deploy, so the service stays down where restart says it would come back.
 A408-fix = Keep only one of the two.
 
+A409 = { $subject } is not started again by supervisor
+A409-risk = After a crash it stays down until somebody notices.
+A409-fix = Write autorestart=true
+A410 = The log of { $subject } grows without end: { $what }
+A410-risk = One day the disk is full, and the database stops.
+A410-fix = Write a limit such as 50MB instead of 0, or let logrotate do it and allow this with the reason.
+A411 = { $subject } runs as root
+A411-risk = Whoever gets into the application is root on the host.
+A411-fix = Write user= with a user of its own, and give that user what the program writes.
 A501 = { $subject } keeps its data in the container: nothing named is mounted at { $directory }
 A501-risk = The data is gone, or lost in a volume without a name, when the container is made anew: with the next change of the image, or `docker compose down`.
 A501-fix = Mount a named volume there, and declare it under volumes.

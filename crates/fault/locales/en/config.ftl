@@ -60,6 +60,9 @@ config-zero-period-hint = Write a length of time such as "30s" or "10m".
 config-at-least-one = 0 is too few
 config-at-least-one-label = expected 1 or more
 config-at-least-one-hint = Write 1 or more.
+config-audit-runtime = this stack has no Compose files to audit
+config-audit-runtime-label = goes only with runtime = "compose"
+config-audit-runtime-hint = Take the line out, and audit the directory of the files by itself: eclusa audit
 config-percent = a share above 99 % can never be free
 config-percent-label = expected a whole number from 0 to 99
 config-percent-hint = Write a share in percent, such as 20.

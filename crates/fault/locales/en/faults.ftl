@@ -87,6 +87,9 @@ E0310-hint = To go back with the data: eclusa rollback
 E0311 = There is no tenant { $tenant }
 E0311-state = Nothing was changed.
 E0311-hint = There are: { $known }
+E0312 = The release is refused: the audit of the stack's files finds { $count } at least { $level }, the first { $code } at { $place }
+E0312-state = Nothing was changed.
+E0312-hint = Mend them, or allow one with its reason by a comment "# eclusa: allow CODE REASON". What they are: eclusa audit { $files }
 
 E0401 = The journal { $path } cannot be written
 E0401-state = Nothing is done that is not written in it first.
