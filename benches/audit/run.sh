@@ -16,6 +16,8 @@ readonly DCLINT="$CACHE/node_modules/.bin/dclint" CHECKOV="$CACHE/venv/bin/check
 [ $# -ge 1 ] || { sed -n '2,/^set/{/^#/s/^# \{0,1\}//p}' "${BASH_SOURCE[0]}"; exit 2; }
 ECLUSA="$(realpath "$1")"; shift
 readonly ECLUSA
+# What fails at once would be measured as very fast.
+"$ECLUSA" --version >/dev/null || { echo "run.sh: $ECLUSA is no binary of Eclusa that runs" >&2; exit 2; }
 
 mkdir -p "$CACHE"
 [ -x "$DCLINT" ] || npm install --prefix "$CACHE" --no-fund --no-audit --silent dclint
