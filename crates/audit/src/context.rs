@@ -13,6 +13,9 @@ use crate::roles::{App, Role, by_what_runs, role};
 use crate::shell::{self, Command};
 use crate::yaml::Unreadable;
 
+/// What is known of a service takes so many bytes, roughly and without what it runs.
+const SERVICE_SIZE: usize = 1024;
+
 /// A service with what is known of it.
 #[derive(Debug, Clone)]
 pub struct Known {
@@ -199,6 +202,9 @@ impl<'a> Context<'a> {
             return None;
         }
         let commands = shell::commands(&opened.text, file);
+        if !self.library.keeps(commands.iter().map(Command::size).sum(), path) {
+            return None;
+        }
         self.scripts.push(Script { path: path.to_owned(), file, commands });
         self.scripts.last()
     }
@@ -238,6 +244,10 @@ impl<'a> Context<'a> {
         self.unreadable.extend(loaded.unreadable);
         self.absent.extend(loaded.absent.into_iter().map(|(path, _)| path));
         let mut services = loaded.model.services();
+        let size = loaded.model.root.size() + services.len() * SERVICE_SIZE;
+        if !self.library.keeps(size, found.files.last().map_or("", String::as_str)) {
+            return;
+        }
         // An override of a service whose base is in a file that was not named: Compose would refuse it.
         services.retain(|service| service.get("image").is_some() || service.get("build").is_some());
         let app = self.app_of(&services, &directory);
@@ -375,6 +385,7 @@ impl<'a> Context<'a> {
                 condition: false,
             }],
         };
+        let library = self.library;
         let mut called: Vec<String> = Vec::new();
         for command in &commands {
             for word in command.words.iter().take(4) {
@@ -394,7 +405,10 @@ impl<'a> Context<'a> {
                 && seen.insert(found.clone())
                 && let Some(script) = self.add_script(&found)
             {
-                runs.extend(script.commands.clone());
+                let commands = &script.commands;
+                if library.keeps(commands.iter().map(Command::size).sum(), &found) {
+                    runs.extend(commands.iter().cloned());
+                }
             }
         }
     }
@@ -437,12 +451,15 @@ impl<'a> Context<'a> {
         for item in node.items() {
             let path = item.get("path").and_then(|path| path.as_str()).or_else(|| item.as_str());
             let Some(path) = path.and_then(|path| path.strip_prefix("./")) else { continue };
-            match self.library.open(path) {
-                Some(file) => {
-                    let variables = environment::read(self.library, file);
-                    found.extend(variables.iter().cloned());
-                    if !self.env_files.iter().any(|(known, ..)| known == path) {
-                        self.env_files.push((path.to_owned(), file, variables));
+            if !self.env_files.iter().any(|(known, ..)| known == path)
+                && let Some(file) = self.library.open(path)
+            {
+                self.env_files.push((path.to_owned(), file, environment::read(self.library, file)));
+            }
+            match self.env_files.iter().find(|(known, ..)| known == path) {
+                Some((_, _, variables)) => {
+                    if self.library.keeps(variables.iter().map(Variable::size).sum(), path) {
+                        found.extend(variables.iter().cloned());
                     }
                 }
                 None => self.absent.push(path.to_owned()),

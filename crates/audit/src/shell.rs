@@ -43,6 +43,13 @@ pub struct Command {
 }
 
 impl Command {
+    /// What it takes in memory, in bytes, roughly.
+    #[must_use]
+    pub fn size(&self) -> usize {
+        let words = self.words.iter().map(|word| size_of::<Word>() + word.text.len());
+        size_of::<Self>() + words.sum::<usize>()
+    }
+
     /// Where it stands.
     #[must_use]
     pub fn span(&self) -> Option<Span> {
