@@ -94,7 +94,8 @@ impl Dockerfile {
                 }
             }
         }
-        let names = stages.iter().filter_map(|stage| Some(stage.name.as_ref()?.to_ascii_lowercase())).collect();
+        let names =
+            stages.iter().filter_map(|stage| Some(stage.name.as_ref()?.to_ascii_lowercase())).collect();
         Self { file, stages, names }
     }
 

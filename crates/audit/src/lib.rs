@@ -12,6 +12,7 @@ pub mod fixing;
 pub mod folder;
 pub mod library;
 pub mod live;
+pub mod nginx;
 pub mod output;
 pub mod report;
 pub mod roles;

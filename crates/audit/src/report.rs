@@ -110,7 +110,8 @@ pub fn report(library: &Library<'_>, request: &Request, today: Date, live: Optio
     }
     let refused = library.refused();
     if let Some(first) = refused.first() {
-        let problem = format!("it is one of {} files with which the audit would keep too much", refused.len());
+        let problem =
+            format!("it is one of {} files with which the audit would keep too much", refused.len());
         found.add("A001", None, first).with("problem", problem);
     }
     let secrets = std::mem::take(&mut found.secrets);

@@ -216,7 +216,8 @@ pub fn read(library: &Library<'_>, file: FileId) -> Result<Rc<Node>, Unreadable>
 /// As for [`read`].
 pub fn read_all(library: &Library<'_>, file: FileId) -> Result<Vec<Rc<Node>>, Unreadable> {
     let opened = library.file(file);
-    let builder = Builder { file, anchors: Vec::new(), open: Vec::new(), documents: Vec::new(), total: 0, keys: 0 };
+    let builder =
+        Builder { file, anchors: Vec::new(), open: Vec::new(), documents: Vec::new(), total: 0, keys: 0 };
     library.documents(file, || builder.build(&opened.text))
 }
 
@@ -347,7 +348,10 @@ fn tag_of(tag: Option<&granit_parser::Tag>) -> Tag {
 }
 
 fn too_long_keys(span: Span) -> Unreadable {
-    Unreadable { problem: format!("keys of more than {LONGEST_KEYS} bytes with the aliases written out"), span }
+    Unreadable {
+        problem: format!("keys of more than {LONGEST_KEYS} bytes with the aliases written out"),
+        span,
+    }
 }
 
 /// The entries with `<<` put in: what is written out wins, and of several tables the first. None when that would take

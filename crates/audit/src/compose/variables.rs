@@ -50,11 +50,13 @@ impl Variables {
                 Kind::Sequence(filled)
             }
             Kind::Mapping(entries) => {
-                let filled: Vec<Rc<Node>> = entries.iter().map(|entry| self.fill(&entry.value, left)).collect();
+                let filled: Vec<Rc<Node>> =
+                    entries.iter().map(|entry| self.fill(&entry.value, left)).collect();
                 if filled.iter().zip(entries).all(|(new, old)| Rc::ptr_eq(new, &old.value)) {
                     return Rc::clone(node);
                 }
-                let entries = entries.iter().zip(filled).map(|(entry, value)| Entry { value, ..entry.clone() });
+                let entries =
+                    entries.iter().zip(filled).map(|(entry, value)| Entry { value, ..entry.clone() });
                 Kind::Mapping(entries.collect())
             }
         };

@@ -30,6 +30,7 @@ pub(super) fn check(context: &Context<'_>, out: &mut Findings) {
         placeholders(context, project, &mut seen, out);
     }
     tracked(context, out);
+    tracked_sites(context, out);
     layers(context, out);
     shared(context, out);
 }
@@ -301,6 +302,35 @@ fn tracked(context: &Context<'_>, out: &mut Findings) {
         for one in secrets.iter().skip(1) {
             raw.related(one.span);
         }
+    }
+}
+
+/// The configuration of sites that version control has, with secrets in it.
+fn tracked_sites(context: &Context<'_>, out: &mut Findings) {
+    let of_sites = |path: &str| matches!(name_of(path), "site_config.json" | "common_site_config.json");
+    for (path, file) in context.texts(of_sites) {
+        let tracked = context.library.tree().tracked(&path) == Some(true);
+        if !tracked || stage_of_path(&path) == Some(Stage::Development) {
+            continue;
+        }
+        // JSON is YAML, and this way every value knows its place.
+        let Ok(root) = crate::yaml::read(context.library, file) else { continue };
+        let secrets: Vec<Variable> = root
+            .entries()
+            .iter()
+            .filter_map(|entry| {
+                let (name, value) = (entry.key.clone(), entry.value.as_str()?.to_owned());
+                Some(Variable { name, value, span: entry.value.span })
+            })
+            .filter(holds_secret)
+            .collect();
+        let Some(first) = secrets.first() else { continue };
+        out.secrets.extend(secrets.iter().map(|one| one.value.clone()));
+        let raw = out.add("A205", first.span, path.clone());
+        raw.with("variable", &first.name).with("count", secrets.len());
+        secrets.iter().skip(1).for_each(|one| {
+            raw.related(one.span);
+        });
     }
 }
 
