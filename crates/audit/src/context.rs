@@ -425,6 +425,9 @@ impl<'a> Context<'a> {
             }
         }
         let context = service.build_context()?;
+        if let Some(found) = self.copied(service, &context, path) {
+            return Some(found);
+        }
         let name = name_of(path);
         let prefix = if context.is_empty() { String::new() } else { format!("{context}/") };
         let mut candidates: Vec<&String> = self
@@ -443,6 +446,27 @@ impl<'a> Context<'a> {
             }
             _ => None,
         }
+    }
+
+    /// The file that the image's Dockerfile copies to a path.
+    fn copied(&self, service: &Service, context: &str, path: &str) -> Option<String> {
+        let wanted = service.dockerfile()?;
+        let (_, dockerfile) = self.dockerfiles.iter().find(|(known, _)| *known == wanted)?;
+        let copies = dockerfile.stages.iter().flat_map(|stage| &stage.instructions);
+        copies.filter(|one| matches!(one.keyword.as_str(), "COPY" | "ADD")).find_map(|one| {
+            let words = dockerfile::words(one);
+            if words.iter().any(|word| word.text.starts_with("--from")) {
+                return None;
+            }
+            let plain: Vec<&str> =
+                words.iter().map(|word| word.text.as_str()).filter(|word| !word.starts_with("--")).collect();
+            let (target, sources) = plain.split_last()?;
+            let source = sources.iter().find(|source| {
+                *target == path || format!("{}/{}", target.trim_end_matches('/'), name_of(source)) == path
+            })?;
+            let found = join(context, source.trim_start_matches('/'))?;
+            self.library.tree().paths().binary_search(&found).is_ok().then_some(found)
+        })
     }
 
     fn env_file_variables(&mut self, service: &Service) -> Vec<Variable> {

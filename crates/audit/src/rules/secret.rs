@@ -289,10 +289,13 @@ fn root_credentials(project: &Project, known: &Known, out: &mut Findings) {
 
 /// Env files that version control has, with secrets in them.
 fn tracked(context: &Context<'_>, out: &mut Findings) {
-    for (path, _, variables) in &context.env_files {
+    for (path, file, variables) in &context.env_files {
         let development = stage_of_path(path) == Some(Stage::Development);
-        if context.library.tree().tracked(path) != Some(true) || !discovery::is_env_file(path) || development
-        {
+        let in_effect = || {
+            production(context).any(|(_, known)| known.from_files.iter().any(|one| one.span.file == *file))
+        };
+        let is_one = discovery::is_env_file(path) || in_effect();
+        if development || context.library.tree().tracked(path) != Some(true) || !is_one {
             continue;
         }
         let secrets: Vec<&Variable> = variables.iter().filter(|one| holds_secret(one)).collect();
