@@ -19,6 +19,7 @@ pub mod roles;
 pub mod rules;
 pub mod secrets;
 pub mod shell;
+mod started;
 pub mod supervisor;
 pub mod suppression;
 pub mod yaml;

@@ -165,7 +165,7 @@ pub fn role(service: &Service, base: Option<&str>, once: bool, app: App) -> Role
     let says = |words: &[&str]| words.iter().any(|word| shell_less.contains(word));
     if once
         || says(&["bench new-site", "certbot certonly", "createsuperuser --"])
-            && !says(&["gunicorn", "runserver", "uwsgi", "uvicorn", "daphne"])
+            && !says(&["gunicorn", "runserver", "uwsgi", "uvicorn", "daphne", "bench start", "bench serve"])
     {
         return Role::Once;
     }
@@ -215,7 +215,9 @@ pub fn role(service: &Service, base: Option<&str>, once: bool, app: App) -> Role
     {
         return Role::Once;
     }
-    if says(&["gunicorn", "runserver", "uwsgi", "uvicorn", "daphne", "hypercorn", "granian", "waitress"]) {
+    if says(&["gunicorn", "runserver", "uwsgi", "uvicorn", "daphne", "hypercorn", "granian", "waitress"])
+        || says(&["bench start", "bench serve"])
+    {
         return Role::Web;
     }
     if app == App::Frappe && (name.contains("backend") || name == "frappe" || name == "erpnext") {

@@ -57,6 +57,8 @@ const ENDS: &[(&str, &str, (i16, i8, i8))] = &[
     ("nginx", "1.25", (2024, 5, 29)),
     ("nginx", "1.26", (2025, 4, 23)),
     ("nginx", "1.27", (2025, 6, 24)),
+    ("elasticsearch", "1", (2017, 1, 16)),
+    ("elasticsearch", "2", (2018, 2, 28)),
     ("elasticsearch", "5", (2019, 3, 11)),
     ("elasticsearch", "6", (2022, 2, 10)),
     ("elasticsearch", "7", (2026, 1, 15)),
