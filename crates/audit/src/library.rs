@@ -118,6 +118,9 @@ impl Opened {
     }
 }
 
+/// The YAML documents of a file, or why there are none.
+pub(crate) type Documents = Result<Vec<Rc<Node>>, Unreadable>;
+
 /// How much an audit may keep of what it reads, in bytes, roughly counted. A repository of thousands of files stays
 /// far below it; what is above is listed as not read.
 const ALLOWANCE: usize = 128 << 20;
@@ -129,7 +132,7 @@ pub struct Library<'a> {
     refused: RefCell<BTreeSet<String>>,
     opened: RefCell<Vec<Rc<Opened>>>,
     by_path: RefCell<BTreeMap<String, Option<FileId>>>,
-    documents: RefCell<BTreeMap<FileId, Result<Vec<Rc<Node>>, Unreadable>>>,
+    documents: RefCell<BTreeMap<FileId, Documents>>,
 }
 
 impl<'a> Library<'a> {
@@ -198,11 +201,7 @@ impl<'a> Library<'a> {
     ///
     /// # Errors
     /// What building them gave.
-    pub(crate) fn documents(
-        &self,
-        file: FileId,
-        build: impl FnOnce() -> Result<Vec<Rc<Node>>, Unreadable>,
-    ) -> Result<Vec<Rc<Node>>, Unreadable> {
+    pub(crate) fn documents(&self, file: FileId, build: impl FnOnce() -> Documents) -> Documents {
         if let Some(known) = self.documents.borrow().get(&file) {
             return known.clone();
         }

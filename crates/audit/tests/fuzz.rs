@@ -1,7 +1,7 @@
-//! A fuzz target for each reader: whatever stands in its files, an audit shows no panic, ends within seconds, keeps a
-//! bounded amount, and asks for no path that the tree does not list. As tests they run for a few seconds each on texts
-//! at random; `cargo bolero test -p eclusa-audit --test fuzz compose --engine libfuzzer` is guided by coverage, and
-//! `AUDIT_FUZZ_SECONDS=600 cargo nextest run …` looks longer.
+//! A fuzz target of bolero for each reader: whatever stands in its files, an audit shows no panic, ends within seconds,
+//! keeps a bounded amount, and asks for no path that leads out of the tree. Each runs as a test for two seconds, on
+//! inputs made of what the readers know and of the corpus's files; `AUDIT_FUZZ_SECONDS=600 cargo nextest run …` looks
+//! longer.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::path::Path;
