@@ -3,15 +3,18 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
-use crate::compose::service::Argv;
 use crate::compose::{Loading, Model, Service, Setting, Variables};
 use crate::discovery::{self, Found, Stage};
-use crate::dockerfile::{self, Dockerfile};
+use crate::dockerfile::Dockerfile;
 use crate::environment::{self, Variable};
 use crate::library::{FileId, Library, Span, directory_of, join, name_of};
 use crate::roles::{App, Role, by_what_runs, role};
 use crate::shell::{self, Command};
+use crate::started::whole;
 use crate::yaml::Unreadable;
+
+/// What is known of a service takes so many bytes, roughly and without what it runs.
+const SERVICE_SIZE: usize = 1024;
 
 /// A service with what is known of it.
 #[derive(Debug, Clone)]
@@ -185,7 +188,7 @@ impl<'a> Context<'a> {
         Some(read)
     }
 
-    fn add_script(&mut self, path: &str) -> Option<&Script> {
+    pub(crate) fn add_script(&mut self, path: &str) -> Option<&Script> {
         if let Some(at) = self.scripts.iter().position(|script| script.path == path) {
             return self.scripts.get(at);
         }
@@ -199,6 +202,9 @@ impl<'a> Context<'a> {
             return None;
         }
         let commands = shell::commands(&opened.text, file);
+        if !self.library.keeps(commands.iter().map(Command::size).sum(), path) {
+            return None;
+        }
         self.scripts.push(Script { path: path.to_owned(), file, commands });
         self.scripts.last()
     }
@@ -238,6 +244,10 @@ impl<'a> Context<'a> {
         self.unreadable.extend(loaded.unreadable);
         self.absent.extend(loaded.absent.into_iter().map(|(path, _)| path));
         let mut services = loaded.model.services();
+        let size = loaded.model.root.size() + services.len() * SERVICE_SIZE;
+        if !self.library.keeps(size, found.files.last().map_or("", String::as_str)) {
+            return;
+        }
         // An override of a service whose base is in a file that was not named: Compose would refuse it.
         services.retain(|service| service.get("image").is_some() || service.get("build").is_some());
         let app = self.app_of(&services, &directory);
@@ -335,114 +345,21 @@ impl<'a> Context<'a> {
         Known { service, role, dockerfile, target, runs, from_files, development }
     }
 
-    /// What the image starts, where the service does not say otherwise.
-    fn image_commands(
-        &self,
-        service: &Service,
-        dockerfile: Option<&Dockerfile>,
-        target: Option<&str>,
-    ) -> Vec<Argv> {
-        let Some(dockerfile) = dockerfile else { return Vec::new() };
-        let mut found = Vec::new();
-        for (keyword, key) in [("ENTRYPOINT", "entrypoint"), ("CMD", "command")] {
-            if service.get(key).is_some() || (keyword == "CMD" && service.get("entrypoint").is_some()) {
-                continue;
-            }
-            if let Some(instruction) = dockerfile.last(target, keyword) {
-                let words = dockerfile::words(instruction);
-                let script = crate::compose::service::script_of(&words);
-                found.push(Argv { span: instruction.span, words, script });
-            }
-        }
-        found
-    }
-
-    /// The commands of an argument vector, of the text that `sh -c` gets, and of the script of the tree that it starts.
-    fn follow(
-        &mut self,
-        service: &Service,
-        argv: &Argv,
-        runs: &mut Vec<Command>,
-        seen: &mut BTreeSet<String>,
-    ) {
-        let commands = match &argv.script {
-            Some((text, span)) => shell::commands_of_scalar(text, *span),
-            None => vec![Command {
-                words: argv.words.clone(),
-                then: shell::Then::Next,
-                after: shell::Then::Next,
-                depth: 0,
-                condition: false,
-            }],
-        };
-        let mut called: Vec<String> = Vec::new();
-        for command in &commands {
-            for word in command.words.iter().take(4) {
-                if word.text.contains(".sh")
-                    || word.text.contains("entrypoint")
-                    || word.text.starts_with("/usr/local/bin/")
-                    || word.text.starts_with("/start")
-                {
-                    called.push(word.text.clone());
-                }
-            }
-        }
-        runs.extend(commands);
-        for path in called {
-            let Some(found) = self.script_path(service, &path) else { continue };
-            if seen.len() < 8
-                && seen.insert(found.clone())
-                && let Some(script) = self.add_script(&found)
-            {
-                runs.extend(script.commands.clone());
-            }
-        }
-    }
-
-    /// The file of the tree behind a path in a container: bound there, or of that name in the build context.
-    fn script_path(&self, service: &Service, path: &str) -> Option<String> {
-        for mount in service.mounts() {
-            let Some(source) = mount.tree_path() else { continue };
-            if mount.target == path {
-                return Some(source.to_owned());
-            }
-            if let Some(rest) = path.strip_prefix(&format!("{}/", mount.target)) {
-                return join(source, rest);
-            }
-        }
-        let context = service.build_context()?;
-        let name = name_of(path);
-        let prefix = if context.is_empty() { String::new() } else { format!("{context}/") };
-        let mut candidates: Vec<&String> = self
-            .library
-            .tree()
-            .paths()
-            .iter()
-            .filter(|one| name_of(one) == name && one.starts_with(&prefix))
-            .collect();
-        // The one whose path has most in common with the one in the container.
-        candidates.sort_by_key(|one| std::cmp::Reverse(common_end(one, path)));
-        match candidates.as_slice() {
-            [only] => Some((*only).clone()),
-            [first, second, ..] if common_end(first, path) > common_end(second, path) => {
-                Some((*first).clone())
-            }
-            _ => None,
-        }
-    }
-
     fn env_file_variables(&mut self, service: &Service) -> Vec<Variable> {
         let Some(node) = service.get("env_file") else { return Vec::new() };
         let mut found = Vec::new();
         for item in node.items() {
             let path = item.get("path").and_then(|path| path.as_str()).or_else(|| item.as_str());
             let Some(path) = path.and_then(|path| path.strip_prefix("./")) else { continue };
-            match self.library.open(path) {
-                Some(file) => {
-                    let variables = environment::read(self.library, file);
-                    found.extend(variables.iter().cloned());
-                    if !self.env_files.iter().any(|(known, ..)| known == path) {
-                        self.env_files.push((path.to_owned(), file, variables));
+            if !self.env_files.iter().any(|(known, ..)| known == path)
+                && let Some(file) = self.library.open(path)
+            {
+                self.env_files.push((path.to_owned(), file, environment::read(self.library, file)));
+            }
+            match self.env_files.iter().find(|(known, ..)| known == path) {
+                Some((_, _, variables)) => {
+                    if self.library.keeps(variables.iter().map(Variable::size).sum(), path) {
+                        found.extend(variables.iter().cloned());
                     }
                 }
                 None => self.absent.push(path.to_owned()),
@@ -461,24 +378,6 @@ impl<'a> Context<'a> {
         let paths = self.library.tree().paths().iter().filter(|path| wanted(path));
         paths.filter_map(|path| Some((path.clone(), self.library.open(path)?))).collect()
     }
-}
-
-/// What a container starts: `["sh", "-c"]` as its entrypoint and a text as its command are one script.
-fn whole(entrypoint: Option<Argv>, command: Option<Argv>) -> Vec<Argv> {
-    match (entrypoint, command) {
-        (Some(entrypoint), Some(command)) if entrypoint.script.is_none() => {
-            let words: Vec<_> = entrypoint.words.iter().chain(&command.words).cloned().collect();
-            match crate::compose::service::script_of(&words) {
-                Some(script) => vec![Argv { span: command.span, words, script: Some(script) }],
-                None => vec![entrypoint, command],
-            }
-        }
-        (entrypoint, command) => entrypoint.into_iter().chain(command).collect(),
-    }
-}
-
-fn common_end(left: &str, right: &str) -> usize {
-    left.rsplit('/').zip(right.rsplit('/')).take_while(|(a, b)| a == b).count()
 }
 
 /// The services that a service waits for to end.

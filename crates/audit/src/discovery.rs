@@ -172,6 +172,25 @@ pub fn is_supervisor(path: &str) -> bool {
     (lower.ends_with(".conf") || lower.ends_with(".ini")) && lower.contains("supervisor")
 }
 
+/// Whether a path is that of a configuration of nginx.
+#[must_use]
+pub fn is_nginx(path: &str) -> bool {
+    let lower = path.to_ascii_lowercase();
+    let name = name_of(&lower);
+    let folder = || {
+        directory_of(&lower).split('/').any(|part| {
+            part.contains("nginx") || matches!(part, "sites-available" | "sites-enabled" | "conf.d")
+        })
+    };
+    let bare = || name_of(directory_of(&lower)).starts_with("sites-");
+    name == "nginx.conf"
+        || name.ends_with(".nginx")
+        || ((name.ends_with(".conf") || name.ends_with(".conf.template") || name.ends_with(".vhost"))
+            && (name.contains("nginx") || folder())
+            && !name.contains("supervisor"))
+        || (!name.contains('.') && bare())
+}
+
 /// Whether a path is that of a GitHub workflow.
 #[must_use]
 pub fn is_workflow(path: &str) -> bool {

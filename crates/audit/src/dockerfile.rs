@@ -35,6 +35,7 @@ pub struct Dockerfile {
     pub file: FileId,
     /// Its stages.
     pub stages: Vec<Stage>,
+    names: std::collections::BTreeSet<String>,
 }
 
 impl Dockerfile {
@@ -93,7 +94,9 @@ impl Dockerfile {
                 }
             }
         }
-        Self { file, stages }
+        let names =
+            stages.iter().filter_map(|stage| Some(stage.name.as_ref()?.to_ascii_lowercase())).collect();
+        Self { file, stages, names }
     }
 
     /// The stage that runs: the named one, or the last.
@@ -135,11 +138,7 @@ impl Dockerfile {
     /// The base of a stage that is an image, not another stage of this file.
     #[must_use]
     pub fn is_image(&self, base: &str) -> bool {
-        base != "scratch"
-            && !self
-                .stages
-                .iter()
-                .any(|stage| stage.name.as_deref().is_some_and(|name| name.eq_ignore_ascii_case(base)))
+        base != "scratch" && !self.names.contains(&base.to_ascii_lowercase())
     }
 }
 

@@ -18,6 +18,14 @@ pub struct Variable {
     pub span: Span,
 }
 
+impl Variable {
+    /// What it takes in memory, in bytes, roughly.
+    #[must_use]
+    pub fn size(&self) -> usize {
+        size_of::<Self>() + self.name.len() + self.value.len()
+    }
+}
+
 /// Reads an env file; a line that is none ends the reading, and what stood before it is kept.
 #[must_use]
 pub fn read(library: &Library<'_>, file: FileId) -> Vec<Variable> {

@@ -1,8 +1,10 @@
 //! The files under audit, read through one door that leads nowhere else, and places in their texts.
 
-use std::cell::RefCell;
-use std::collections::BTreeMap;
+use std::cell::{Cell, RefCell};
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
+
+use crate::yaml::{Node, Unreadable};
 
 /// The files that may be read. Paths are relative, with `/`, without `.` and `..`.
 pub trait Tree {
@@ -116,18 +118,35 @@ impl Opened {
     }
 }
 
+/// The YAML documents of a file, or why there are none.
+pub(crate) type Documents = Result<Vec<Rc<Node>>, Unreadable>;
+
+/// How much an audit may keep of what it reads, in bytes, roughly counted. A repository of thousands of files stays
+/// far below it; what is above is listed as not read.
+const ALLOWANCE: usize = 128 << 20;
+
 /// The opened files of a tree. What was not found is kept too, so that a report can say what was not read.
 pub struct Library<'a> {
     tree: &'a dyn Tree,
+    left: Cell<usize>,
+    refused: RefCell<BTreeSet<String>>,
     opened: RefCell<Vec<Rc<Opened>>>,
     by_path: RefCell<BTreeMap<String, Option<FileId>>>,
+    documents: RefCell<BTreeMap<FileId, Documents>>,
 }
 
 impl<'a> Library<'a> {
     /// The files of a tree, none of them opened.
     #[must_use]
     pub fn new(tree: &'a dyn Tree) -> Self {
-        Self { tree, opened: RefCell::default(), by_path: RefCell::default() }
+        Self {
+            tree,
+            left: Cell::new(ALLOWANCE),
+            refused: RefCell::default(),
+            opened: RefCell::default(),
+            by_path: RefCell::default(),
+            documents: RefCell::default(),
+        }
     }
 
     /// The tree.
@@ -145,12 +164,57 @@ impl<'a> Library<'a> {
         let id = self.tree.read(path).map(|text| {
             let mut lines = vec![0];
             lines.extend(text.match_indices('\n').map(|(at, _)| at + 1));
-            let mut opened = self.opened.borrow_mut();
-            opened.push(Rc::new(Opened { path: path.to_owned(), text, lines }));
-            FileId(opened.len() - 1)
+            let size = text.len() + lines.len() * size_of::<usize>();
+            self.keeps(size, path).then(|| {
+                let mut opened = self.opened.borrow_mut();
+                opened.push(Rc::new(Opened { path: path.to_owned(), text, lines }));
+                FileId(opened.len() - 1)
+            })
         });
+        let id = id.flatten();
         self.by_path.borrow_mut().insert(path.to_owned(), id);
         id
+    }
+
+    /// Whether so many bytes more, which come from a file, may be kept; if not, it is remembered as not read.
+    #[must_use]
+    pub fn keeps(&self, bytes: usize, path: &str) -> bool {
+        match self.left.get().checked_sub(bytes) {
+            Some(left) => {
+                self.left.set(left);
+                true
+            }
+            None => {
+                self.refused.borrow_mut().insert(path.to_owned());
+                false
+            }
+        }
+    }
+
+    /// The files that were not read, or not to their end, because the audit would have kept too much.
+    #[must_use]
+    pub fn refused(&self) -> Vec<String> {
+        self.refused.borrow().iter().cloned().collect()
+    }
+
+    /// The YAML documents of a file, which are built once.
+    ///
+    /// # Errors
+    /// What building them gave.
+    pub(crate) fn documents(&self, file: FileId, build: impl FnOnce() -> Documents) -> Documents {
+        if let Some(known) = self.documents.borrow().get(&file) {
+            return known.clone();
+        }
+        let mut documents = build();
+        if let Ok(built) = &documents {
+            let size = built.iter().map(|node| node.size()).sum();
+            if !self.keeps(size, &self.file(file).path) {
+                let problem = "the files before it were more than an audit keeps".to_owned();
+                documents = Err(Unreadable { problem, span: Span::begin(file) });
+            }
+        }
+        self.documents.borrow_mut().insert(file, documents.clone());
+        documents
     }
 
     /// An opened file.

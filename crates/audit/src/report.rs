@@ -108,6 +108,12 @@ pub fn report(library: &Library<'_>, request: &Request, today: Date, live: Optio
     if let Some(live) = live {
         live::check(live, &mut found);
     }
+    let refused = library.refused();
+    if let Some(first) = refused.first() {
+        let problem =
+            format!("it is one of {} files with which the audit would keep too much", refused.len());
+        found.add("A001", None, first).with("problem", problem);
+    }
     let secrets = std::mem::take(&mut found.secrets);
     let mut comments = suppression::all(library);
     let mut findings = Vec::new();

@@ -154,11 +154,18 @@ pub fn role(service: &Service, base: Option<&str>, once: bool, app: App) -> Role
     if is(&STORES) {
         return Role::Store;
     }
+    // `cp -r /app/build/. /static/`: what was built is handed over, and that is all.
+    let first = service.command().and_then(|argv| argv.words.first().map(|word| word.text.clone()));
+    if first.is_some_and(|first| matches!(first.as_str(), "cp" | "mv" | "chown" | "chmod" | "mkdir" | "true"))
+        && !text.contains("&&")
+    {
+        return Role::Once;
+    }
     let shell_less = text.to_ascii_lowercase();
     let says = |words: &[&str]| words.iter().any(|word| shell_less.contains(word));
     if once
         || says(&["bench new-site", "certbot certonly", "createsuperuser --"])
-            && !says(&["gunicorn", "runserver", "uwsgi", "uvicorn", "daphne"])
+            && !says(&["gunicorn", "runserver", "uwsgi", "uvicorn", "daphne", "bench start", "bench serve"])
     {
         return Role::Once;
     }
@@ -208,7 +215,9 @@ pub fn role(service: &Service, base: Option<&str>, once: bool, app: App) -> Role
     {
         return Role::Once;
     }
-    if says(&["gunicorn", "runserver", "uwsgi", "uvicorn", "daphne", "hypercorn", "granian", "waitress"]) {
+    if says(&["gunicorn", "runserver", "uwsgi", "uvicorn", "daphne", "hypercorn", "granian", "waitress"])
+        || says(&["bench start", "bench serve"])
+    {
         return Role::Web;
     }
     if app == App::Frappe && (name.contains("backend") || name == "frappe" || name == "erpnext") {

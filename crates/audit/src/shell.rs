@@ -36,13 +36,20 @@ pub struct Command {
     pub then: Then,
     /// What stands before it.
     pub after: Then,
-    /// How many `if`, `while`, `case` it stands inside of.
+    /// How many `if`, `while`, `case` it stands inside of; a `for` is no condition.
     pub depth: usize,
     /// Whether it is itself the condition of an `if`, `while` or `until`.
     pub condition: bool,
 }
 
 impl Command {
+    /// What it takes in memory, in bytes, roughly.
+    #[must_use]
+    pub fn size(&self) -> usize {
+        let words = self.words.iter().map(|word| size_of::<Word>() + word.text.len());
+        size_of::<Self>() + words.sum::<usize>()
+    }
+
     /// Where it stands.
     #[must_use]
     pub fn span(&self) -> Option<Span> {
@@ -122,6 +129,8 @@ struct Scanner<'a> {
     found: Vec<Command>,
     after: Then,
     depth: usize,
+    /// The blocks that are open: whether each of them is run only on a condition.
+    open: Vec<bool>,
     condition: bool,
     heredocs: Vec<String>,
 }
@@ -135,6 +144,7 @@ fn commands_in(text: &str, place: Where) -> Vec<Command> {
         found: Vec::new(),
         after: Then::Next,
         depth: 0,
+        open: Vec::new(),
         condition: false,
         heredocs: Vec::new(),
     };
@@ -194,10 +204,18 @@ impl Scanner<'_> {
             match first.text.as_str() {
                 "if" | "while" | "until" => {
                     self.condition = true;
+                    self.open.push(true);
                     opened += 1;
                 }
-                "for" | "case" | "select" => {
+                "case" => {
+                    self.open.push(true);
                     opened += 1;
+                    words.clear();
+                    break;
+                }
+                // What is done for each of several is done.
+                "for" | "select" => {
+                    self.open.push(false);
                     words.clear();
                     break;
                 }
@@ -205,7 +223,8 @@ impl Scanner<'_> {
                 "else" | "{" => {}
                 "elif" => self.condition = true,
                 "fi" | "done" | "esac" => {
-                    self.depth = self.depth.saturating_sub(1);
+                    let conditional = self.open.pop().unwrap_or(false);
+                    self.depth = self.depth.saturating_sub(usize::from(conditional));
                     self.condition = false;
                 }
                 "}" => {}

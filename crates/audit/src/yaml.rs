@@ -10,6 +10,10 @@ use crate::library::{FileId, Library, Span};
 
 /// The most nodes of a document with its aliases written out; a real one has some thousands.
 const MOST_NODES: usize = 50_000;
+/// The most bytes of keys of a document, with those that `<<` and aliases repeat written out.
+const LONGEST_KEYS: usize = 4 << 20;
+/// What a node with its entry takes in memory, in bytes, roughly.
+const NODE_SIZE: usize = 256;
 /// How deep a document may be nested.
 const DEEPEST: usize = 100;
 
@@ -87,6 +91,15 @@ pub struct VariableUse {
 }
 
 impl Scalar {
+    /// What it takes in memory, in bytes, roughly.
+    #[must_use]
+    pub fn size(&self) -> usize {
+        let uses = self.uses.iter().map(|one| {
+            size_of::<VariableUse>() + one.name.len() + one.default.as_ref().map_or(0, String::len)
+        });
+        self.text.len() + uses.sum::<usize>()
+    }
+
     /// Whether a part of the text is not known: a variable that nothing sets.
     #[must_use]
     pub fn is_unknown(&self) -> bool {
@@ -118,6 +131,12 @@ impl Node {
     #[must_use]
     pub fn text(span: Span, text: impl Into<String>) -> Rc<Self> {
         Self::new(span, Kind::Scalar(Scalar { text: text.into(), uses: Vec::new() }))
+    }
+
+    /// What a copy of it takes in memory with its aliases written out, in bytes, roughly and without its texts.
+    #[must_use]
+    pub fn size(&self) -> usize {
+        self.weight.saturating_mul(NODE_SIZE)
     }
 
     /// The value of a key.
@@ -197,8 +216,9 @@ pub fn read(library: &Library<'_>, file: FileId) -> Result<Rc<Node>, Unreadable>
 /// As for [`read`].
 pub fn read_all(library: &Library<'_>, file: FileId) -> Result<Vec<Rc<Node>>, Unreadable> {
     let opened = library.file(file);
-    Builder { file, anchors: Vec::new(), open: Vec::new(), documents: Vec::new(), total: 0 }
-        .build(&opened.text)
+    let builder =
+        Builder { file, anchors: Vec::new(), open: Vec::new(), documents: Vec::new(), total: 0, keys: 0 };
+    library.documents(file, || builder.build(&opened.text))
 }
 
 /// A collection that is not closed yet.
@@ -218,6 +238,7 @@ struct Builder {
     open: Vec<Open>,
     documents: Vec<Rc<Node>>,
     total: usize,
+    keys: usize,
 }
 
 impl Builder {
@@ -262,7 +283,10 @@ impl Builder {
                 let Some(open) = self.open.pop() else { return Ok(()) };
                 let span = Span { file: self.file, start: open.start, end: span.end.max(open.start) };
                 let kind = if open.mapping {
-                    Kind::Mapping(merged(open.entries))
+                    let mut left = LONGEST_KEYS.saturating_sub(self.keys);
+                    let entries = merged(open.entries, &mut left).ok_or_else(|| too_long_keys(span))?;
+                    self.keys = LONGEST_KEYS - left;
+                    Kind::Mapping(entries)
                 } else {
                     Kind::Sequence(open.items)
                 };
@@ -304,7 +328,12 @@ impl Builder {
             open.entries.push(Entry { key, key_span, value: node });
         } else {
             // A key that is no scalar has no meaning in any file that is read here.
-            open.key = Some((node.as_str().unwrap_or_default().to_owned(), node.span));
+            let key = node.as_str().unwrap_or_default();
+            self.keys += key.len();
+            if self.keys > LONGEST_KEYS {
+                return Err(too_long_keys(node.span));
+            }
+            open.key = Some((key.to_owned(), node.span));
         }
         Ok(())
     }
@@ -318,10 +347,18 @@ fn tag_of(tag: Option<&granit_parser::Tag>) -> Tag {
     }
 }
 
-/// The entries with `<<` put in: what is written out wins, and of several tables the first.
-fn merged(entries: Vec<Entry>) -> Vec<Entry> {
+fn too_long_keys(span: Span) -> Unreadable {
+    Unreadable {
+        problem: format!("keys of more than {LONGEST_KEYS} bytes with the aliases written out"),
+        span,
+    }
+}
+
+/// The entries with `<<` put in: what is written out wins, and of several tables the first. None when that would take
+/// more than so many bytes of keys.
+fn merged(entries: Vec<Entry>, left: &mut usize) -> Option<Vec<Entry>> {
     if !entries.iter().any(|entry| entry.key == "<<") {
-        return entries;
+        return Some(entries);
     }
     let mut own: Vec<Entry> = Vec::with_capacity(entries.len());
     let mut bases: Vec<Rc<Node>> = Vec::new();
@@ -335,10 +372,12 @@ fn merged(entries: Vec<Entry>) -> Vec<Entry> {
     let mut known: BTreeSet<String> = own.iter().map(|entry| entry.key.clone()).collect();
     for base in bases {
         for entry in base.entries() {
-            if known.insert(entry.key.clone()) {
+            if !known.contains(&entry.key) {
+                *left = left.checked_sub(entry.key.len())?;
+                known.insert(entry.key.clone());
                 own.push(entry.clone());
             }
         }
     }
-    own
+    Some(own)
 }

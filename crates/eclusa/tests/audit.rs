@@ -176,6 +176,122 @@ fn an_env_file_in_version_control_is_found() {
     assert!(codes(&audit(directory.path(), &["--json"])).contains(&"A205".to_owned()));
 }
 
+/// Runs openssl in a directory.
+fn openssl(directory: &Path, arguments: &[&str]) {
+    let done = Command::new("openssl").args(arguments).current_dir(directory).output().unwrap();
+    assert!(done.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&done.stderr));
+}
+
+/// A certificate that ends in so many days: `NAME.pem`, `NAME.der`, `NAME.pfx`, and its key.
+fn certificate(directory: &Path, name: &str, days: &str) {
+    let (key, pem) = (format!("{name}.key"), format!("{name}.pem"));
+    let subject = ["-subj", "/CN=shop.test", "-keyout", &key, "-out", &pem, "-days", days];
+    openssl(directory, &[&["req", "-x509", "-newkey", "rsa:2048", "-nodes"][..], &subject[..]].concat());
+    openssl(directory, &["x509", "-in", &pem, "-outform", "DER", "-out", &format!("{name}.der")]);
+    let out = format!("{name}.pfx");
+    openssl(
+        directory,
+        &["pkcs12", "-export", "-in", &pem, "-inkey", &key, "-out", &out, "-passout", "pass:hunter2"],
+    );
+}
+
+/// What `--live` says of certificates: where, and in how many days each ends.
+fn ending(directory: &Path, arguments: &[&str]) -> Vec<(String, String)> {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_eclusa"));
+    command.args(["audit", "--live", "--json", "--fail-on", "never"]).args(arguments).current_dir(directory);
+    let output = command.env("ECLUSA_CERTIFICATE_PASSWORD", "hunter2").output().unwrap();
+    assert!(output.status.success(), "{output:?}");
+    let value: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let findings = value["findings"].as_array().unwrap().iter().filter(|finding| finding["code"] == "A907");
+    findings
+        .map(|finding| {
+            (finding["subject"].as_str().unwrap().to_owned(), finding["message"].as_str().unwrap().to_owned())
+        })
+        .collect()
+}
+
+#[test]
+fn certificates_that_end_soon_are_found_in_files_and_on_servers_and_others_are_not() {
+    let directory = lay();
+    let path = directory.path();
+    certificate(path, "near", "10");
+    certificate(path, "fine", "90");
+    for kind in ["pem", "der", "pfx"] {
+        let (near, fine) = (format!("near.{kind}"), format!("fine.{kind}"));
+        let found = ending(path, &["--certificate", &near, "--certificate", &fine]);
+        assert_eq!(found.len(), 1, "{kind}: {found:?}");
+        assert!(found[0].0.contains(&near) && found[0].1.contains(" ends in 9 days"), "{found:?}");
+    }
+    let wrong = audit(path, &["--live", "--certificate", "compose.yaml"]);
+    assert_eq!(wrong.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&wrong.stderr).contains("E0101"), "{wrong:?}");
+    for (name, expected) in [("near", 1), ("fine", 0)] {
+        let server = Server::begin(path, name);
+        let found = ending(path, &["--tls", &server.address]);
+        assert_eq!(found.len(), expected, "{name}: {found:?}");
+    }
+}
+
+/// A TLS server with one of the certificates.
+struct Server {
+    child: std::process::Child,
+    address: String,
+}
+
+impl Server {
+    fn begin(directory: &Path, name: &str) -> Self {
+        let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let address = format!("127.0.0.1:{port}");
+        let (key, pem) = (format!("{name}.key"), format!("{name}.pem"));
+        let mut command = Command::new("openssl");
+        command.args(["s_server", "-quiet", "-accept", &address, "-key", &key, "-cert", &pem]);
+        let quiet = || std::process::Stdio::null();
+        command.current_dir(directory).stdin(std::process::Stdio::piped()).stdout(quiet()).stderr(quiet());
+        let child = command.spawn().unwrap();
+        let deadline = std::time::Instant::now() + std::time::Duration::from_secs(10);
+        while std::net::TcpStream::connect(&address).is_err() {
+            assert!(std::time::Instant::now() < deadline, "openssl s_server does not listen");
+            std::thread::sleep(std::time::Duration::from_millis(20));
+        }
+        Self { child, address }
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+#[test]
+fn files_made_to_break_readers_are_refused_within_a_memory_limit() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path();
+    let mut bomb = String::from("a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n");
+    for level in 1..30 {
+        bomb.push_str(&format!(
+            "a{level}: &a{level} [{}]\n",
+            vec![format!("*a{}", level - 1); 10].join(", ")
+        ));
+    }
+    fs::write(path.join("compose.yaml"), format!("{bomb}services:\n  web:\n    image: x:1\n")).unwrap();
+    let long = format!("A={}\n", "x".repeat(900_000));
+    let services: String =
+        (0..3_000).map(|n| format!("  s{n}: {{image: 'x:1', labels: {{b: $A}}}}\n")).collect();
+    fs::create_dir(path.join("b")).unwrap();
+    fs::write(path.join("b/.env"), long).unwrap();
+    fs::write(path.join("b/compose.yaml"), format!("services:\n{services}")).unwrap();
+    let deep = format!("services: {}\n", "[".repeat(500_000));
+    fs::create_dir(path.join("c")).unwrap();
+    fs::write(path.join("c/compose.yaml"), deep).unwrap();
+    // Addresses, in KiB; what is reserved for threads counts too.
+    let script = format!("ulimit -v 700000; exec '{}' audit --json", env!("CARGO_BIN_EXE_eclusa"));
+    let output = Command::new("sh").args(["-c", &script]).current_dir(path).output().unwrap();
+    assert_eq!(output.status.code(), Some(1), "{}", String::from_utf8_lossy(&output.stderr));
+    assert_eq!(codes(&output).iter().filter(|code| *code == "A001").count(), 2, "{}", out(&output));
+}
+
 /// A stack of which nothing runs and whose engine is never asked: the refusal comes before anything else.
 const STACK: &str = r#"version = 1
 [stacks.shop]

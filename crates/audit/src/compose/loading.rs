@@ -12,6 +12,9 @@ const DEEPEST: usize = 12;
 /// How many files a project may be made of, so that includes of includes end.
 const MOST_FILES: usize = 200;
 
+/// The most bytes that filling in variables may give in a project.
+const LONGEST: usize = 16 << 20;
+
 /// A project as read.
 #[derive(Debug, Clone)]
 pub struct Loaded {
@@ -30,13 +33,14 @@ pub struct Loading<'a> {
     unreadable: Vec<Unreadable>,
     absent: Vec<(String, Span)>,
     files: usize,
+    left: usize,
 }
 
 impl<'a> Loading<'a> {
     /// A reader with these variables.
     #[must_use]
     pub fn new(library: &'a Library<'a>, variables: &'a Variables) -> Self {
-        Self { library, variables, unreadable: Vec::new(), absent: Vec::new(), files: 0 }
+        Self { library, variables, unreadable: Vec::new(), absent: Vec::new(), files: 0, left: LONGEST }
     }
 
     /// Reads and merges files in the order of `-f`.
@@ -70,7 +74,7 @@ impl<'a> Loading<'a> {
                 return None;
             }
         };
-        let root = self.variables.fill(&root);
+        let root = self.filled(&root, path)?;
         let mut entries = Vec::with_capacity(root.entries().len());
         for entry in root.entries() {
             let value = match entry.key.as_str() {
@@ -94,6 +98,14 @@ impl<'a> Loading<'a> {
             }
         }
         Some(below.map_or_else(|| Rc::clone(&root), |below| merge(&below, &root)))
+    }
+
+    /// A file's tree with variables filled in, as long as the audit may keep more.
+    fn filled(&mut self, root: &Rc<Node>, path: &str) -> Option<Rc<Node>> {
+        let before = self.left;
+        let filled = self.variables.fill(root, &mut self.left);
+        let copied = if Rc::ptr_eq(&filled, root) { 0 } else { root.size() };
+        self.library.keeps(copied + before - self.left, path).then_some(filled)
     }
 
     fn services(&mut self, node: &Rc<Node>, path: &str, directory: &str) -> Rc<Node> {
@@ -153,7 +165,7 @@ impl<'a> Loading<'a> {
             return None;
         };
         let root = match yaml::read(self.library, id) {
-            Ok(root) => self.variables.fill(&root),
+            Ok(root) => self.filled(&root, &other)?,
             Err(problem) => {
                 self.unreadable.push(problem);
                 return None;

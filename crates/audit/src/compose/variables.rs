@@ -27,20 +27,38 @@ pub struct Setting {
 pub struct Variables(pub BTreeMap<String, Setting>);
 
 impl Variables {
-    /// The tree with variables filled in.
+    /// The tree with variables filled in. `left` is how many bytes that may give; what is beyond stays as written.
     #[must_use]
-    pub fn fill(&self, node: &Rc<Node>) -> Rc<Node> {
+    pub fn fill(&self, node: &Rc<Node>, left: &mut usize) -> Rc<Node> {
         let kind = match &node.kind {
             Kind::Null => return Rc::clone(node),
             Kind::Scalar(scalar) if !scalar.text.contains('$') => return Rc::clone(node),
-            Kind::Scalar(scalar) => Kind::Scalar(self.fill_text(&scalar.text)),
-            Kind::Sequence(items) => Kind::Sequence(items.iter().map(|item| self.fill(item)).collect()),
-            Kind::Mapping(entries) => Kind::Mapping(
-                entries
-                    .iter()
-                    .map(|entry| Entry { value: self.fill(&entry.value), ..entry.clone() })
-                    .collect(),
-            ),
+            Kind::Scalar(scalar) => {
+                let filled = self.fill_text(&scalar.text);
+                match left.checked_sub(filled.size()) {
+                    Some(rest) => *left = rest,
+                    None => return Rc::clone(node),
+                }
+                Kind::Scalar(filled)
+            }
+            Kind::Sequence(items) => {
+                let filled: Vec<Rc<Node>> = items.iter().map(|item| self.fill(item, left)).collect();
+                // What uses no variable is shared, not copied.
+                if filled.iter().zip(items).all(|(new, old)| Rc::ptr_eq(new, old)) {
+                    return Rc::clone(node);
+                }
+                Kind::Sequence(filled)
+            }
+            Kind::Mapping(entries) => {
+                let filled: Vec<Rc<Node>> =
+                    entries.iter().map(|entry| self.fill(&entry.value, left)).collect();
+                if filled.iter().zip(entries).all(|(new, old)| Rc::ptr_eq(new, &old.value)) {
+                    return Rc::clone(node);
+                }
+                let entries =
+                    entries.iter().zip(filled).map(|(entry, value)| Entry { value, ..entry.clone() });
+                Kind::Mapping(entries.collect())
+            }
         };
         Rc::new(Node::tagged(node.span, node.tag, kind))
     }

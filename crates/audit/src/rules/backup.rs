@@ -76,6 +76,10 @@ fn text(context: &Context<'_>, file: FileId) -> String {
 fn taken(context: &Context<'_>) -> Vec<Taken> {
     let mut found = Vec::new();
     for script in &context.scripts {
+        // `backup_local.sh` beside `backup_production.sh` is about the developers' own database.
+        if discovery::stage_of_path(name_of(&script.path)) == Some(discovery::Stage::Development) {
+            continue;
+        }
         if let Some(command) = script.commands.iter().find(|command| takes_backup(command))
             && let Some(span) = command.span()
         {
@@ -207,6 +211,9 @@ fn without_files(context: &Context<'_>, taken: &[Taken], out: &mut Findings) {
     let commands = context
         .scripts
         .iter()
+        .filter(|script| {
+            discovery::stage_of_path(name_of(&script.path)) != Some(discovery::Stage::Development)
+        })
         .flat_map(|script| script.commands.iter().cloned())
         .chain(
             context.production().flat_map(|project| &project.services).flat_map(|known| known.runs.clone()),

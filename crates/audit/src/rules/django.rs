@@ -153,6 +153,9 @@ fn true_by_default(expression: &str) -> bool {
         &compact,
         &[
             "default=True",
+            "default=1)",
+            "default='1'",
+            "default=\"1\"",
             "default='True'",
             "default=\"True\"",
             ",True)",
@@ -166,6 +169,12 @@ fn true_by_default(expression: &str) -> bool {
             ",\"on\")",
         ],
     );
+    // `getenv("DEBUG", "False") == "False"`: on when nothing is set.
+    let inverted =
+        has(&compact, &["'False')=='False'", "\"False\")==\"False\"", "'0')=='0'", "\"0\")==\"0\""]);
+    if reads && inverted {
+        return true;
+    }
     let negated = compact.starts_with("not");
     reads && value && !negated && !has(&compact, &["!=", "False'", "==\"False\"", "=='0'"])
 }
@@ -173,7 +182,51 @@ fn true_by_default(expression: &str) -> bool {
 const PROTECTIONS: [&str; 4] =
     ["SECURE_SSL_REDIRECT", "SECURE_HSTS_SECONDS", "SESSION_COOKIE_SECURE", "CSRF_COOKIE_SECURE"];
 
+/// What stands between the first two quotes of the same kind, with its place in the text.
+fn quoted(text: &str) -> Option<(usize, &str)> {
+    let at = text.find(['"', '\''])?;
+    let quote = text.get(at..)?.chars().next()?;
+    let rest = text.get(at + 1..)?;
+    Some((at + 1, rest.get(..rest.find(quote)?)?))
+}
+
+/// The key that signs sessions and password resets, written into the settings or as a default there.
+fn secret_key(context: &Context<'_>, files: &[(String, FileId)], out: &mut Findings) {
+    let Some(key) = assigned(context, files, "SECRET_KEY") else { return };
+    let opened = context.library.file(key.span.file);
+    let Some(rest) = opened.text.get(key.span.start..) else { return };
+    let literal = rest.starts_with(['"', '\'']);
+    let reads = has(&key.value, &["environ", "getenv", "env(", "env.str(", "config("]);
+    let Some((at, first)) = quoted(rest).filter(|_| literal || reads) else { return };
+    let (code, at, value) = if literal {
+        ("A201", at, first)
+    } else {
+        // The default behind the name, perhaps on the next line.
+        let after = at + first.len() + 1;
+        let Some((offset, second)) = rest.get(after..).and_then(quoted) else { return };
+        let between = rest.get(after..after + offset - 1).unwrap_or("").replace("default", "");
+        if !between.contains(',') || between.contains(|c: char| !c.is_whitespace() && !",=".contains(c)) {
+            return;
+        }
+        ("A202", after + offset, second)
+    };
+    let known = code == "A202" && set_in_production(context, &format!("'{first}'"));
+    let harmless = has(&value.to_ascii_lowercase(), &["dummy", "build", "not-used", "unused"]);
+    if value.is_empty() || known || harmless {
+        return;
+    }
+    let start = key.span.start + at;
+    let span = Span { file: key.span.file, start, end: start + value.len() };
+    out.secrets.push(value.to_owned());
+    let raw = out.add(code, span, key.path.clone());
+    raw.with("variable", "SECRET_KEY");
+    if code == "A202" {
+        raw.with("what", "a default that stands in the file");
+    }
+}
+
 fn settings(context: &Context<'_>, files: &[(String, FileId)], out: &mut Findings) {
+    secret_key(context, files, out);
     let debug = assigned(context, files, "DEBUG");
     if let Some(debug) = &debug {
         let on = debug.value == "True" || debug.value == "1";

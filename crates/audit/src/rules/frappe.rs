@@ -16,6 +16,7 @@ const QUEUES: [&str; 3] = ["default", "short", "long"];
 
 pub(super) fn check(context: &Context<'_>, out: &mut Findings) {
     let mut seen = BTreeSet::new();
+    let custom = custom_queues(context);
     for project in context.production() {
         migrations(context, project, out);
         if project.whole {
@@ -24,7 +25,7 @@ pub(super) fn check(context: &Context<'_>, out: &mut Findings) {
     }
     for (project, known) in production(context) {
         if project.app == App::Frappe {
-            queues(context, known, out);
+            queues(context, &custom, known, out);
         }
         for command in &known.runs {
             new_site(context, command, known.name(), &mut seen, out);
@@ -173,24 +174,20 @@ pub(super) fn absent_queues(commands: &[&Command]) -> Vec<&'static str> {
     QUEUES.into_iter().filter(|queue| !served.contains(*queue)).collect()
 }
 
-fn queues(context: &Context<'_>, known: &Known, out: &mut Findings) {
+fn queues(context: &Context<'_>, custom: &BTreeSet<String>, known: &Known, out: &mut Findings) {
     for command in known.runs.iter().filter(|command| has(&command.text(), &["bench worker"])) {
-        unknown_queues(context, known.name(), command, out);
+        unknown_queues(context, custom, known.name(), command, out);
     }
 }
 
 /// The queues of a worker that nothing fills.
-pub(super) fn unknown_queues(context: &Context<'_>, subject: &str, command: &Command, out: &mut Findings) {
-    let custom: Vec<String> = context
-        .texts(|path| name_of(path) == "common_site_config.json")
-        .values()
-        .filter_map(|file| yaml::read(context.library, *file).ok())
-        .flat_map(|root| {
-            root.get("workers")
-                .map(|workers| workers.entries().iter().map(|entry| entry.key.clone()).collect::<Vec<_>>())
-                .unwrap_or_default()
-        })
-        .collect();
+pub(super) fn unknown_queues(
+    context: &Context<'_>,
+    custom: &BTreeSet<String>,
+    subject: &str,
+    command: &Command,
+    out: &mut Findings,
+) {
     for (name, span) in queue_words(command) {
         if !QUEUES.contains(&name.as_str())
             && !custom.contains(&name)
@@ -201,6 +198,20 @@ pub(super) fn unknown_queues(context: &Context<'_>, subject: &str, command: &Com
             out.add("A604", span, subject).with("queue", &name);
         }
     }
+}
+
+/// The queues that the bench's own configuration adds.
+pub(super) fn custom_queues(context: &Context<'_>) -> BTreeSet<String> {
+    context
+        .texts(|path| name_of(path) == "common_site_config.json")
+        .values()
+        .filter_map(|file| yaml::read(context.library, *file).ok())
+        .flat_map(|root| {
+            root.get("workers")
+                .map(|workers| workers.entries().iter().map(|entry| entry.key.clone()).collect::<Vec<_>>())
+                .unwrap_or_default()
+        })
+        .collect()
 }
 
 fn new_site(

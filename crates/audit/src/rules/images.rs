@@ -108,12 +108,14 @@ fn mounted(context: &Context<'_>, project: &Project, known: &Known, out: &mut Fi
             is_code(source)
         } else {
             let inside: Vec<&String> = paths.iter().filter(|path| path.starts_with(&prefix)).collect();
+            // The apps of a bench lie beside the repository.
+            let apps = project.app == App::Frappe && name_of(source) == "apps";
             let is_context = known.service.build_context().is_some_and(|context| context == source);
             let static_files =
                 ["static", "media", "assets", "dist", "public", "templates", "data", "backup", "backups"];
             let only_static = static_files.contains(&name_of(source));
             let served = known.role == Role::Proxy && inside.iter().all(|path| !path.ends_with(".py"));
-            !only_static && !served && (is_context || inside.iter().any(|path| is_code(path)))
+            apps || !only_static && !served && (is_context || inside.iter().any(|path| is_code(path)))
         };
         if code {
             out.add("A102", mount.span, known.name())
@@ -159,6 +161,12 @@ fn holds_code(project: &Project, known: &Known, mount: &Mount) -> bool {
         && workdir.is_some_and(|workdir| workdir.trim_end_matches('/') == target)
 }
 
+/// Names of releases of Debian and Ubuntu, which stand for a version.
+const RELEASES: [&str; 11] = [
+    "stretch", "buster", "bullseye", "bookworm", "trixie", "forky", "xenial", "bionic", "focal", "jammy",
+    "noble",
+];
+
 /// Whether an image moves: no tag, `latest`, and no digest.
 fn moves(image: &str) -> Option<&'static str> {
     if image.contains('@') || image.is_empty() || image == "scratch" {
@@ -169,6 +177,10 @@ fn moves(image: &str) -> Option<&'static str> {
         None => Some("no tag"),
         Some((_, "latest")) => Some("the tag latest"),
         Some((_, "")) => None,
+        // `debian:bookworm-slim` is a version under its name.
+        Some((_, tag)) if RELEASES.contains(&tag.split('-').next().unwrap_or(tag)) => None,
+        // `version-15`: a branch of Frappe.
+        Some((_, tag)) if tag.starts_with("version-") => Some("the name of a branch"),
         // `alpine`, `stable`, `main`: the next version has the same name.
         Some((_, tag)) if !tag.contains(|c: char| c.is_ascii_digit() || c == '$') => {
             Some("a tag without a version")

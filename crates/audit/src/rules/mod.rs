@@ -2,6 +2,7 @@
 //! `A101`, `A101-risk`, `A101-fix` in the catalogue, its page is `docs/rules/A101.md`, its cases are in
 //! `tests/audit/rules/A101`.
 
+mod apps;
 mod backup;
 mod data;
 mod django;
@@ -9,6 +10,7 @@ mod files;
 mod frappe;
 mod images;
 mod network;
+mod nginx;
 mod running;
 mod scripts;
 mod secret;
@@ -28,10 +30,12 @@ pub fn check(context: &Context<'_>, today: jiff::civil::Date, out: &mut Findings
     secret::check(context, out);
     images::check(context, today, out);
     network::check(context, out);
+    nginx::check(context, out);
     running::check(context, out);
     data::check(context, out);
     backup::check(context, out);
     frappe::check(context, out);
+    apps::check(context, out);
     django::check(context, out);
     scripts::check(context, out);
     supervised::check(context, out);

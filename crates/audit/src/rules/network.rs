@@ -3,8 +3,9 @@
 use super::support::{has, listed, production};
 use crate::compose::Port;
 use crate::context::{Context, Known, Project};
+use crate::discovery::is_nginx;
 use crate::finding::{Findings, Raw};
-use crate::library::Span;
+use crate::library::{FileId, Span, join};
 use crate::roles::Role;
 
 pub(super) fn check(context: &Context<'_>, out: &mut Findings) {
@@ -95,12 +96,10 @@ fn has_tls(context: &Context<'_>, project: &Project) -> bool {
         let labels = known.service.labels().join("\n");
         let name = known.service.image_name();
         let text = format!("{} {}", known.service.command_text(), labels);
-        known
-            .service
-            .ports()
-            .iter()
-            .any(|port| port.target == "443" || port.published.as_deref() == Some("443"))
-            || has(&text, &["certresolver", "websecure", "traefik.http.routers", ".tls=", "caddy="])
+        known.service.ports().iter().any(|port| {
+            (port.target == "443" || port.published.as_deref() == Some("443"))
+                && !speaks_plainly(context, known)
+        }) || has(&text, &["certresolver", "websecure", "traefik.http.routers", ".tls=", "caddy="])
             || known
                 .service
                 .environment()
@@ -109,6 +108,29 @@ fn has_tls(context: &Context<'_>, project: &Project) -> bool {
             || has(&name, &["cloudflared", "tailscale", "swag", "certbot", "acme", "ngrok", "letsencrypt"])
     });
     external_network || service || nginx_ends_tls(context, project)
+}
+
+/// Whether a proxy's configuration is known and has no certificate: then its port 443 does not speak TLS.
+fn speaks_plainly(context: &Context<'_>, known: &Known) -> bool {
+    let build = known.service.build_context().unwrap_or_default();
+    let copied = known.dockerfile.iter().flat_map(|dockerfile| dockerfile.lineage(known.target.as_deref()));
+    let copied = copied
+        .flat_map(|stage| &stage.instructions)
+        .filter(|one| one.keyword == "COPY" && !one.rest.contains("--from"))
+        .flat_map(|one| one.rest.split_whitespace())
+        .filter_map(|word| join(&build, word));
+    let mounted = known.service.mounts().into_iter().filter_map(|mount| mount.tree_path().map(str::to_owned));
+    let files: Vec<FileId> = copied
+        .chain(mounted)
+        .filter(|path| is_nginx(path))
+        .filter_map(|path| context.library.open(&path))
+        .collect();
+    known.role == Role::Proxy
+        && !files.is_empty()
+        && files.iter().all(|file| {
+            // What is included or rendered is not seen here.
+            !has(&context.library.file(*file).text, &["ssl", "include ", "{{"])
+        })
 }
 
 fn nginx_ends_tls(context: &Context<'_>, project: &Project) -> bool {

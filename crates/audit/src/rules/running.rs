@@ -174,24 +174,29 @@ fn cannot_fail(known: &Known, out: &mut Findings) {
 fn waits_by_itself(known: &Known) -> bool {
     known.runs.iter().any(|command| {
         let text = command.text();
-        has(
-            &text,
-            &[
-                "wait-for",
-                "wait_for",
-                "waitfor",
-                "pg_isready",
-                "nc -z",
-                "dockerize",
-                "/dev/tcp",
-                "wait4",
-                "mysqladmin ping",
-                "wait-db",
-                "waitdb",
-                "psycopg",
-                "netcat",
-            ],
-        )
+        let said = text.to_ascii_lowercase();
+        let waiting = has(&said, &["waiting for", "is available", "is ready"])
+            && has(&said, &["postgres", "database", " db", "mysql", "mariadb"])
+            || has(&said, &["postgres_ready", "db_ready", "database_ready", "mysql_ready"]);
+        waiting
+            || has(
+                &text,
+                &[
+                    "wait-for",
+                    "wait_for",
+                    "waitfor",
+                    "pg_isready",
+                    "nc -z",
+                    "dockerize",
+                    "/dev/tcp",
+                    "wait4",
+                    "mysqladmin ping",
+                    "wait-db",
+                    "waitdb",
+                    "psycopg",
+                    "netcat",
+                ],
+            )
     })
 }
 

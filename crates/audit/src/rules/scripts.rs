@@ -27,14 +27,15 @@ pub(super) fn check(context: &Context<'_>, out: &mut Findings) {
     }
     for (path, file) in context.texts(is_workflow) {
         if let Ok(root) = yaml::read(context.library, file) {
-            workflow(&path, &root, out);
+            workflow(context, &path, &root, out);
         }
     }
 }
 
 fn is_deploy(name: &str) -> bool {
     has(name, &["deploy", "upgrade", "release", "migrate_all", "migrate-all", "redeploy"])
-        || matches!(name, "update.sh" | "update-prod.sh" | "update_prod.sh")
+        || name == "update.sh"
+        || (name.starts_with("update") && has(name, &["prod", "server", "live"]))
 }
 
 /// What changes something that a failed step before it should have kept from changing.
@@ -159,9 +160,40 @@ fn scalars<'n>(node: &'n Rc<Node>, key: &str, found: &mut Vec<&'n Rc<Node>>) {
     node.items().iter().for_each(|item| scalars(item, key, found));
 }
 
-fn workflow(path: &str, root: &Rc<Node>, out: &mut Findings) {
+/// The scripts that an action runs on another machine: `uses: …/ssh-action` with a `script`.
+fn steps(node: &Rc<Node>, found: &mut Vec<Rc<Node>>) {
+    let by_ssh = node.get("uses").and_then(|uses| uses.as_str()).is_some_and(|uses| uses.contains("ssh"));
+    if let Some(script) = node.at(&["with", "script"]).filter(|_| by_ssh) {
+        found.push(Rc::clone(script));
+    }
+    node.entries().iter().for_each(|entry| steps(&entry.value, found));
+    node.items().iter().for_each(|item| steps(item, found));
+}
+
+/// Images that a workflow pushes by a command, when all of their tags move.
+fn pushed(context: &Context<'_>, path: &str, runs: &[&Rc<Node>], out: &mut Findings) {
+    let all =
+        runs.iter().flat_map(|run| shell::commands_of_scalar(run.as_str().unwrap_or_default(), run.span));
+    let pushes: Vec<(String, Span)> = all
+        .filter(|command| command.name() == "docker" && command.words.iter().any(|word| word.text == "push"))
+        .filter_map(|command| {
+            let image = command.words.last()?.text.clone();
+            Some((image, command.span()?)).filter(|(image, _)| image.contains('/'))
+        })
+        .collect();
+    let moving = |(image, _): &(String, Span)| {
+        [":latest", ":main", ":master", ":prod"].iter().any(|tag| image.ends_with(tag))
+    };
+    if let Some((image, span)) = pushes.first().filter(|_| pushes.iter().all(moving)) {
+        out.add("A804", context.library.within(*span, image), path).with("tag", image);
+    }
+}
+
+fn workflow(context: &Context<'_>, path: &str, root: &Rc<Node>, out: &mut Findings) {
     let mut runs = Vec::new();
     scalars(root, "run", &mut runs);
+    let mut over_ssh = Vec::new();
+    steps(root, &mut over_ssh);
     scalars(root, "script", &mut runs);
     for run in &runs {
         let text = run.as_str().unwrap_or_default();
@@ -169,23 +201,15 @@ fn workflow(path: &str, root: &Rc<Node>, out: &mut Findings) {
             shell::commands_of_scalar(text, run.span).iter().flat_map(inner).collect();
         // In a container that is running, or on another machine: a test job migrates its own empty database.
         let on_server = |command: &Command| {
-            has(
-                &command.text(),
-                &[
-                    "docker compose exec",
-                    "docker-compose exec",
-                    "docker exec",
-                    "docker compose run",
-                    "docker-compose run",
-                    "ssh ",
-                ],
-            )
+            let words: Vec<&str> = command.words.iter().map(|word| word.text.as_str()).collect();
+            let docker = words.iter().any(|word| matches!(*word, "docker" | "docker-compose"));
+            (docker && (words.contains(&"exec") || words.contains(&"run"))) || words.contains(&"ssh")
         };
-        let remote = text.contains("ssh ") || has(path, &["deploy", "release", "cd.y", "prod"]);
-        let Some(at) = commands
-            .iter()
-            .position(|command| migrates(command) && remote && (on_server(command) || text.contains("ssh ")))
-        else {
+        let by_action = over_ssh.iter().any(|node| Rc::ptr_eq(node, run));
+        let remote = by_action || text.contains("ssh ") || has(path, &["deploy", "release", "cd.y", "prod"]);
+        let Some(at) = commands.iter().position(|command| {
+            migrates(command) && remote && (by_action || on_server(command) || text.contains("ssh "))
+        }) else {
             continue;
         };
         let saved =
@@ -199,6 +223,10 @@ fn workflow(path: &str, root: &Rc<Node>, out: &mut Findings) {
         if !saved && !saved_elsewhere {
             out.add("A801", run.span, path);
         }
+    }
+    // What is built for developers may move.
+    if stage_of_path(name_of(path)) != Some(Stage::Development) {
+        pushed(context, path, &runs, out);
     }
     let mut tags = Vec::new();
     scalars(root, "tags", &mut tags);

@@ -30,6 +30,7 @@ pub(super) fn check(context: &Context<'_>, out: &mut Findings) {
         placeholders(context, project, &mut seen, out);
     }
     tracked(context, out);
+    tracked_sites(context, out);
     layers(context, out);
     shared(context, out);
 }
@@ -288,10 +289,13 @@ fn root_credentials(project: &Project, known: &Known, out: &mut Findings) {
 
 /// Env files that version control has, with secrets in them.
 fn tracked(context: &Context<'_>, out: &mut Findings) {
-    for (path, _, variables) in &context.env_files {
+    for (path, file, variables) in &context.env_files {
         let development = stage_of_path(path) == Some(Stage::Development);
-        if context.library.tree().tracked(path) != Some(true) || !discovery::is_env_file(path) || development
-        {
+        let in_effect = || {
+            production(context).any(|(_, known)| known.from_files.iter().any(|one| one.span.file == *file))
+        };
+        let is_one = discovery::is_env_file(path) || in_effect();
+        if development || context.library.tree().tracked(path) != Some(true) || !is_one {
             continue;
         }
         let secrets: Vec<&Variable> = variables.iter().filter(|one| holds_secret(one)).collect();
@@ -301,6 +305,35 @@ fn tracked(context: &Context<'_>, out: &mut Findings) {
         for one in secrets.iter().skip(1) {
             raw.related(one.span);
         }
+    }
+}
+
+/// The configuration of sites that version control has, with secrets in it.
+fn tracked_sites(context: &Context<'_>, out: &mut Findings) {
+    let of_sites = |path: &str| matches!(name_of(path), "site_config.json" | "common_site_config.json");
+    for (path, file) in context.texts(of_sites) {
+        let tracked = context.library.tree().tracked(&path) == Some(true);
+        if !tracked || stage_of_path(&path) == Some(Stage::Development) {
+            continue;
+        }
+        // JSON is YAML, and this way every value knows its place.
+        let Ok(root) = crate::yaml::read(context.library, file) else { continue };
+        let secrets: Vec<Variable> = root
+            .entries()
+            .iter()
+            .filter_map(|entry| {
+                let (name, value) = (entry.key.clone(), entry.value.as_str()?.to_owned());
+                Some(Variable { name, value, span: entry.value.span })
+            })
+            .filter(holds_secret)
+            .collect();
+        let Some(first) = secrets.first() else { continue };
+        out.secrets.extend(secrets.iter().map(|one| one.value.clone()));
+        let raw = out.add("A205", first.span, path.clone());
+        raw.with("variable", &first.name).with("count", secrets.len());
+        secrets.iter().skip(1).for_each(|one| {
+            raw.related(one.span);
+        });
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::frappe::{absent_queues, migrates, unknown_queues};
+use super::frappe::{absent_queues, custom_queues, migrates, unknown_queues};
 use super::secret::literal;
 use super::support::has;
 use crate::context::Context;
@@ -18,6 +18,7 @@ pub(super) fn check(context: &Context<'_>, out: &mut Findings) {
     let mut together: BTreeMap<String, Vec<Section>> = BTreeMap::new();
     let files = context.texts(discovery::is_supervisor);
     let mut seen = BTreeSet::new();
+    let custom = custom_queues(context);
     for (path, file) in files {
         if stage_of_path(&path) == Some(Stage::Development) {
             continue;
@@ -26,7 +27,7 @@ pub(super) fn check(context: &Context<'_>, out: &mut Findings) {
         for section in &sections {
             logs(section, out);
             if let Some(name) = section.program() {
-                program(context, section, name, &mut seen, out);
+                program((context, &custom), section, name, &mut seen, out);
             }
         }
         together.entry(directory_of(&path).to_owned()).or_default().extend(sections);
@@ -44,7 +45,7 @@ fn commands(section: &Section) -> Vec<Command> {
 }
 
 fn program(
-    context: &Context<'_>,
+    (context, custom): (&Context<'_>, &BTreeSet<String>),
     section: &Section,
     name: &str,
     seen: &mut BTreeSet<Span>,
@@ -70,7 +71,7 @@ fn program(
     for command in &commands {
         literal(context, name, command, "command", seen, out);
         if has(&text, &["bench worker"]) {
-            unknown_queues(context, name, command, out);
+            unknown_queues(context, custom, name, command, out);
         }
     }
     let Some(environment) = section.get("environment") else { return };

@@ -40,6 +40,25 @@ const ENDS: &[(&str, &str, (i16, i8, i8))] = &[
     ("redis", "5", (2022, 4, 27)),
     ("redis", "6.0", (2023, 8, 15)),
     ("redis", "7.0", (2024, 7, 29)),
+    ("nginx", "1.10", (2017, 4, 12)),
+    ("nginx", "1.12", (2018, 4, 17)),
+    ("nginx", "1.13", (2018, 4, 17)),
+    ("nginx", "1.14", (2019, 4, 23)),
+    ("nginx", "1.15", (2019, 4, 23)),
+    ("nginx", "1.16", (2020, 4, 21)),
+    ("nginx", "1.17", (2020, 5, 26)),
+    ("nginx", "1.18", (2021, 4, 20)),
+    ("nginx", "1.19", (2021, 5, 25)),
+    ("nginx", "1.20", (2022, 5, 24)),
+    ("nginx", "1.21", (2022, 6, 21)),
+    ("nginx", "1.22", (2023, 4, 11)),
+    ("nginx", "1.23", (2023, 5, 23)),
+    ("nginx", "1.24", (2024, 4, 23)),
+    ("nginx", "1.25", (2024, 5, 29)),
+    ("nginx", "1.26", (2025, 4, 23)),
+    ("nginx", "1.27", (2025, 6, 24)),
+    ("elasticsearch", "1", (2017, 1, 16)),
+    ("elasticsearch", "2", (2018, 2, 28)),
     ("elasticsearch", "5", (2019, 3, 11)),
     ("elasticsearch", "6", (2022, 2, 10)),
     ("elasticsearch", "7", (2026, 1, 15)),
@@ -116,7 +135,13 @@ pub(super) fn end_of_life(name: &str, tag: &str) -> Option<Date> {
         ENDS.iter().filter(|(image, version, _)| *image == name && matches(version)).map(|(.., end)| *end);
     let parts: Vec<&str> = tag.split('-').collect();
     let debian = DEBIAN.iter().filter(|(release, _)| parts.contains(release)).map(|(_, end)| *end);
-    own.chain(debian).filter_map(|(year, month, day)| Date::new(year, month, day).ok()).min()
+    // `python:3.11-alpine3.18` is built on that version of Alpine.
+    let alpine = parts.iter().skip(1).filter_map(|part| part.strip_prefix("alpine")).flat_map(|version| {
+        ENDS.iter()
+            .filter(move |(image, known, _)| *image == "alpine" && *known == version)
+            .map(|(.., end)| *end)
+    });
+    own.chain(debian).chain(alpine).filter_map(|(year, month, day)| Date::new(year, month, day).ok()).min()
 }
 
 /// Major and minor of a version tag; none for a tag that is no version.

@@ -38,6 +38,12 @@ A107-fix = Move to a version that is supported. For a database this is a migrati
 A108 = { $subject } replaces running containers by itself when a new image appears
 A108-risk = A release happens at any hour, without a backup, without a migration that was tried, and without anybody who looks.
 A108-fix = Take the service out, and release on purpose. To be told of new images, use something that only notifies.
+A109 = { $subject } takes the app { $what } from a branch that moves: { $tag }
+A109-risk = The same file builds another image tomorrow, with code and migrations that nobody tried. What runs cannot be built again, and going back is not possible by name.
+A109-fix = Write a tag: "branch": "v15.45.2". Frappe's own apps have one for each release.
+A110 = { $subject } takes the app { $what } over plain HTTP
+A110-risk = Whoever is on the way can put other code into the image, and it runs with the database's password.
+A110-fix = Write https://, or git@ with a key.
 
 A201 = { $variable } of { $subject } stands in the file in clear
 A201-risk = Whoever can read the repository or a copy of it has the secret, and it stays in the history when it is taken out.
@@ -67,6 +73,9 @@ A208-fix = Make a secret of its own for each environment.
 A209 = { $variable } of { $subject } stands in the supervisor file in clear
 A209-risk = Whoever can read the file, a copy of it or the environment of the process has the secret.
 A209-fix = Change the secret, and write %(ENV_{ $variable })s with the value in supervisord's own environment, or let the program read it from a file that only its user can read.
+A210 = A token stands in the address of the app { $what } in { $subject }
+A210-risk = Whoever can read the file has the token, and git writes the address with it into the image, where `docker history` and .git/config show it.
+A210-fix = Withdraw the token. Give a new one for the build only (RUN --mount=type=secret), or take the app over SSH with a deploy key.
 A301 = { $subject } publishes port { $port } on every address of the host
 A301-risk = The data store can be reached from the network. Docker's rules come before those of ufw and firewalld, so a host firewall does not stop it.
 A301-fix = Take the port out; services of the project reach it without. For a tunnel from this host: "127.0.0.1:{ $port }:…"
@@ -85,6 +94,12 @@ A305-fix = Give only the capability or the device that is needed.
 A306 = { $subject } uses the network of the host
 A306-risk = Every port that it opens is public, and it reaches everything that listens on loopback only.
 A306-fix = Use a network of the project and publish the ports that are needed.
+A307 = { $subject } is served on port 80 without TLS
+A307-risk = Passwords and session cookies travel in clear, and anyone on the way can read and change them.
+A307-fix = Add a server with listen 443 ssl and a certificate (certbot --nginx writes it), and let this one say return 301 https://$host$request_uri;
+A308 = { $subject } opens { $what } to everyone
+A308-risk = Whoever finds the address works on the data, or tries passwords on the database as long as they like.
+A308-fix = Add auth_basic with a password file, or allow with the addresses of those who need it and deny all; better, listen on 127.0.0.1 and come through an SSH tunnel.
 
 A401 = { $count ->
     [one] { $subject } has no memory limit

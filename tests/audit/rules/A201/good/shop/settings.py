@@ -1,0 +1,2 @@
+INSTALLED_APPS = []
+SECRET_KEY = os.environ["SECRET_KEY"]

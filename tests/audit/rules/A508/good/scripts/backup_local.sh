@@ -1,0 +1,2 @@
+#!/bin/sh
+docker compose -f local.yml exec backend bench --site all backup

@@ -1,0 +1,2 @@
+INSTALLED_APPS = []
+DEBUG = int(os.environ.get("DEBUG", default=0))
