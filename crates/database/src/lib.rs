@@ -1,8 +1,9 @@
-//! L3: consistent dumps, restores and swaps: PostgreSQL and SQLite.
+//! L3: consistent dumps, restores and swaps: MariaDB, PostgreSQL and SQLite.
 //!
 //! What a dump of each engine is made of, how its summary is computed and how a swap survives a crash stands at
-//! the top of its module: [`sqlite`] and [`postgresql`].
+//! the top of its module: [`mariadb`], [`postgresql`] and [`sqlite`].
 
+pub mod mariadb;
 pub mod names;
 pub mod postgresql;
 pub mod sqlite;
@@ -19,6 +20,7 @@ use eclusa_ports::{
     Database, DatabaseCopy, DatabaseFacts, DatabaseSummary, Dump, Runtime, SecretResolver, SwapState,
 };
 
+use crate::mariadb::Mariadb;
 use crate::postgresql::{Access, Postgresql};
 use crate::sqlite::Sqlite;
 
@@ -55,6 +57,17 @@ impl Databases {
                     name.clone(),
                 ))
             }
+            DatabasePlace::Mariadb { service, name, user, password } => Engine::Mariadb(Mariadb::new(
+                mariadb::Access {
+                    runtime: Arc::clone(&self.runtime),
+                    secrets: Arc::clone(&self.secrets),
+                    tenant: tenant.name.to_string(),
+                    service: service.clone(),
+                    user: user.clone(),
+                    password: password.clone(),
+                },
+                name.clone(),
+            )),
             DatabasePlace::Sqlite { path } => {
                 Engine::Sqlite(Sqlite::new(tenant.name.as_str(), path.into(), self.scratch.clone()))
             }
@@ -63,6 +76,7 @@ impl Databases {
 }
 
 enum Engine {
+    Mariadb(Mariadb),
     Postgresql(Postgresql),
     Sqlite(Sqlite),
 }
@@ -71,6 +85,7 @@ enum Engine {
 macro_rules! dispatch {
     ($self:ident, $tenant:ident, $engine:ident => $call:expr) => {
         match $self.engine($tenant) {
+            Engine::Mariadb($engine) => $call.await,
             Engine::Postgresql($engine) => $call.await,
             Engine::Sqlite($engine) => $call.await,
         }

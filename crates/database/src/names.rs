@@ -44,7 +44,7 @@ impl Part {
     }
 }
 
-/// The PostgreSQL name of a copy, always the same for the same copy and never the live name itself:
+/// The name of a copy on a server, always the same for the same copy and never the live name itself:
 /// `NAME_eclusa_SUFFIX_new` for the restored one, `NAME_eclusa_SUFFIX_old` for the kept one (and `..._part` while
 /// it is being restored). Where that is longer than 63 bytes, NAME and SUFFIX are shortened and told apart by a
 /// hash: `BEGINNING_eclusa_HASH_new`.

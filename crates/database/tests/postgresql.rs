@@ -156,7 +156,7 @@ async fn each_change_shows_in_the_summary() {
 fn awkward_name(tenant: &eclusa_model::Tenant) -> String {
     match &tenant.database {
         eclusa_model::DatabasePlace::Postgresql { name, .. } => name.clone(),
-        eclusa_model::DatabasePlace::Sqlite { .. } => panic!("not here"),
+        _ => panic!("not here"),
     }
 }
 
@@ -469,4 +469,16 @@ async fn long_transactions_are_named() {
     assert!(databases.facts(&tenant, 3600).await.unwrap().long_transactions.is_empty());
     drop(input);
     open.wait().unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn it_keeps_the_contract_of_all_databases() {
+    let cluster = Cluster::start();
+    cluster.sql("postgres", "CREATE DATABASE shop");
+    cluster.sql("shop", "CREATE TABLE sale (id serial PRIMARY KEY, what text)");
+    let write = || {
+        cluster.sql("shop", "INSERT INTO sale (what) VALUES ('tea')");
+    };
+    eclusa_testkit::contract::database(&cluster.databases(), &cluster.tenant("shop", "postgres"), &write)
+        .await;
 }

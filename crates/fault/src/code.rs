@@ -90,6 +90,8 @@ codes! {
     TenantUnknown = 311,
     /// The audit of the stack's files finds something as bad as `preflight.audit` refuses.
     AuditRefused = 312,
+    /// A site of the bench cannot be used: no configuration, no database.
+    SiteUnusable = 313,
     /// The release asked for is older than what the data has been migrated to.
     ReleaseOlder = 310,
 

@@ -12,7 +12,7 @@ pub use ids::{
 };
 pub use observation::{
     CandidateObservation, DiskObservation, EdgeObservation, Health, LeaseObservation, OBSERVATION_FORMAT,
-    Observation, ServiceObservation, ServiceState, TenantObservation,
+    Observation, ServiceObservation, ServiceState, SiteObservation, TenantObservation,
 };
 pub use release::{ImagePin, Release, ReleaseSource};
 pub use tenant::{

@@ -28,6 +28,14 @@ pub enum ServiceState {
     Restarting,
 }
 
+impl ServiceState {
+    /// What somebody wants of it, as far as its state shows: a service that dies again and again is seen running at one
+    /// moment and restarting at the next, and neither makes a plan stale.
+    fn wanted(self) -> Self {
+        if self == Self::Restarting { Self::Running } else { self }
+    }
+}
+
 /// What a service's own health check says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -82,8 +90,20 @@ pub struct TenantObservation {
     pub migrations: Option<Vec<String>>,
     /// What the candidate would still have to migrate, where the application can say so itself beforehand.
     pub pending: Option<Vec<String>>,
+    /// What the application itself says of the tenant, where it can.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub site: Option<SiteObservation>,
     /// Why something above is not known.
     pub trouble: Option<String>,
+}
+
+/// What an application with many sites says of one of them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SiteObservation {
+    /// Whether the application's own maintenance mode is on.
+    pub maintenance: bool,
+    /// Whether its jobs by the clock are paused.
+    pub scheduler_paused: bool,
 }
 
 /// The release that a plan would bring, as far as it can be known without changing anything.
@@ -155,6 +175,9 @@ pub struct Observation {
     pub services: Vec<ServiceObservation>,
     /// The tenants in the order of their names.
     pub tenants: Vec<TenantObservation>,
+    /// Sites that are there and cannot be used, with why: a plan that should move all tenants would leave them behind.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub unusable_sites: BTreeMap<String, String>,
     /// The release that was asked for, if one was.
     pub candidate: Option<CandidateObservation>,
     /// The edge, if one is installed.
@@ -167,8 +190,15 @@ pub struct Observation {
     pub files: BTreeMap<String, Fingerprint>,
 }
 
-/// Of a tenant: itself, its database's version, the migrations that are applied, and those that are pending.
-type DecidingTenant<'a> = (&'a Tenant, &'a Option<String>, &'a Option<Vec<String>>, &'a Option<Vec<String>>);
+/// The part of a tenant's observation that decides a plan.
+#[derive(Serialize)]
+struct DecidingTenant<'a> {
+    tenant: &'a Tenant,
+    database_version: &'a Option<String>,
+    migrations: &'a Option<Vec<String>>,
+    pending: &'a Option<Vec<String>>,
+    site: &'a Option<SiteObservation>,
+}
 
 /// The part of an observation that decides a plan.
 #[derive(Serialize)]
@@ -180,6 +210,7 @@ struct Deciding<'a> {
     release: &'a Option<Release>,
     services: Vec<(&'a ServiceName, ServiceRole, ServiceState, &'a Option<String>)>,
     tenants: Vec<DecidingTenant<'a>>,
+    unusable_sites: &'a BTreeMap<String, String>,
     candidate: Option<(&'a Release, &'a Option<Vec<String>>, bool)>,
     gates: Option<&'a BTreeMap<TenantName, String>>,
     files: &'a BTreeMap<String, Fingerprint>,
@@ -197,12 +228,23 @@ impl Observation {
             app: self.app,
             runtime: self.runtime,
             release: &self.release,
-            services: self.services.iter().map(|s| (&s.name, s.role, s.state, &s.image_id)).collect(),
+            services: self
+                .services
+                .iter()
+                .map(|s| (&s.name, s.role, s.state.wanted(), &s.image_id))
+                .collect(),
             tenants: self
                 .tenants
                 .iter()
-                .map(|t| (&t.tenant, &t.database_version, &t.migrations, &t.pending))
+                .map(|t| DecidingTenant {
+                    tenant: &t.tenant,
+                    database_version: &t.database_version,
+                    migrations: &t.migrations,
+                    pending: &t.pending,
+                    site: &t.site,
+                })
                 .collect(),
+            unusable_sites: &self.unusable_sites,
             // Whether an image of it is here already changes nothing about what has to be done.
             candidate: self.candidate.as_ref().map(|c| (&c.release, &c.migrations, c.dependencies_change)),
             gates: self.edge.as_ref().map(|e| &e.gates),
@@ -220,5 +262,17 @@ impl Observation {
     /// The services of a role.
     pub fn services_of(&self, role: ServiceRole) -> impl Iterator<Item = &ServiceObservation> {
         self.services.iter().filter(move |s| s.role == role)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::ServiceState;
+
+    #[test]
+    fn a_service_that_dies_again_and_again_makes_no_plan_stale_and_one_that_was_stopped_does() {
+        assert_eq!(ServiceState::Restarting.wanted(), ServiceState::Running.wanted());
+        assert_ne!(ServiceState::Exited.wanted(), ServiceState::Running.wanted());
+        assert_ne!(ServiceState::Absent.wanted(), ServiceState::Running.wanted());
     }
 }

@@ -20,6 +20,8 @@ pub enum RuntimeKind {
 pub enum AppKind {
     /// A Django project.
     Django,
+    /// Sites of a bench: ERPNext and everything else on Frappe.
+    Frappe,
     /// Anything whose commands stand in the configuration.
     Generic,
 }
@@ -63,6 +65,8 @@ pub enum ServiceRole {
 pub enum DatabaseEngine {
     /// PostgreSQL.
     Postgresql,
+    /// MariaDB.
+    Mariadb,
     /// SQLite.
     Sqlite,
 }
@@ -82,6 +86,17 @@ pub enum DatabasePlace {
         /// A reference to the password; none where the server trusts its own container.
         password: Option<String>,
     },
+    /// A database of a MariaDB server that is a service of the stack; its own tools run inside the service.
+    Mariadb {
+        /// The service whose container holds the server and its tools.
+        service: ServiceName,
+        /// The database's name.
+        name: String,
+        /// An account that may create databases and end connections.
+        user: String,
+        /// A reference to the password; none where the server trusts its own container.
+        password: Option<String>,
+    },
     /// A SQLite file on the host.
     Sqlite {
         /// The absolute path of the file.
@@ -95,6 +110,7 @@ impl DatabasePlace {
     pub fn engine(&self) -> DatabaseEngine {
         match self {
             Self::Postgresql { .. } => DatabaseEngine::Postgresql,
+            Self::Mariadb { .. } => DatabaseEngine::Mariadb,
             Self::Sqlite { .. } => DatabaseEngine::Sqlite,
         }
     }
@@ -145,4 +161,8 @@ pub struct Tenant {
     pub files: Vec<FilesPlace>,
     /// Configuration files on the host that belong in its restore points (an env file).
     pub configuration: Vec<String>,
+    /// Configuration files inside services that belong in its restore points (a site's `site_config.json`). Each is
+    /// called by its own file name.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub service_configuration: Vec<FilesPlace>,
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use eclusa_model::DatabaseEngine;
+use eclusa_model::{AppKind, DatabaseEngine};
 
 use super::Findings;
 use super::services::known_service;
@@ -11,6 +11,9 @@ use crate::source::{KeyPath, Mistake};
 
 pub(super) fn check(findings: &mut Findings, path: &KeyPath, stack: &Stack) {
     let mut domains = BTreeMap::new();
+    if stack.app == AppKind::Frappe {
+        return sites(findings, path, stack, &mut domains);
+    }
     if stack.tenants.is_empty() {
         match &stack.database {
             Some(database) => check_database(findings, &path.key("database"), database, stack),
@@ -47,8 +50,50 @@ pub(super) fn check(findings: &mut Findings, path: &KeyPath, stack: &Stack) {
     }
 }
 
+/// A Frappe stack says how the server of all its sites is reached; the sites name their databases themselves.
+fn sites<'a>(
+    findings: &mut Findings,
+    path: &KeyPath,
+    stack: &'a Stack,
+    domains: &mut BTreeMap<String, &'a str>,
+) {
+    match &stack.database {
+        Some(database) => {
+            let here = path.key("database");
+            if database.engine != DatabaseEngine::Mariadb {
+                findings.add(here.key("engine"), Mistake::new("config-frappe-engine"));
+            }
+            if database.name.is_some() {
+                findings.add_on_key(here.key("name"), Mistake::new("config-frappe-site").with("key", "name"));
+            }
+            if database.service.is_none() && stack.services.database.is_none() {
+                findings.add(here.key("engine"), Mistake::new("config-database-service"));
+            }
+            for (key, value) in [("user", &database.user)] {
+                let Some(value) = value else { continue };
+                findings.reference(here.key(key), value);
+            }
+        }
+        None => findings.add_on_key(path.clone(), Mistake::new("config-no-database")),
+    }
+    for (key, there) in [("files", !stack.files.is_empty()), ("domains", !stack.domains.is_empty())] {
+        if there {
+            findings.add_on_key(path.key(key), Mistake::new("config-frappe-site").with("key", key));
+        }
+    }
+    for (name, tenant) in &stack.tenants {
+        let here = path.key("tenants").key(name);
+        check_domains(findings, &here.key("domains"), &tenant.domains, name.as_str(), domains);
+        for (key, there) in [("database", tenant.database.is_some()), ("files", !tenant.files.is_empty())] {
+            if there {
+                findings.add_on_key(here.key(key), Mistake::new("config-frappe-site").with("key", key));
+            }
+        }
+    }
+}
+
 fn check_database(findings: &mut Findings, path: &KeyPath, database: &Database, stack: &Stack) {
-    let postgresql = [
+    let of_servers = [
         ("service", database.service.is_some()),
         ("name", database.name.is_some()),
         ("user", database.user.is_some()),
@@ -67,13 +112,24 @@ fn check_database(findings: &mut Findings, path: &KeyPath, database: &Database, 
             }
             ("postgresql", database.path.iter().map(|_| "path").collect())
         }
+        DatabaseEngine::Mariadb => {
+            if database.name.is_none() {
+                let mistake =
+                    Mistake::new("config-database-needs").with("engine", "mariadb").with("key", "name");
+                findings.add(path.key("engine"), mistake);
+            }
+            if database.service.is_none() && stack.services.database.is_none() {
+                findings.add(path.key("engine"), Mistake::new("config-database-service"));
+            }
+            ("mariadb", database.path.iter().map(|_| "path").collect())
+        }
         DatabaseEngine::Sqlite => {
             if database.path.is_none() {
                 let mistake =
                     Mistake::new("config-database-needs").with("engine", "sqlite").with("key", "path");
                 findings.add(path.key("engine"), mistake);
             }
-            ("sqlite", postgresql.iter().filter(|(_, there)| *there).map(|(key, _)| *key).collect())
+            ("sqlite", of_servers.iter().filter(|(_, there)| *there).map(|(key, _)| *key).collect())
         }
     };
     for key in foreign {

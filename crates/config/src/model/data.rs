@@ -13,13 +13,14 @@ use super::{SecretReference, Value};
 pub struct Database {
     /// The engine.
     pub engine: DatabaseEngine,
-    /// PostgreSQL: the service whose container holds the server; absent: `services.database`.
+    /// PostgreSQL, MariaDB: the service whose container holds the server; absent: `services.database`.
     pub service: Option<ServiceName>,
-    /// PostgreSQL: the database's name.
+    /// PostgreSQL, MariaDB: the database's name.
     pub name: Option<Value>,
-    /// PostgreSQL: the user that owns it and may create databases.
+    /// PostgreSQL: the user that owns it and may create databases. MariaDB: an account that may do so and end
+    /// connections; absent: `root`.
     pub user: Option<Value>,
-    /// PostgreSQL: a reference to the password; absent where the server trusts its own container.
+    /// PostgreSQL, MariaDB: a reference to the password; absent where the server trusts its own container.
     pub password: Option<SecretReference>,
     /// SQLite: the file; relative to `eclusa.toml`.
     pub path: Option<PathBuf>,

@@ -238,6 +238,7 @@ pub fn tenant(database: DatabasePlace) -> Tenant {
         database,
         files: Vec::new(),
         configuration: Vec::new(),
+        service_configuration: Vec::new(),
     }
 }
 

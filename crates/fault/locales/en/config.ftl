@@ -134,10 +134,25 @@ config-keep-zero-hint = Write how many releases before the running one are kept,
 
 config-no-database = the stack has no database
 config-no-database-label = expected a table "database", or tenants with one each
-config-no-database-hint = Add [stacks.NAME.database] with engine = "postgresql" or "sqlite".
+config-no-database-hint = Add [stacks.NAME.database] with engine = "postgresql", "mariadb" or "sqlite".
 config-tenant-database = the tenant { $tenant } has no database
 config-tenant-database-label = expected a table "database" of its own
 config-tenant-database-hint = Add [stacks.NAME.tenants.{ $tenant }.database].
+config-frappe-engine = the sites of a bench are in MariaDB
+config-frappe-engine-label = expected "mariadb"
+config-frappe-engine-hint = Write engine = "mariadb". Benches on PostgreSQL are not supported.
+config-frappe-site = { $key } is known from each site
+config-frappe-site-label = a bench's sites say this themselves
+config-frappe-site-hint = Remove { $key }: it is read from sites/SITE on the bench.
+config-frappe-table = a Frappe stack without its bench
+config-frappe-table-label = expected a table "frappe" in this stack
+config-frappe-table-hint = Add [stacks.NAME.frappe] with cache = "redis-cache".
+config-frappe-other = "frappe" belongs to stacks with app = "frappe"
+config-frappe-other-label = this stack runs another application
+config-frappe-other-hint = Remove the table, or write app = "frappe".
+config-frappe-cache = the service that holds the bench's cache is not named
+config-frappe-cache-label = expected cache = "…" here
+config-frappe-cache-hint = Add cache = "redis-cache". It is emptied when the release changes, since another release cannot read it.
 config-belongs-to-tenant = { $key } stands beside tenants
 config-belongs-to-tenant-label = each tenant has its own
 config-belongs-to-tenant-hint = Move { $key } under the tenant it belongs to.

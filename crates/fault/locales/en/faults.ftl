@@ -90,6 +90,13 @@ E0311-hint = There are: { $known }
 E0312 = The release is refused: the audit of the stack's files finds { $count } at least { $level }, the first { $code } at { $place }
 E0312-state = Nothing was changed.
 E0312-hint = Mend them, or allow one with its reason by a comment "# eclusa: allow CODE REASON". What they are: eclusa audit { $files }
+E0313 = The site { $site } on the bench cannot be taken along: { $problem }{ $others ->
+    [0] {""}
+    [one] {" "}(and one more site)
+   *[other] {" "}(and { $others } more sites)
+}
+E0313-state = Nothing was changed. The other sites are served as before.
+E0313-hint = A release moves every site of the bench; one that is left behind stands on a schema that the new code does not know. Mend sites/{ $site }/site_config.json, or move its directory out of sites/ when it is no site. See all: eclusa tenants
 
 E0401 = The journal { $path } cannot be written
 E0401-state = Nothing is done that is not written in it first.

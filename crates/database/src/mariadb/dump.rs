@@ -1,0 +1,292 @@
+//! A dump: what `mariadb-dump` writes in a snapshot of the same moment as the summary's, then a line by which a whole
+//! dump is known.
+//!
+//! Two connections cannot share a snapshot in MariaDB. So a third one locks the tenant's own tables for reading, which
+//! lets readers on and makes writers of this database wait; under it both snapshots are begun, and once `mariadb-dump`
+//! has shown by its first table that it has begun its own, the lock is given up: writers wait for moments. A global
+//! read lock would make all tenants wait. Where somebody writes for long, the lock is not waited for for more than
+//! seconds, and tried again.
+
+use std::io::{BufReader, Cursor, Error, Read, Result};
+use std::time::Duration;
+
+use eclusa_fault::{Code, Fault};
+use eclusa_ports::{DatabaseSummary, Dump, ExecStream};
+use tokio::io::AsyncReadExt;
+use tokio::runtime::Handle;
+
+use super::catalogue;
+use super::quote::{identifier, literal};
+use super::session::{Access, Failure, Names, Session, end};
+use super::summary::summarise;
+
+type Outcome<T> = std::result::Result<T, Failure>;
+
+/// The last bytes of every dump.
+pub(crate) const TRAILER: &[u8] = b"\n-- Eclusa dump complete\n";
+/// What `mariadb-dump` writes when it is done.
+pub(crate) const COMPLETED: &[u8] = b"-- Dump completed";
+/// By what it is seen that `mariadb-dump` has begun its snapshot: it writes about tables only after that.
+const BEGUN: [&[u8]; 5] =
+    [b"-- Table structure", b"-- Temporary ", b"-- Sequence structure", b"-- Dumping ", COMPLETED];
+/// How much of the end is looked at for it.
+const TAIL: usize = 512;
+/// How many bytes are asked for at a time.
+const PIECE: usize = 256 * 1024;
+/// How long the lock is waited for each time, in seconds, and how often.
+const LOCK_WAIT: u64 = 5;
+const LOCK_TRIES: usize = 6;
+/// Between two tries, so that those who waited behind the lock come through.
+const LOCK_PAUSE: Duration = Duration::from_secs(2);
+/// While the summary is computed, a little of the dump is read every so often: a server ends a connection that takes
+/// nothing for 60 seconds (`net_write_timeout`).
+const TAKEN_EVERY: Duration = Duration::from_secs(15);
+/// Lock wait timeout, deadlock.
+const BUSY: &[u32] = &[1205, 1213];
+
+/// The programs' arguments: nothing of the time of day, rows in the order of their keys, so that two dumps of the same
+/// data are the same bytes.
+fn arguments(database: &str) -> Vec<String> {
+    let mut arguments: Vec<String> = [
+        "--single-transaction",
+        "--skip-lock-tables",
+        "--quick",
+        "--hex-blob",
+        "--routines",
+        "--triggers",
+        "--events",
+        "--skip-dump-date",
+        "--order-by-primary",
+        "--tz-utc",
+        "--",
+    ]
+    .map(String::from)
+    .to_vec();
+    arguments.push(database.to_owned());
+    arguments
+}
+
+/// Begins the dump and summarises the same snapshot; the stream follows when it is opened.
+pub(crate) async fn dump(access: &Access, database: &str) -> std::result::Result<Dump, Fault> {
+    let said = |failure| access.fault(Code::DumpFailed, failure);
+    let mut session = Session::open(access).await.map_err(said)?;
+    let version = session.text("SELECT SUBSTRING_INDEX(VERSION(), '-', 1);").await.map_err(said)?;
+    refuse_unsupported(&mut session, &version, database).await.map_err(said)?;
+    let begun = begin(access, &mut session, database).await.map_err(said)?;
+    eclusa_crash::point("mariadb.dump.snapshot");
+    let (summary, begun) = summarised(&mut session, database, begun).await.map_err(said)?;
+    eclusa_crash::point("mariadb.dump.summarised");
+    drop(session);
+    let (access, handle) = (access.clone(), Handle::current());
+    Ok(Dump {
+        name: "database.sql".to_owned(),
+        engine: format!("mariadb {version}"),
+        summary,
+        open: Box::new(move || {
+            let reader = DumpReader::new(access, handle, begun);
+            Ok(Box::new(BufReader::with_capacity(PIECE, reader)) as Box<dyn Read + Send>)
+        }),
+    })
+}
+
+/// MySQL is none, and a table that is in no snapshot would be dumped as it happens to be.
+async fn refuse_unsupported(session: &mut Session, version: &str, database: &str) -> Outcome<()> {
+    let unsupported =
+        |problem: String| Failure::Fault(Fault::new(Code::DatabaseUnsupported).with("problem", problem));
+    let whole = session.text("SELECT VERSION();").await?;
+    if !whole.to_lowercase().contains("mariadb") {
+        return Err(unsupported(format!("the server is no MariaDB: {whole}")));
+    }
+    let mut numbers = version.split('.').map(|number| number.parse::<u32>().unwrap_or_default());
+    let (major, minor) = (numbers.next().unwrap_or_default(), numbers.next().unwrap_or_default());
+    if (major, minor) < (10, 6) {
+        return Err(unsupported(format!("MariaDB {version} is older than 10.6")));
+    }
+    let exists = catalogue::comment(session, database).await?.is_some();
+    if !exists {
+        return Err(Failure::Said(format!("the database {database:?} does not exist")));
+    }
+    let others = session
+        .texts(&format!(
+            "SELECT CONCAT(TABLE_NAME, ' (', ENGINE, ')') FROM information_schema.TABLES WHERE TABLE_SCHEMA = {} \
+             AND TABLE_TYPE IN ('BASE TABLE', 'SYSTEM VERSIONED') AND ENGINE <> 'InnoDB' ORDER BY TABLE_NAME LIMIT 5;",
+            literal(database)
+        ))
+        .await?;
+    if others.is_empty() {
+        return Ok(());
+    }
+    let others = others.join(", ");
+    Err(unsupported(format!("tables of other engines than InnoDB are in no snapshot: {others}")))
+}
+
+/// A dump whose snapshot is begun, with what was read of it.
+struct Begun {
+    stream: ExecStream,
+    read: Vec<u8>,
+}
+
+/// Begins both snapshots under a lock of the tenant's tables.
+async fn begin(access: &Access, session: &mut Session, database: &str) -> Outcome<Begun> {
+    let mut last = None;
+    for attempt in 0..LOCK_TRIES {
+        if attempt > 0 {
+            tokio::time::sleep(LOCK_PAUSE).await;
+        }
+        match begin_once(access, session, database).await {
+            Err(failure) if failure.is_error(BUSY) => last = Some(failure),
+            outcome => return outcome,
+        }
+    }
+    Err(match last {
+        Some(failure) => failure,
+        None => Failure::Said("the tables could not be locked".to_owned()),
+    })
+}
+
+async fn begin_once(access: &Access, session: &mut Session, database: &str) -> Outcome<Begun> {
+    let mut locking = Session::open(access).await?;
+    lock(&mut locking, database).await?;
+    session
+        .run(
+            "SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ; \
+             START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY;",
+        )
+        .await?;
+    let stream = access.start(session.names.dump(), &arguments(database)).await?;
+    let begun = begun(stream).await?;
+    locking.run("UNLOCK TABLES;").await?;
+    Ok(begun)
+}
+
+async fn lock(locking: &mut Session, database: &str) -> Outcome<()> {
+    let tables = catalogue::tables(locking, database).await?;
+    if tables.is_empty() {
+        return Ok(());
+    }
+    let locks: Vec<String> =
+        tables.iter().map(|table| format!("{}.{} READ", identifier(database), identifier(table))).collect();
+    locking
+        .run(&format!("SET SESSION lock_wait_timeout = {LOCK_WAIT}; LOCK TABLES {};", locks.join(", ")))
+        .await
+}
+
+/// Reads until `mariadb-dump` shows that its snapshot is begun.
+async fn begun(mut stream: ExecStream) -> Outcome<Begun> {
+    let mut read = Vec::new();
+    let mut piece = vec![0; 16 * 1024];
+    loop {
+        let count = stream.stdout.read(&mut piece).await.map_err(|error| Failure::Said(error.to_string()))?;
+        if count == 0 {
+            let result = end(stream.ended).await?;
+            return Err(Failure::Ended(result));
+        }
+        read.extend_from_slice(piece.get(..count).unwrap_or_default());
+        let shows = |mark: &&[u8]| read.windows(mark.len()).any(|window| window == *mark);
+        if BEGUN.iter().any(shows) {
+            return Ok(Begun { stream, read });
+        }
+    }
+}
+
+/// Summarises while the dump waits, and takes a little of it now and then.
+async fn summarised(
+    session: &mut Session,
+    database: &str,
+    mut begun: Begun,
+) -> Outcome<(DatabaseSummary, Begun)> {
+    let summarising = summarise(session, database);
+    tokio::pin!(summarising);
+    loop {
+        tokio::select! {
+            summary = &mut summarising => return Ok((summary?, begun)),
+            () = tokio::time::sleep(TAKEN_EVERY) => {
+                let mut piece = vec![0; PIECE];
+                let Ok(read) = tokio::time::timeout(Duration::from_secs(1), begun.stream.stdout.read(&mut piece)).await
+                else { continue };
+                let count = read.map_err(|error| Failure::Said(error.to_string()))?;
+                begun.read.extend_from_slice(piece.get(..count).unwrap_or_default());
+            }
+        }
+    }
+}
+
+/// Reads a dump on a blocking thread. It ends only when all of it was there; otherwise it gives an error, again
+/// and again.
+struct DumpReader {
+    access: Access,
+    handle: Handle,
+    first: Cursor<Vec<u8>>,
+    /// What `mariadb-dump` is writing; none once it has ended well.
+    dumping: Option<ExecStream>,
+    tail: Vec<u8>,
+    rest: Cursor<&'static [u8]>,
+    failed: Option<String>,
+}
+
+impl DumpReader {
+    fn new(access: Access, handle: Handle, begun: Begun) -> Self {
+        let mut tail = Vec::new();
+        keep_end(&mut tail, &begun.read, TAIL);
+        Self {
+            access,
+            handle,
+            first: Cursor::new(begun.read),
+            dumping: Some(begun.stream),
+            tail,
+            rest: Cursor::new(TRAILER),
+            failed: None,
+        }
+    }
+
+    fn next(&mut self, buffer: &mut [u8]) -> Result<usize> {
+        let count = Read::read(&mut self.first, buffer)?;
+        if count > 0 {
+            return Ok(count);
+        }
+        if let Some(stream) = &mut self.dumping {
+            let count = self.handle.block_on(stream.stdout.read(buffer))?;
+            if count > 0 {
+                keep_end(&mut self.tail, buffer.get(..count).unwrap_or_default(), TAIL);
+                return Ok(count);
+            }
+            self.finish()?;
+        }
+        Read::read(&mut self.rest, buffer)
+    }
+
+    /// `mariadb-dump` has closed its output: whether it was done.
+    fn finish(&mut self) -> Result<()> {
+        let Some(stream) = self.dumping.take() else { return Ok(()) };
+        let said = |failure| Error::other(self.access.fault(Code::DumpFailed, failure));
+        let result = self.handle.block_on(end(stream.ended)).map_err(said)?;
+        if result.code != 0 {
+            return Err(said(Failure::Ended(result)));
+        }
+        if !holds(&self.tail, COMPLETED) {
+            let program = Names::Mariadb.dump();
+            return Err(said(Failure::Said(format!("the output of {program} is not whole"))));
+        }
+        Ok(())
+    }
+}
+
+impl Read for DumpReader {
+    fn read(&mut self, buffer: &mut [u8]) -> Result<usize> {
+        if let Some(text) = &self.failed {
+            return Err(Error::other(text.clone()));
+        }
+        self.next(buffer).inspect_err(|error| self.failed = Some(error.to_string()))
+    }
+}
+
+pub(crate) fn holds(bytes: &[u8], text: &[u8]) -> bool {
+    bytes.windows(text.len()).any(|window| window == text)
+}
+
+/// Keeps the last bytes of what went by.
+pub(crate) fn keep_end(tail: &mut Vec<u8>, bytes: &[u8], most: usize) {
+    tail.extend_from_slice(bytes.get(bytes.len().saturating_sub(most)..).unwrap_or_default());
+    let surplus = tail.len().saturating_sub(most);
+    tail.drain(..surplus);
+}

@@ -1,0 +1,140 @@
+//! MariaDB, version 10.6 and later, tables of InnoDB: a database of a server that is a service of the stack. Everything
+//! goes through the server's own client and `mariadb-dump`, run where the server runs, so their versions always fit.
+//!
+//! - **Dump**: plain SQL of `mariadb-dump`, and a summary in a snapshot of the same moment ([`dump`]).
+//! - **Restore**: a database with the live one's character set and collation under
+//!   [`copy_name`](crate::names::copy_name), whose comment says whether it is whole ([`restore`]).
+//! - **Swap**: tables are renamed from one database to another, what cannot be is made again; comments say how far it
+//!   came ([`swap`]).
+//!
+//! The user must be allowed to make databases and to end connections, as `root` is.
+
+mod catalogue;
+mod dump;
+mod facts;
+mod quote;
+mod restore;
+mod session;
+mod summary;
+mod swap;
+
+use std::io::Read;
+
+use eclusa_fault::{Code, Result};
+use eclusa_ports::{DatabaseCopy, DatabaseFacts, DatabaseSummary, Dump, SwapState};
+
+use self::catalogue::SCRATCH;
+pub(crate) use self::session::Access;
+use self::session::{Failure, Session};
+use crate::names::copy_name;
+
+/// A tenant's database on a MariaDB server.
+pub(crate) struct Mariadb {
+    access: Access,
+    name: String,
+}
+
+impl Mariadb {
+    pub(crate) fn new(access: Access, name: String) -> Self {
+        Self { access, name }
+    }
+
+    pub(crate) async fn facts(&self, long_transaction: u64) -> Result<DatabaseFacts> {
+        self.of(Code::DatabaseUnreachable, facts::facts(&self.access, &self.name, long_transaction).await)
+    }
+
+    pub(crate) async fn dump(&self) -> Result<Dump> {
+        dump::dump(&self.access, &self.name).await
+    }
+
+    pub(crate) async fn restore_beside(&self, suffix: &str, stream: Box<dyn Read + Send>) -> Result<()> {
+        self.of(Code::RestoreFailed, restore::restore_beside(&self.access, &self.name, suffix, stream).await)
+    }
+
+    pub(crate) async fn summarise(&self, copy: &DatabaseCopy) -> Result<DatabaseSummary> {
+        let name = copy_name(&self.name, copy);
+        let work = async {
+            let mut session = Session::open(&self.access).await?;
+            if catalogue::comment(&mut session, &name).await?.is_none() {
+                return Err(Failure::Said(format!("the database {name:?} does not exist")));
+            }
+            session
+                .run(
+                    "SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ; \
+                     START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY;",
+                )
+                .await?;
+            summary::summarise(&mut session, &name).await
+        };
+        let missing =
+            if *copy == DatabaseCopy::Live { Code::DatabaseUnreachable } else { Code::RestoreFailed };
+        self.of(missing, work.await)
+    }
+
+    pub(crate) async fn swap_state(&self, suffix: &str) -> Result<SwapState> {
+        let work = async {
+            let mut session = Session::open(&self.access).await?;
+            swap::state(&mut session, &self.name, suffix).await
+        };
+        self.of(Code::DatabaseUnreachable, work.await)
+    }
+
+    pub(crate) async fn swap_in(&self, suffix: &str) -> Result<()> {
+        self.of(Code::SwapFailed, swap::swap(&self.access, &self.name, suffix, swap::Way::In).await)
+    }
+
+    pub(crate) async fn swap_back(&self, suffix: &str) -> Result<()> {
+        self.of(Code::SwapFailed, swap::swap(&self.access, &self.name, suffix, swap::Way::Back).await)
+    }
+
+    pub(crate) async fn drop_copy(&self, copy: &DatabaseCopy) -> Result<()> {
+        let name = copy_name(&self.name, copy);
+        let work = async {
+            let mut session = Session::open(&self.access).await?;
+            // A person who is looking at the old data is not thrown out.
+            let who = catalogue::connected(&mut session, &[&name]).await?;
+            if !who.is_empty() {
+                return Err(Failure::Said(who.join("; ")));
+            }
+            catalogue::drop_database(&mut session, &name).await
+        };
+        self.of(Code::SwapFailed, work.await)
+    }
+
+    pub(crate) async fn create_scratch(&self, name: &str) -> Result<()> {
+        let work = async {
+            let mut session = Session::open(&self.access).await?;
+            self.only_scratch(&mut session, name).await?;
+            catalogue::drop_database(&mut session, name).await?;
+            catalogue::create_like(&mut session, name, &self.name, SCRATCH).await
+        };
+        self.of(Code::DatabaseUnreachable, work.await)
+    }
+
+    pub(crate) async fn drop_scratch(&self, name: &str) -> Result<()> {
+        let work = async {
+            let mut session = Session::open(&self.access).await?;
+            self.only_scratch(&mut session, name).await?;
+            let companion = format!("test_{name}");
+            if companion != self.name {
+                catalogue::drop_database(&mut session, &companion).await?;
+            }
+            catalogue::drop_database(&mut session, name).await
+        };
+        self.of(Code::DatabaseUnreachable, work.await)
+    }
+
+    /// Refuses a database that is there and was not made as a scratch.
+    async fn only_scratch(&self, session: &mut Session, name: &str) -> std::result::Result<(), Failure> {
+        let found = catalogue::comment(session, name).await?;
+        if name != self.name && found.is_none_or(|comment| comment == SCRATCH) {
+            return Ok(());
+        }
+        let refused = crate::fault(Code::DatabaseDenied, &self.access.tenant);
+        Err(Failure::Fault(refused.because(format!("the database {name:?} was not made as a scratch"))))
+    }
+
+    fn of<T>(&self, code: Code, outcome: std::result::Result<T, Failure>) -> Result<T> {
+        outcome.map_err(|failure| self.access.fault(code, failure))
+    }
+}
