@@ -146,6 +146,24 @@ build_image() { # directory below images/, name and tag
     say "$image built in $(($(date +%s) - started)) s"
 }
 
+# The testbench's releases: one Dockerfile, told by tag which release it is and which applications it holds.
+build_testbench() { # tag, release, overlays, more applications
+    local image="${TESTBENCH_IMAGE:-testbench}:$1" inputs started log
+    inputs="$BASE_HASH-$(hash_of "$HERE/../../testbench")-$2-$3-$4"
+    inputs="$(sha256sum <<<"$inputs" | cut -c1-16)"
+    if is_current "$image" "$inputs"; then
+        say "$image is current"
+        return 0
+    fi
+    started="$(date +%s)"
+    log="$(mktemp)"
+    docker build --network host --build-arg "RELEASE=$2" --build-arg "OVERLAYS=$3" --build-arg "MORE=$4" \
+        --label "$HASH_LABEL=$inputs" --file "$HERE/../../testbench/docker/Dockerfile" --tag "$image" \
+        "$HERE/../../testbench" >"$log" 2>&1 || { tail -n 40 "$log" >&2; fail "building $image failed"; }
+    rm -f "$log"
+    say "$image built in $(($(date +%s) - started)) s"
+}
+
 docker version --format '{{.Server.Version}}' >/dev/null 2>&1 || fail 'no Docker engine answers; run docker.sh first'
 [ -n "$(debian_sources)" ] || apt_get update -qq
 build_base
@@ -153,5 +171,13 @@ build_image python python:3.11-slim-bookworm &
 build_image redis redis:7-bookworm
 build_image nginx nginx:1.22-bookworm
 build_image postgres postgres:15-bookworm
+build_image mariadb mariadb:10.11-bookworm
 wait $!
+build_testbench v15.1 15.1.0 '' ''
+build_testbench v15.2 15.2.0 15.2.0 ''
+build_testbench v15.3 15.3.0 '15.2.0 15.3.0' ''
+build_testbench v15.1-loyalty 15.1.0 '' loyalty
+# Names that say what a release is for: its patch dies where a site asks for it; an application is missing.
+docker tag "${TESTBENCH_IMAGE:-testbench}:v15.3" "${TESTBENCH_IMAGE:-testbench}:v15.3-broken"
+docker tag "${TESTBENCH_IMAGE:-testbench}:v15.2" "${TESTBENCH_IMAGE:-testbench}:v15.2-without-loyalty"
 say "done in $(($(date +%s) - STARTED)) s"

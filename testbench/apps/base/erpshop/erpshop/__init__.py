@@ -1,0 +1,3 @@
+"""The business application: customers, invoices, and what they hold."""
+
+__version__ = "@VERSION@"

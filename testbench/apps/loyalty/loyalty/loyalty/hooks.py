@@ -1,0 +1,3 @@
+"""What the bench asks this application."""
+
+scheduler_events: dict[str, list[str]] = {}

@@ -1,0 +1,7 @@
+"""Nothing to begin with."""
+
+from testbench.database import Database
+
+
+def after_install(opened: Database) -> None:
+    """The tables are enough."""

@@ -1,0 +1,60 @@
+"""redis-cache: values are pickles, so that one version cannot always read what another left."""
+
+import pickle
+import time
+from collections.abc import Callable
+from typing import Any
+
+import redis
+
+from .site import common_config
+
+# How long a caller goes on trying when the server is away; each access then goes on without it.
+PATIENCE_SECONDS = 9.0
+# Not prefixed with a database: `clear-cache` of a site leaves it, and only FLUSHALL helps against a wrong one.
+SHARED_HOOKS = "app_hooks"
+
+
+def connect() -> redis.Redis:
+    return redis.Redis.from_url(
+        common_config().get("redis_cache", "redis://redis-cache:6379"), socket_connect_timeout=3, socket_timeout=5
+    )
+
+
+def is_reachable() -> bool:
+    try:
+        return bool(connect().ping())
+    except redis.RedisError:
+        return False
+
+
+def _patiently(action: Callable[[redis.Redis], Any]) -> Any:
+    """Tries until PATIENCE_SECONDS are over, then returns None: a lost cache slows a site, and ends nothing."""
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while True:
+        try:
+            return action(connect())
+        except redis.ConnectionError:
+            if time.monotonic() > deadline:
+                return None
+            time.sleep(0.5)
+
+
+def get(key: str, make: Callable[[], Any]) -> Any:
+    """The cached value; made and kept when it is not there. An unreadable pickle is an error, as in the original."""
+    raw = _patiently(lambda server: server.get(key))
+    if raw is not None:
+        return pickle.loads(raw)
+    value = make()
+    _patiently(lambda server: server.set(key, pickle.dumps(value)))
+    return value
+
+
+def clear(prefix: str) -> None:
+    """Deletes the keys of one database."""
+    def delete(server: redis.Redis) -> None:
+        keys = list(server.scan_iter(f"{prefix}|*", count=1000))
+        if keys:
+            server.delete(*keys)
+
+    _patiently(delete)
