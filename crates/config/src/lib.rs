@@ -3,6 +3,7 @@
 mod check;
 mod configuration;
 mod environment;
+mod frappe;
 pub mod model;
 mod nearest;
 mod reading;
@@ -12,6 +13,7 @@ mod stack;
 
 pub use configuration::Configuration;
 pub use environment::{EnvironmentFile, EnvironmentFiles, ProcessEnvironment, Variable};
+pub use frappe::Site;
 pub use model::*;
 pub use secrets::Secrets;
 pub use source::without_secrets;

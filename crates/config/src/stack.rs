@@ -3,11 +3,16 @@
 use std::path::{Path, PathBuf};
 
 use eclusa_fault::{Code, Fault, Language, Message, Result};
-use eclusa_model::{DatabaseEngine, DatabasePlace, FilesPlace, ServiceName, ServiceRole, Tenant, TenantName};
+use eclusa_model::{
+    AppKind, DatabaseEngine, DatabasePlace, FilesPlace, ServiceName, ServiceRole, Tenant, TenantName,
+};
 
 use crate::environment::EnvironmentFiles;
 use crate::model::{Check, CheckPlace, Database, FileSet, Stack, TenantTable, Value, ValueKind};
 use crate::source::resolved;
+
+/// Who may do everything on a MariaDB server as it is made.
+pub(crate) const MARIADB_ADMINISTRATOR: &str = "root";
 
 impl Stack {
     /// A path of the file made absolute.
@@ -143,6 +148,10 @@ impl Stack {
     /// # Errors
     /// `SecretMissing` for a reference that leads nowhere.
     pub fn tenants(&self, environment: &EnvironmentFiles) -> Result<Vec<Tenant>> {
+        if self.app == AppKind::Frappe {
+            // They are found on the bench: `tenants_of_sites`.
+            return Ok(Vec::new());
+        }
         if self.tenants.is_empty() {
             let only = TenantTable {
                 domains: self.domains.clone(),
@@ -180,7 +189,13 @@ impl Stack {
             database: self.database_place(database, environment)?,
             files: table.files.iter().map(|set| self.files_place(set)).collect::<Result<_>>()?,
             configuration,
+            service_configuration: Vec::new(),
         })
+    }
+
+    /// The configuration files of the stack that go into every tenant's restore points, absolute.
+    pub(crate) fn configuration_paths(&self) -> Result<Vec<String>> {
+        self.configuration.iter().map(|path| self.text_path(path)).collect()
     }
 
     fn database_place(&self, database: &Database, environment: &EnvironmentFiles) -> Result<DatabasePlace> {
@@ -194,6 +209,19 @@ impl Stack {
                     .ok_or_else(|| absent("service"))?,
                 name: self.plain_value(database.name.as_ref().ok_or_else(|| absent("name"))?, environment)?,
                 user: self.plain_value(database.user.as_ref().ok_or_else(|| absent("user"))?, environment)?,
+                password: database.password.as_ref().map(|reference| reference.as_str().to_owned()),
+            }),
+            DatabaseEngine::Mariadb => Ok(DatabasePlace::Mariadb {
+                service: database
+                    .service
+                    .clone()
+                    .or_else(|| self.services.database.clone())
+                    .ok_or_else(|| absent("service"))?,
+                name: self.plain_value(database.name.as_ref().ok_or_else(|| absent("name"))?, environment)?,
+                user: match &database.user {
+                    Some(user) => self.plain_value(user, environment)?,
+                    None => MARIADB_ADMINISTRATOR.to_owned(),
+                },
                 password: database.password.as_ref().map(|reference| reference.as_str().to_owned()),
             }),
             DatabaseEngine::Sqlite => {

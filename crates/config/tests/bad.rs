@@ -104,6 +104,10 @@ fn data() {
             but(PROCESS, "path = \"data/beta.db\"", "path = \"data/beta.db\", user = \"x\""),
         ),
         ("postgresql without a user", but(COMPOSE, "user = \"boutique\"\n", "")),
+        (
+            "mariadb without a name",
+            but(&but(COMPOSE, "\"postgresql\"", "\"mariadb\""), "name = \"env:POSTGRES_DB\"\n", ""),
+        ),
         ("domain with a scheme", but(COMPOSE, "app =", "domains = [\"https://shop.example.org\"]\napp =")),
         ("files nowhere", and(COMPOSE, "[[stacks.boutique.files]]\nname = \"media\"\npath = \"/app/media\"")),
         (

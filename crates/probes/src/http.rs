@@ -48,7 +48,7 @@ impl HttpProbes {
         Ok(Self { client, clock })
     }
 
-    async fn fetch(&self, probe: &HttpProbe, base: &str) -> std::result::Result<Answer, (u16, String)> {
+    async fn send(&self, probe: &HttpProbe, base: &str) -> std::result::Result<Answer, (u16, String)> {
         let nothing = |problem: String| (0, problem);
         let method = Method::from_bytes(probe.method.as_bytes())
             .map_err(|_| nothing(format!("{:?} is no HTTP method", probe.method)))?;
@@ -109,18 +109,22 @@ fn url(base: &str, path: &str) -> std::result::Result<reqwest::Url, String> {
 #[async_trait]
 impl HttpClient for HttpProbes {
     async fn ask(&self, probe: &HttpProbe, base: &str) -> Sample {
+        self.fetch(probe, base).await.0
+    }
+
+    async fn fetch(&self, probe: &HttpProbe, base: &str) -> (Sample, Vec<u8>) {
         let at = self.clock.now();
         let maximum = Duration::from_millis(probe.maximum_milliseconds);
         let limit = LEAST_TIMEOUT.max(maximum.saturating_mul(4));
         let began = Instant::now();
-        let result = tokio::time::timeout(limit, self.fetch(probe, base)).await;
+        let result = tokio::time::timeout(limit, self.send(probe, base)).await;
         let took = began.elapsed();
-        let (status, problem) = match result {
-            Ok(Ok(answer)) => (answer.status, answer::problem(probe, &answer, took)),
-            Ok(Err((status, problem))) => (status, Some(problem)),
-            Err(_) => (0, Some(format!("no whole answer within {} ms", limit.as_millis()))),
+        let (status, problem, body) = match result {
+            Ok(Ok(answer)) => (answer.status, answer::problem(probe, &answer, took), answer.body),
+            Ok(Err((status, problem))) => (status, Some(problem), Vec::new()),
+            Err(_) => (0, Some(format!("no whole answer within {} ms", limit.as_millis())), Vec::new()),
         };
-        Sample {
+        let sample = Sample {
             at,
             tenant: probe.tenant.clone(),
             source: probe.name.clone(),
@@ -128,7 +132,8 @@ impl HttpClient for HttpProbes {
             status: if StatusCode::from_u16(status).is_ok() { status } else { 0 },
             microseconds: u64::try_from(took.as_micros()).unwrap_or(u64::MAX),
             problem,
-        }
+        };
+        (sample, body)
     }
 }
 

@@ -72,6 +72,15 @@ pub struct Expect {
     /// A text that the last line that is not empty must contain.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_line_contains: Option<String>,
+    /// Texts each of which some line of the output must contain.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub contains: Vec<String>,
+    /// Texts that no line of the output may contain.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub lacks: Vec<String>,
+    /// With what the lines begin by which the command says what it does next. The last of them is named when it fails.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub progress: Option<String>,
 }
 
 /// A command: an argument vector, never a shell string.
@@ -79,7 +88,7 @@ pub struct Expect {
 pub struct Exec {
     /// Where it runs.
     pub place: Place,
-    /// The program and its arguments.
+    /// The program and its arguments. In a candidate, none at all: what the service itself does.
     pub argv: Vec<String>,
     /// Further environment variables.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
@@ -90,6 +99,17 @@ pub struct Exec {
     /// What it must do.
     #[serde(default)]
     pub expect: Expect,
+}
+
+impl Exec {
+    /// The command as a person reads it; where the service itself says what it does, the service's name.
+    #[must_use]
+    pub fn shown(&self) -> String {
+        match &self.place {
+            Place::Candidate { service, .. } if self.argv.is_empty() => service.to_string(),
+            _ => self.argv.join(" "),
+        }
+    }
 }
 
 /// An operation on services.

@@ -90,6 +90,32 @@ pub struct BaselineSource {
     pub step: StepName,
 }
 
+/// A command that prints a JSON document with a list of texts in it.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Listing {
+    /// The command.
+    pub exec: Exec,
+    /// The JSON pointer to the list; empty: the document is the list.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub pointer: String,
+    /// The member of each entry that is the text; absent: the entry itself is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub member: Option<String>,
+}
+
+/// A page that names other things.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct PageProbe {
+    /// Whom it asks.
+    pub tenant: TenantName,
+    /// The `Host` that is asked for.
+    pub host: String,
+    /// The path of the page.
+    pub path: String,
+    /// What the paths begin with that must be answered too.
+    pub asset_prefix: String,
+}
+
 /// What a gate asks.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "gate", rename_all = "kebab-case")]
@@ -125,6 +151,29 @@ pub enum GateKind {
     Command {
         /// The command.
         exec: Exec,
+    },
+    /// A command succeeds sooner or later.
+    Eventually {
+        /// The command. It changes nothing and is tried again and again.
+        exec: Exec,
+        /// For how long, in seconds.
+        within: u64,
+    },
+    /// Everything that one command lists is listed by another.
+    Contained {
+        /// What is needed.
+        needed: Listing,
+        /// What is offered.
+        offered: Listing,
+    },
+    /// Pages are answered with 200, and so is everything that they name below a prefix.
+    Pages {
+        /// The pages.
+        pages: Vec<PageProbe>,
+        /// Which way.
+        route: ProbeRoute,
+        /// How often each is tried before its answer counts.
+        attempts: u32,
     },
     /// The application says which migrations are pending, and they are those that the plan was made for.
     PendingMigrations {
@@ -321,12 +370,21 @@ pub fn look_of(line: &str) -> String {
     look
 }
 
-/// Whether a command did what it must.
+/// Why a command did not do what it must; none when it did. `lines` are its last lines, as they came.
 #[must_use]
-pub fn meets(expect: &Expect, code: i32, last_line: Option<&str>) -> bool {
-    code == expect.code
-        && expect
-            .last_line_contains
-            .as_deref()
-            .is_none_or(|text| last_line.is_some_and(|line| line.contains(text)))
+pub fn unmet(expect: &Expect, code: i32, lines: &[String]) -> Option<String> {
+    if code != expect.code {
+        return Some(format!("code {code}"));
+    }
+    if let Some(text) = &expect.last_line_contains {
+        let last = lines.iter().rev().map(|line| line.trim()).find(|line| !line.is_empty());
+        if !last.is_some_and(|line| line.contains(text)) {
+            return Some(format!("a last line without {text:?}"));
+        }
+    }
+    let says = |text: &String| lines.iter().any(|line| line.contains(text));
+    if let Some(text) = expect.contains.iter().find(|text| !says(text)) {
+        return Some(format!("no line with {text:?}"));
+    }
+    expect.lacks.iter().find(|text| says(text)).map(|text| format!("a line with {text:?}"))
 }

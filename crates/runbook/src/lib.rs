@@ -16,8 +16,8 @@ pub use effect::{
 };
 pub use event::{EVENT_FORMAT, Entry, Event, Outcome, Outputs};
 pub use gate::{
-    BaselineSource, Evidence, Fact, Gate, GateKind, HttpProbe, LogRule, OnNoGo, ProbeRoute, Sample, Verdict,
-    VerdictKind, WatchRule, look_of, meets,
+    BaselineSource, Evidence, Fact, Gate, GateKind, HttpProbe, Listing, LogRule, OnNoGo, PageProbe,
+    ProbeRoute, Sample, Verdict, VerdictKind, WatchRule, look_of, unmet,
 };
 pub use plan::{
     Action, Intent, Limits, PLAN_FORMAT, Phase, Plan, Question, Recovery, Reversibility, Scope, Step, Undo,

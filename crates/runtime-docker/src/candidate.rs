@@ -185,10 +185,12 @@ fn candidate_text(service: &ServiceName, image: Option<&str>, spec: &ExecSpec, m
         lines.push("    pull_policy: never".to_owned());
         lines.push("    build: !reset null".to_owned());
     }
-    // The image's own entrypoint might migrate or wait before it comes to the command.
-    let program: Vec<String> = spec.argv.first().cloned().into_iter().collect();
-    lines.push(format!("    entrypoint: !override {}", list(&program)));
-    lines.push("    command: !reset null".to_owned());
+    // The image's own entrypoint might migrate or wait before it comes to the command. Without a command, what the
+    // service itself does is wanted.
+    if let Some(program) = spec.argv.first() {
+        lines.push(format!("    entrypoint: !override {}", list(std::slice::from_ref(program))));
+        lines.push("    command: !reset null".to_owned());
+    }
     lines.push("    healthcheck: !override {disable: true}".to_owned());
     lines.push("    environment:".to_owned());
     for (at, name) in spec.environment.keys().enumerate() {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use eclusa_fault::{Code, Fault, Result};
 use eclusa_ports::{CommandResult, CommandSpec, ExecSpec};
-use eclusa_runbook::{Exec, Outputs, Place, Scope, meets};
+use eclusa_runbook::{Exec, Outputs, Place, Scope, unmet};
 
 use super::StepOutput;
 use crate::context::Context;
@@ -25,7 +25,7 @@ pub(crate) async fn perform(context: &Context, exec: &Exec) -> Result<Outputs> {
         }
         result => result?,
     };
-    if meets(&exec.expect, result.code, result.last_line()) {
+    if unmet(&exec.expect, result.code, &result.tail).is_none() {
         let line = result.last_line().unwrap_or_default().chars().take(400).collect();
         return Ok(Outputs::from([("last-line".to_owned(), line)]));
     }
@@ -49,15 +49,27 @@ async fn with_who_was_in_the_way(context: &Context, fault: Fault) -> Fault {
 
 /// The fault of a command that did not do what it must.
 pub(crate) fn failure(exec: &Exec, result: &CommandResult) -> Fault {
-    let status = match &exec.expect.last_line_contains {
-        Some(text) if result.code == exec.expect.code => format!("a last line without {text:?}"),
-        _ => format!("code {}", result.code),
-    };
-    let mut fault =
-        Fault::new(Code::CommandFailed).with("command", exec.argv.join(" ")).with("status", status);
+    let mut status =
+        unmet(&exec.expect, result.code, &result.tail).unwrap_or_else(|| format!("code {}", result.code));
+    // A long trace may follow, and what it ends with names a line and no purpose.
+    if let Some(progress) = last_progress(exec, result) {
+        status = format!("{status} at “{progress}”");
+    }
+    let mut fault = Fault::new(Code::CommandFailed).with("command", exec.shown()).with("status", status);
     let skip = result.tail.len().saturating_sub(LINES_IN_FAULT);
     fault.causes = result.tail.iter().skip(skip).cloned().collect();
     fault
+}
+
+/// What a command said last that it would do next.
+fn last_progress(exec: &Exec, result: &CommandResult) -> Option<String> {
+    let prefix = exec.expect.progress.as_deref().filter(|prefix| !prefix.is_empty())?;
+    let said = |line: &&str| line.trim_start().starts_with(prefix);
+    // The whole output first: of the tail, a trace may have left nothing.
+    let line =
+        result.stdout.lines().rfind(said).or_else(|| result.tail.iter().map(String::as_str).rfind(said))?;
+    let line = eclusa_ports::clean_line(line.as_bytes());
+    Some(line.trim().to_owned())
 }
 
 /// Runs a command to its end, wherever its place is.
@@ -118,5 +130,5 @@ pub(crate) async fn end_leftover(context: &Context, exec: &Exec) -> Result<()> {
         runtime.exec_end(&exec.place, &mark).await?;
         tokio::time::sleep(Duration::from_millis(200)).await;
     }
-    Err(Fault::new(Code::CommandStillRunning).with("command", exec.argv.join(" ")))
+    Err(Fault::new(Code::CommandStillRunning).with("command", exec.shown()))
 }

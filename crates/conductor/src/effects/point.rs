@@ -1,7 +1,7 @@
 //! Restore points: taken, read back, and where asked for, restored and proved.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use eclusa_fault::{Code, Fault, Message, Result};
 use eclusa_model::{FilesPlace, PointId, Release, Tenant};
@@ -91,7 +91,24 @@ async fn configuration(context: &Context, tenant: &Tenant) -> Result<BTreeMap<St
             .map_or_else(|| "configuration".to_owned(), |name| name.to_string_lossy().into_owned());
         files.insert(name, context.ports.host.read(path, 4 * 1024 * 1024).await?);
     }
+    for place in &tenant.service_configuration {
+        let (path, name) = in_service(context, place).await?;
+        files.insert(name, context.ports.host.read(&path, 4 * 1024 * 1024).await?);
+    }
     Ok(files)
+}
+
+/// Where a file inside a service lies on the host, and its name. Only directories are asked for, so that a link that
+/// leads out of its volume is seen.
+async fn in_service(context: &Context, place: &FilesPlace) -> Result<(PathBuf, String)> {
+    let (FilesPlace::Service { path, .. } | FilesPlace::Directory { path, .. }) = place;
+    let fault = || Fault::new(Code::PathEscapes).with("path", path).with("root", "a file of the service");
+    let (directory, name) = path.rsplit_once('/').ok_or_else(fault)?;
+    let mut parent = place.clone();
+    let (FilesPlace::Service { path: inside, .. } | FilesPlace::Directory { path: inside, .. }) = &mut parent;
+    *inside = directory.to_owned();
+    let directory = context.ports.runtime.files_directory(&parent).await?;
+    Ok((directory.join(name), name.to_owned()))
 }
 
 pub(super) fn id_of(manifest: &PointManifest) -> Result<PointId> {

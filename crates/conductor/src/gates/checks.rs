@@ -7,7 +7,7 @@ use std::time::Duration;
 use eclusa_fault::{Code, Fault, Message, Result};
 use eclusa_model::{Health, ServiceName, ServiceState, TenantName};
 use eclusa_ports::clean_line;
-use eclusa_runbook::{Evidence, Exec, Fact, VerdictKind, meets};
+use eclusa_runbook::{Evidence, Exec, Fact, Listing, VerdictKind, unmet};
 
 use super::fact;
 use crate::context::Context;
@@ -107,14 +107,74 @@ pub(super) async fn database(
 pub(super) async fn command(context: &Context, exec: &Exec) -> Result<Evidence> {
     end_leftover(context, exec).await?;
     let result = run_command(context, exec).await?;
-    let good = meets(&exec.expect, result.code, result.last_line());
+    let good = unmet(&exec.expect, result.code, &result.tail).is_none();
     let text = Message::new(if good { "fact-command" } else { "fact-command-failed" })
-        .with("command", exec.argv.join(" "))
+        .with("command", exec.shown())
         .with("code", result.code)
         .with("line", result.last_line().unwrap_or_default().chars().take(200).collect::<String>());
     let skip = result.tail.len().saturating_sub(if good { 3 } else { 40 });
     let lines = result.tail.iter().skip(skip).cloned().collect();
     Ok(Evidence { facts: vec![fact(good, text)], lines, ..Evidence::default() })
+}
+
+/// The pause between two tries of a command that is to succeed sooner or later.
+const TRIED_EVERY: Duration = Duration::from_secs(2);
+
+pub(super) async fn eventually(context: &Context, exec: &Exec, within: u64) -> Result<Evidence> {
+    let deadline = tokio::time::Instant::now() + Duration::from_secs(within);
+    loop {
+        let evidence = command(context, exec).await?;
+        let good = evidence.facts.iter().all(|fact| fact.verdict == VerdictKind::Go);
+        if good || tokio::time::Instant::now() + TRIED_EVERY > deadline {
+            return Ok(evidence);
+        }
+        tokio::time::sleep(TRIED_EVERY).await;
+    }
+}
+
+pub(super) async fn contained(context: &Context, needed: &Listing, offered: &Listing) -> Result<Evidence> {
+    let needed_texts = listed(context, needed).await?;
+    let offered_texts = listed(context, offered).await?;
+    let missing: Vec<&str> =
+        needed_texts.iter().filter(|text| !offered_texts.contains(*text)).map(String::as_str).collect();
+    let joined = |texts: Vec<&str>| if texts.is_empty() { "–".to_owned() } else { texts.join(", ") };
+    let text = Message::new(if missing.is_empty() { "fact-contained" } else { "fact-not-contained" })
+        .with("needed", joined(needed_texts.iter().map(String::as_str).collect()))
+        .with("offered", joined(offered_texts.iter().map(String::as_str).collect()))
+        .with("missing", joined(missing.clone()));
+    Ok(one(fact(missing.is_empty(), text)))
+}
+
+/// The texts that a command lists. What it prints besides its document (warnings, progress) stands on lines before it.
+async fn listed(context: &Context, listing: &Listing) -> Result<BTreeSet<String>> {
+    end_leftover(context, &listing.exec).await?;
+    let result = run_command(context, &listing.exec).await?;
+    if unmet(&listing.exec.expect, result.code, &result.tail).is_some() {
+        return Err(crate::effects::run_failure(&listing.exec, &result));
+    }
+    texts_of(&result.stdout, listing).ok_or_else(|| {
+        Fault::new(Code::CommandFailed)
+            .with("command", listing.exec.shown())
+            .with("status", "output that is not the list that was asked for")
+            .because(result.last_line().unwrap_or_default().chars().take(200).collect::<String>())
+    })
+}
+
+fn texts_of(output: &str, listing: &Listing) -> Option<BTreeSet<String>> {
+    let begins = |line: &str| line.starts_with('[') || line.starts_with('{');
+    let document = std::iter::once(0)
+        .chain(output.match_indices('\n').map(|(at, _)| at + 1))
+        .filter_map(|at| output.get(at..))
+        .filter(|rest| begins(rest))
+        .find_map(|rest| serde_json::from_str::<serde_json::Value>(rest.trim()).ok())?;
+    let entries = document.pointer(&listing.pointer)?.as_array()?;
+    entries
+        .iter()
+        .map(|entry| match &listing.member {
+            Some(member) => entry.get(member)?.as_str().map(str::to_owned),
+            None => entry.as_str().map(str::to_owned),
+        })
+        .collect()
 }
 
 /// Reads the output of a command that lists migrations: `[ ] name` is pending, `[X] name` is not; a listing
@@ -127,14 +187,12 @@ pub(super) async fn pending(
 ) -> Result<Evidence> {
     end_leftover(context, exec).await?;
     let result = run_command(context, exec).await?;
-    if !meets(&exec.expect, result.code, result.last_line()) {
+    if unmet(&exec.expect, result.code, &result.tail).is_some() {
         return Err(crate::effects::run_failure(exec, &result));
     }
     if result.truncated {
         let status = "more output than is read: which migrations are pending is not known";
-        return Err(Fault::new(Code::CommandFailed)
-            .with("command", exec.argv.join(" "))
-            .with("status", status));
+        return Err(Fault::new(Code::CommandFailed).with("command", exec.shown()).with("status", status));
     }
     let lines: Vec<String> = result.stdout.lines().map(|line| clean_line(line.as_bytes())).collect();
     let found: BTreeSet<&str> = lines
@@ -199,4 +257,44 @@ pub(super) async fn proof_age(context: &Context, tenant: &TenantName, within: u6
         }
     };
     Ok(one(fact))
+}
+
+#[cfg(test)]
+mod tests {
+    use eclusa_runbook::{Expect, Place};
+
+    use super::*;
+
+    fn listing(pointer: &str, member: Option<&str>) -> Listing {
+        Listing {
+            exec: Exec {
+                place: Place::Host,
+                argv: Vec::new(),
+                environment: Default::default(),
+                directory: None,
+                expect: Expect::default(),
+            },
+            pointer: pointer.to_owned(),
+            member: member.map(str::to_owned),
+        }
+    }
+
+    #[test]
+    fn lists_are_found_behind_other_lines() {
+        let texts = |output: &str, listing: &Listing| {
+            texts_of(output, listing).map(|texts| texts.into_iter().collect::<Vec<_>>().join(" "))
+        };
+        let of_site = listing("/a.localhost", None);
+        let output = "[warning] old\n{\"a.localhost\": [\"frappe\", \"erpnext\"]}\n";
+        assert_eq!(texts(output, &of_site).as_deref(), Some("erpnext frappe"));
+        assert_eq!(texts("{\"a.localhost\": []}", &of_site).as_deref(), Some(""));
+        assert_eq!(texts("{\"b.localhost\": []}", &of_site), None);
+        let of_image = listing("", Some("app"));
+        assert_eq!(
+            texts("[{\"app\":\"frappe\",\"version\":\"15\"}]\n", &of_image).as_deref(),
+            Some("frappe")
+        );
+        assert_eq!(texts("[{\"name\":\"frappe\"}]", &of_image), None);
+        assert_eq!(texts("frappe 15.40.0", &of_image), None);
+    }
 }

@@ -1,6 +1,7 @@
 //! Gates: evidence collected through the ports, judged by pure functions. One module per family.
 
 mod checks;
+mod pages;
 mod probes;
 mod watch;
 
@@ -49,6 +50,11 @@ pub(crate) async fn judge(
             checks::database(context, tenant, *long_transaction).await?
         }
         GateKind::Command { exec } => checks::command(context, exec).await?,
+        GateKind::Eventually { exec, within } => checks::eventually(context, exec, *within).await?,
+        GateKind::Contained { needed, offered } => checks::contained(context, needed, offered).await?,
+        GateKind::Pages { pages, route, attempts } => {
+            pages::ask_all(context, pages, *route, *attempts).await?
+        }
         GateKind::PendingMigrations { exec, expected, allowed } => {
             checks::pending(context, exec, expected.as_deref(), *allowed).await?
         }

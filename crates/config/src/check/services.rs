@@ -19,6 +19,32 @@ pub(super) fn check(findings: &mut Findings, path: &KeyPath, stack: &Stack) {
     edge(findings, &path.key("edge"), stack);
     limits(findings, &path.key("limits"), stack);
     commands(findings, &path.key("commands"), stack);
+    bench(findings, path, stack);
+}
+
+fn bench(findings: &mut Findings, path: &KeyPath, stack: &Stack) {
+    let Some(table) = &stack.frappe else {
+        if stack.app == AppKind::Frappe {
+            findings.add_on_key(path.clone(), Mistake::new("config-frappe-table"));
+        }
+        return;
+    };
+    let here = path.key("frappe");
+    if stack.app != AppKind::Frappe {
+        findings.add_on_key(here, Mistake::new("config-frappe-other"));
+        return;
+    }
+    if !table.bench.starts_with('/') || table.bench.split('/').any(|part| part == "..") {
+        findings.add(here.key("bench"), Mistake::new("config-path-inside"));
+    }
+    if table.cache.is_none() {
+        findings.add_on_key(here.clone(), Mistake::new("config-frappe-cache"));
+    }
+    for (index, page) in table.pages.iter().enumerate() {
+        if !page.starts_with('/') {
+            findings.add(here.key("pages").index(index), Mistake::new("config-path-slash"));
+        }
+    }
 }
 
 fn runtime_table(findings: &mut Findings, path: &KeyPath, stack: &Stack) {
@@ -113,7 +139,7 @@ fn roles(findings: &mut Findings, path: &KeyPath, stack: &Stack) {
     if let Some(name) = &roles.migrate_in {
         known_service(findings, path.key("migrate_in"), name, stack);
     }
-    if stack.app == AppKind::Django && roles.web.is_empty() {
+    if matches!(stack.app, AppKind::Django | AppKind::Frappe) && roles.web.is_empty() {
         findings.add_on_key(path.clone(), Mistake::new("config-no-web"));
     }
 }

@@ -100,6 +100,12 @@ pub struct Check {
     pub timeout: Period,
     /// A text that the last line of its output must contain.
     pub last_line: Option<String>,
+    /// Texts each of which some line of its output must contain.
+    #[serde(default)]
+    pub contains: Vec<String>,
+    /// Texts that no line of its output may contain.
+    #[serde(default)]
+    pub lacks: Vec<String>,
     /// The tenant it runs for; absent: each when a word holds `{tenant}`, once otherwise.
     pub tenant: Option<TenantName>,
 }

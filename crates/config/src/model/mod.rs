@@ -4,6 +4,7 @@
 
 mod commands;
 mod data;
+mod frappe;
 mod gates;
 mod hooks;
 mod people;
@@ -16,6 +17,7 @@ mod window;
 
 pub use commands::{Commands, Tests};
 pub use data::{Database, FileSet, TenantTable};
+pub use frappe::FrappeTable;
 pub use gates::{AfterOpen, Check, CheckPlace, Logs, Method, Preflight, Probe, Proof, Risk, Secure, Watch};
 pub use hooks::{Hook, HookPhase, HookPoint, Side, Webhook, WebhookEvent};
 pub use people::{ChecklistItem, Decide, Duties, People, Person, Role};

@@ -7,9 +7,9 @@ use eclusa_model::{AppKind, Environment, PersonName, RuntimeKind, StackName, Ten
 use serde::Deserialize;
 
 use super::{
-    Check, ChecklistItem, Commands, Compose, Database, Decide, Duties, EdgeTable, FileSet, Hook, Limits,
-    Logs, Person, Preflight, Probe, Process, ReleaseTable, Roles, Secure, TenantTable, VaultTable, Watch,
-    Webhook, Window,
+    Check, ChecklistItem, Commands, Compose, Database, Decide, Duties, EdgeTable, FileSet, FrappeTable, Hook,
+    Limits, Logs, Person, Preflight, Probe, Process, ReleaseTable, Roles, Secure, TenantTable, VaultTable,
+    Watch, Webhook, Window,
 };
 
 /// `eclusa.toml` as it stands.
@@ -55,6 +55,8 @@ pub struct Stack {
     pub compose: Option<Compose>,
     /// The processes; there exactly when `runtime = "process"`.
     pub process: Option<Process>,
+    /// The bench of a Frappe stack.
+    pub frappe: Option<FrappeTable>,
     /// What each service does.
     pub services: Roles,
     /// Where releases come from.

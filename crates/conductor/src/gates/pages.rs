@@ -1,0 +1,111 @@
+//! Pages and what they name: a page that is answered while its style sheet is not is a broken page.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use eclusa_fault::{Message, Result};
+use eclusa_runbook::{Evidence, HttpProbe, PageProbe, ProbeRoute};
+use html5gum::{DefaultEmitter, Token, Tokenizer};
+
+use super::fact;
+use super::probes::base;
+use crate::context::Context;
+
+/// How long a page or a file may take, in milliseconds. Whether they are fast is for other probes.
+const WITHIN: u64 = 30_000;
+
+/// How many files of a page are asked for: a page that names more is no page of an application.
+const MOST: usize = 500;
+
+pub(super) async fn ask_all(
+    context: &Context,
+    pages: &[PageProbe],
+    route: ProbeRoute,
+    attempts: u32,
+) -> Result<Evidence> {
+    let base = base(context, route).await?;
+    let mut evidence = Evidence::default();
+    for page in pages {
+        let mut found = ask(context, page, &base).await;
+        for _ in 1..attempts.max(1) {
+            if found.is_ok() {
+                break;
+            }
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            found = ask(context, page, &base).await;
+        }
+        let text = Message::new(if found.is_ok() { "fact-page" } else { "fact-page-broken" })
+            .with("tenant", &page.tenant)
+            .with("path", &page.path)
+            .with("files", found.as_ref().copied().unwrap_or_default())
+            .with("problem", found.as_ref().err().map_or("", String::as_str));
+        evidence.facts.push(fact(found.is_ok(), text));
+    }
+    Ok(evidence)
+}
+
+/// Asks for a page and everything it names; gives how much that was, or what is wrong.
+async fn ask(context: &Context, page: &PageProbe, base: &str) -> std::result::Result<usize, String> {
+    let probe = |path: &str| HttpProbe {
+        name: "page".to_owned(),
+        tenant: page.tenant.clone(),
+        host: page.host.clone(),
+        method: "GET".to_owned(),
+        path: path.to_owned(),
+        status: 200,
+        headers: BTreeMap::new(),
+        json: BTreeMap::new(),
+        contains: None,
+        maximum_milliseconds: WITHIN,
+    };
+    let (sample, body) = context.ports.http.fetch(&probe(&page.path), base).await;
+    if let Some(problem) = sample.problem {
+        return Err(problem);
+    }
+    let paths = named(&body, &page.asset_prefix);
+    if paths.is_empty() {
+        return Err(format!("it names nothing below {}", page.asset_prefix));
+    }
+    for path in &paths {
+        if let Some(problem) = context.ports.http.ask(&probe(path), base).await.problem {
+            return Err(format!("{path}: {problem}"));
+        }
+    }
+    Ok(paths.len())
+}
+
+/// The paths below a prefix that a page names in `src` and `href`.
+fn named(body: &[u8], prefix: &str) -> BTreeSet<String> {
+    let mut paths = BTreeSet::new();
+    // So that what stands inside scripts is text and no page.
+    let mut emitter = DefaultEmitter::default();
+    emitter.naively_switch_states(true);
+    for token in Tokenizer::new_with_emitter(body, emitter) {
+        let Ok(Token::StartTag(tag)) = token else { continue };
+        for (name, value) in &tag.attributes {
+            if !matches!(name.as_slice(), b"src" | b"href") {
+                continue;
+            }
+            let value = String::from_utf8_lossy(value);
+            if value.starts_with(prefix) && !value.contains(char::is_whitespace) && paths.len() < MOST {
+                paths.insert(value.into_owned());
+            }
+        }
+    }
+    paths
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_page_names_is_found() {
+        let page = br#"<!doctype html><link rel=stylesheet href="/assets/a.css?v=1&amp;x=2"><img src='/assets/b.png'>
+            <a href="/app">no</a><!-- <script src="/assets/gone.js"></script> --><script src=/assets/c.js></script>
+            <script>var t = '<img src="/assets/text.png">';</script><link href="https://cdn/assets/x.css">"#;
+        let found: Vec<String> = named(page, "/assets/").into_iter().collect();
+        assert_eq!(found, ["/assets/a.css?v=1&x=2", "/assets/b.png", "/assets/c.js"]);
+        assert!(named(b"\xff<<<", "/assets/").is_empty());
+    }
+}

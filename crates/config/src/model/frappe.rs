@@ -1,0 +1,41 @@
+//! What is particular to a bench.
+
+use eclusa_model::ServiceName;
+use serde::Deserialize;
+
+/// `[stacks.NAME.frappe]`: the bench that the sites of a Frappe stack live on. The sites themselves are found in its
+/// `sites` directory.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct FrappeTable {
+    /// The directory of the bench inside the services.
+    pub bench: String,
+    /// The service that holds the cache, which is emptied whenever the release changes. It must not be the queue's.
+    pub cache: Option<ServiceName>,
+    /// The service that runs once on every start and writes the list of apps, if there is one.
+    pub configurator: Option<ServiceName>,
+    /// Whether each site's own maintenance mode is on while its gate is closed.
+    pub maintenance: bool,
+    /// The pages that must be answered, with everything they name below `/assets/`.
+    pub pages: Vec<String>,
+}
+
+impl Default for FrappeTable {
+    fn default() -> Self {
+        Self {
+            bench: String::from("/home/frappe/frappe-bench"),
+            cache: None,
+            configurator: None,
+            maintenance: true,
+            pages: vec![String::from("/login")],
+        }
+    }
+}
+
+impl FrappeTable {
+    /// The directory of the sites inside the services.
+    #[must_use]
+    pub fn sites(&self) -> String {
+        format!("{}/sites", self.bench.trim_end_matches('/'))
+    }
+}
