@@ -1,9 +1,11 @@
 //! L3: what is known about each application. Pure: they name commands and read outputs, and run nothing.
 
 mod django;
+mod frappe;
 mod generic;
 
 pub use django::{Django, migrations_in, parse_show_migrations};
+pub use frappe::{Frappe, SiteConfig, parse_site_config};
 pub use generic::Generic;
 
 use eclusa_model::AppKind;
@@ -14,6 +16,7 @@ use eclusa_planner::App;
 pub fn app(kind: AppKind) -> &'static dyn App {
     match kind {
         AppKind::Django => &Django,
+        AppKind::Frappe => &Frappe,
         AppKind::Generic => &Generic,
     }
 }

@@ -1,5 +1,6 @@
 //! A stack with everything behind its ports, put together from the configuration.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -9,7 +10,7 @@ use eclusa_database::Databases;
 use eclusa_fault::{Code, Fault, Result};
 use eclusa_host::{LocalFilesSwap, LocalHost};
 use eclusa_journal::SqliteJournal;
-use eclusa_model::{FingerprintKey, RunId, ServiceRole, StackName, Tenant};
+use eclusa_model::{AppKind, FingerprintKey, RunId, ServiceRole, StackName, Tenant};
 use eclusa_planner::App;
 use eclusa_ports::{Clock, Edge, JournalStore, LeaseHolder, Observer, SecretResolver};
 use eclusa_probes::HttpProbes;
@@ -21,7 +22,7 @@ use crate::edge_port::EdgeControl;
 use crate::observe::StackObserver;
 use crate::runtimes::{Wanted, choose};
 use crate::secrets::StackSecrets;
-use crate::{SystemClock, Workspace, notices};
+use crate::{SystemClock, Workspace, notices, sites};
 
 /// A stack with everything behind its ports.
 #[derive(Clone)]
@@ -32,6 +33,8 @@ pub struct Assembly {
     pub stack: Arc<Stack>,
     /// Its tenants.
     pub tenants: Arc<Vec<Tenant>>,
+    /// Sites of a bench that cannot be used, by the name of their directory, with why.
+    pub unusable_sites: Arc<BTreeMap<String, String>>,
     /// What is run.
     pub app: &'static dyn App,
     /// What stands behind the ports. The edge is there only when it is installed.
@@ -73,22 +76,32 @@ impl Assembly {
         let (name, stack) = workspace.configuration.stack(stack)?;
         let (name, stack) = (name.clone(), Arc::new(stack.clone()));
         let secrets: Arc<dyn SecretResolver> = Arc::new(StackSecrets::new(&stack, &workspace.state)?);
-        let tenants = stack.tenants(&stack.environment_files()?)?;
+        let environment = stack.environment_files()?;
         let host: Arc<dyn eclusa_ports::Host> = Arc::new(LocalHost::new());
         let binary = own_binary()?;
         let holder = this_process()?;
         let state = workspace.state.clone();
-        let chosen = choose(&Wanted {
+        let machine = holder.machine.clone();
+        let wanted = |tenants| Wanted {
             name: &name,
             stack: &stack,
-            tenants: &tenants,
+            tenants,
             state: &state,
             binary: &binary,
             host: host.clone(),
             secrets: secrets.as_ref(),
-            machine: holder.machine.clone(),
-        })
-        .await?;
+            machine: machine.clone(),
+        };
+        let listed = stack.tenants(&environment)?;
+        let chosen = choose(&wanted(&listed)).await?;
+        let (chosen, tenants, unusable_sites) = if stack.app == AppKind::Frappe {
+            // The runtime knows where the sites lie, and what stands in front of it must know their names.
+            let found = sites::look(&stack, chosen.runtime.as_ref(), host.as_ref()).await?;
+            let tenants = stack.tenants_of_sites(&found.found(), &environment)?;
+            (choose(&wanted(&tenants)).await?, tenants, found.unusable)
+        } else {
+            (chosen, listed, BTreeMap::new())
+        };
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let store: Arc<dyn JournalStore> = journal.clone();
         let vault = LocalVault::new(
@@ -122,6 +135,7 @@ impl Assembly {
         Ok(Self {
             app: eclusa_apps::app(stack.app),
             tenants: Arc::new(tenants),
+            unusable_sites: Arc::new(unusable_sites),
             name,
             stack,
             ports,

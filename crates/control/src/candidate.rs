@@ -75,7 +75,7 @@ async fn git(assembly: &Assembly, name: &str, running: Option<&Release>) -> Resu
             let (_, tree) = run_git(assembly, &["ls-tree", "-r", "--name-only", &commit]).await?;
             Some(eclusa_apps::migrations_in(tree.lines()))
         }
-        AppKind::Generic => None,
+        AppKind::Frappe | AppKind::Generic => None,
     };
     let before = match running.map(|release| &release.source) {
         Some(ReleaseSource::Git { commit }) => Some(commit.clone()),

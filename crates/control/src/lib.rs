@@ -20,7 +20,9 @@ pub mod running;
 mod runtimes;
 pub mod saved_plan;
 mod secrets;
+mod sites;
 pub mod status;
+pub mod tenants;
 pub mod workspace;
 
 pub use assembly::Assembly;

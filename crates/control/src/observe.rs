@@ -7,12 +7,14 @@ use std::time::Duration;
 use async_trait::async_trait;
 use eclusa_fault::{Code, Fault, Result};
 use eclusa_model::{
-    CandidateObservation, DatabasePlace, DiskObservation, EdgeObservation, Fingerprint, OBSERVATION_FORMAT,
-    Observation, ServiceName, ServiceRole, ServiceState, Tenant, TenantObservation,
+    AppKind, CandidateObservation, DatabasePlace, DiskObservation, EdgeObservation, Fingerprint,
+    OBSERVATION_FORMAT, Observation, ServiceName, ServiceRole, ServiceState, Tenant, TenantName,
+    TenantObservation,
 };
 use eclusa_ports::{ExecSpec, GateState, NoOutput, Observer, RuntimeObservation, clean_line};
 use eclusa_runbook::{Exec, Intent, Outputs, Place};
 
+use crate::sites::{self, Sites};
 use crate::{Assembly, candidate};
 
 /// No transaction is as old as ten years: a look at the stack judges none.
@@ -48,10 +50,20 @@ pub(crate) async fn observe(assembly: &Assembly, intent: Option<&Intent>) -> Res
         }
         _ => None,
     };
+    let found = match assembly.stack.app {
+        AppKind::Frappe => {
+            let ports = &assembly.ports;
+            sites::look(&assembly.stack, ports.runtime.as_ref(), ports.host.as_ref()).await?
+        }
+        _ => Sites::default(),
+    };
     let mut tenants = Vec::new();
     for tenant in assembly.tenants.iter() {
-        tenants.push(observe_tenant(assembly, tenant, &runtime, candidate.as_ref()).await);
+        let mut observed = observe_tenant(assembly, tenant, &runtime, candidate.as_ref()).await;
+        observed.site = found.sites.get(&tenant.name).map(|config| config.site.clone());
+        tenants.push(observed);
     }
+    let unusable_sites = moved_sites(assembly, found);
     let mut files: BTreeMap<String, Fingerprint> = runtime
         .files
         .iter()
@@ -70,11 +82,29 @@ pub(crate) async fn observe(assembly: &Assembly, intent: Option<&Intent>) -> Res
         edge: edge(assembly, &runtime).await,
         services: runtime.services,
         tenants,
+        unusable_sites,
         candidate,
         disks: disks(assembly).await,
         lease: assembly.ports.lease.look().await.unwrap_or(None),
         files,
     })
+}
+
+/// What cannot be used of what lies on the bench now, and the sites that came and went since the tenants were read: a
+/// run that began before a site was made must not take it for one of its own.
+fn moved_sites(assembly: &Assembly, found: Sites) -> BTreeMap<String, String> {
+    if assembly.stack.app != AppKind::Frappe {
+        return BTreeMap::new();
+    }
+    let mut unusable = found.unusable;
+    let known = |name: &TenantName| assembly.tenants.iter().any(|tenant| tenant.name == *name);
+    for name in found.sites.keys().filter(|name| !known(name)) {
+        unusable.insert(name.to_string(), "it was made since".to_owned());
+    }
+    for tenant in assembly.tenants.iter().filter(|tenant| !found.sites.contains_key(&tenant.name)) {
+        unusable.entry(tenant.name.to_string()).or_insert_with(|| "it is gone".to_owned());
+    }
+    unusable
 }
 
 async fn observe_tenant(
@@ -90,6 +120,7 @@ async fn observe_tenant(
         files_bytes: None,
         migrations: None,
         pending: None,
+        site: None,
         trouble: None,
     };
     match assembly.ports.database.facts(tenant, NOTHING_IS_LONG).await {
@@ -141,7 +172,7 @@ async fn pending(
     Some(pending)
 }
 
-async fn run(assembly: &Assembly, exec: Exec) -> Option<String> {
+pub(crate) async fn run(assembly: &Assembly, exec: Exec) -> Option<String> {
     let spec = ExecSpec {
         place: exec.place,
         argv: exec.argv,

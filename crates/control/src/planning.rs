@@ -33,12 +33,15 @@ pub async fn make(assembly: &Assembly, intent: &Intent, options: PlanOptions) ->
 fn check_secrets(assembly: &Assembly, plan: &Plan) -> Result<()> {
     let commands = plan.steps.iter().flat_map(|step| {
         let forward = match &step.action {
-            Action::Perform(Effect::Exec(exec)) => Some(exec),
+            Action::Perform(Effect::Exec(exec)) => vec![exec],
             Action::Judge(gate) => match &gate.kind {
-                GateKind::Command { exec } | GateKind::PendingMigrations { exec, .. } => Some(exec),
-                _ => None,
+                GateKind::Command { exec }
+                | GateKind::PendingMigrations { exec, .. }
+                | GateKind::Eventually { exec, .. } => vec![exec],
+                GateKind::Contained { needed, offered } => vec![&needed.exec, &offered.exec],
+                _ => Vec::new(),
             },
-            _ => None,
+            _ => Vec::new(),
         };
         let back = match &step.undo {
             Undo::By(Effect::Exec(exec)) => Some(exec),

@@ -1,7 +1,7 @@
 //! What runs, which release, health, last backup, last drill, disk; and what is wrong with any of it.
 
 use eclusa_fault::{Fault, Message, Result};
-use eclusa_model::{Health, Observation, RunId, RuntimeKind, ServiceState, TenantName};
+use eclusa_model::{Health, Observation, RunId, RuntimeKind, ServiceName, ServiceState, TenantName};
 use eclusa_ports::JournalStore;
 use jiff::Timestamp;
 use serde::Serialize;
@@ -132,7 +132,12 @@ fn trouble(severity: Severity, text: Message, repair: Option<Message>) -> Troubl
 fn troubles(assembly: &Assembly, status: &Status) -> Vec<Trouble> {
     let mut found = Vec::new();
     let observation = &status.observation;
-    service_troubles(observation, &mut found);
+    let once = assembly.stack.bench().configurator;
+    service_troubles(observation, once.as_ref(), &mut found);
+    for (site, problem) in &observation.unusable_sites {
+        let text = Message::new("trouble-site").with("site", site).with("problem", problem);
+        found.push(trouble(Severity::Problem, text, Some(Message::new("repair-site"))));
+    }
     if let Some(run) = &status.open_run
         && !run.owned
     {
@@ -185,10 +190,10 @@ fn troubles(assembly: &Assembly, status: &Status) -> Vec<Trouble> {
     found
 }
 
-fn service_troubles(observation: &Observation, found: &mut Vec<Trouble>) {
+fn service_troubles(observation: &Observation, once: Option<&ServiceName>, found: &mut Vec<Trouble>) {
     let never_released = observation.runtime == RuntimeKind::Process && observation.release.is_none();
     let repair = if never_released { "repair-first-release" } else { "repair-start" };
-    for service in &observation.services {
+    for service in observation.services.iter().filter(|service| once != Some(&service.name)) {
         let state = match (service.state, service.health) {
             (ServiceState::Running, Health::None | Health::Healthy) => continue,
             (ServiceState::Running, Health::Starting) => "still starting",

@@ -9,7 +9,7 @@ use eclusa_model::PersonName;
 use crate::commands::{
     abort, adopt, answer, attach, audit, backup, backups, bundle, completions, doctor, edge, history, man,
     note, own_run, plan, release, report, restore, resume, rollback, seed, shop, start, status, stop,
-    supervise,
+    supervise, tenants,
 };
 use crate::demo;
 
@@ -50,6 +50,8 @@ pub enum Command {
     Stop(stop::Stop),
     /// What runs, which release, health, last backup, last proof, disk.
     Status(status::Status),
+    /// Who is on the stack, with apps, databases and what cannot be used.
+    Tenants(tenants::Tenants),
     /// What is wrong, and what to type.
     Doctor(doctor::Doctor),
     /// Show what a command would do, and do nothing.

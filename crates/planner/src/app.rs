@@ -1,8 +1,9 @@
 //! What a planner must know of an application: which commands do what, never how they are run.
 
 use eclusa_config::Stack;
-use eclusa_model::{AppKind, Release, ServiceName, TenantName};
-use eclusa_runbook::{Exec, Place};
+use eclusa_fault::Message;
+use eclusa_model::{AppKind, Release, ServiceName, Tenant, TenantName, TenantObservation};
+use eclusa_runbook::{Exec, GateKind, OnNoGo, Place};
 
 /// A command with the name that its step gets.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,6 +23,45 @@ pub struct TestRun {
     pub exec: Exec,
     /// Whether a scratch database is made for it.
     pub scratch: bool,
+    /// How long it may take, in seconds.
+    pub timeout: u64,
+}
+
+/// A command that changes something, with the one that takes it back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reversible {
+    /// A short name, such as `maintenance`.
+    pub name: String,
+    /// What it does, for people.
+    pub title: Message,
+    /// The command. Running it twice is the same as running it once.
+    pub exec: Exec,
+    /// What takes it back, or why nothing has to.
+    pub back: Back,
+    /// How long it may take, in seconds.
+    pub timeout: u64,
+}
+
+/// How a command of an application is taken back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Back {
+    /// By another command.
+    By(Exec),
+    /// Nothing has to be done.
+    Nothing(Message),
+}
+
+/// A gate of the application's own.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NamedGate {
+    /// A short name, such as `pages`.
+    pub name: String,
+    /// What is asked, for people.
+    pub title: Message,
+    /// What is asked.
+    pub kind: GateKind,
+    /// What a no-go leads to.
+    pub on_no_go: OnNoGo,
     /// How long it may take, in seconds.
     pub timeout: u64,
 }
@@ -48,6 +88,55 @@ pub trait App: Send + Sync {
 
     /// Makes demo data.
     fn seed(&self, stack: &Stack, place: &Place) -> Vec<NamedCommand>;
+
+    /// What must hold of a candidate for a tenant before anything is changed.
+    fn candidate_gates(&self, stack: &Stack, tenant: &TenantName, candidate: &Place) -> Vec<NamedGate> {
+        let _ = (stack, tenant, candidate);
+        Vec::new()
+    }
+
+    /// Whether nothing of the tenant's runs or waits to run; asked once nobody is served any more.
+    fn idle(&self, stack: &Stack, tenant: &TenantName) -> Option<NamedGate> {
+        let _ = (stack, tenant);
+        None
+    }
+
+    /// What the application itself does to close a tenant, done while the release before still runs.
+    fn closing(&self, stack: &Stack, tenant: &TenantObservation) -> Vec<Reversible> {
+        let _ = (stack, tenant);
+        Vec::new()
+    }
+
+    /// The opposite of [`App::closing`], done when the new release runs and before it is judged.
+    fn reopening(&self, stack: &Stack, tenant: &TenantObservation) -> Vec<Reversible> {
+        let _ = (stack, tenant);
+        Vec::new()
+    }
+
+    /// What must not be carried over from one release to another, in either direction. Done when a release is pinned
+    /// and nothing of it runs.
+    fn after_pin(&self, stack: &Stack, to: &Release, from: Option<&Release>) -> Vec<Reversible> {
+        let _ = (stack, to, from);
+        Vec::new()
+    }
+
+    /// What must hold of each tenant under the new release before the gate opens.
+    fn served_gates(&self, stack: &Stack, tenant: &Tenant) -> Vec<NamedGate> {
+        let _ = (stack, tenant);
+        Vec::new()
+    }
+
+    /// What must hold of each tenant once the workers run.
+    fn working_gates(&self, stack: &Stack, tenant: &Tenant) -> Vec<NamedGate> {
+        let _ = (stack, tenant);
+        Vec::new()
+    }
+
+    /// Prints a tenant's apps with their versions, one a line.
+    fn apps(&self, stack: &Stack, tenant: &TenantName) -> Option<Exec> {
+        let _ = (stack, tenant);
+        None
+    }
 
     /// The service in whose image commands of the release run.
     fn command_service(&self, stack: &Stack) -> Option<ServiceName> {

@@ -2,6 +2,7 @@
 //! the same plan.
 
 mod app;
+mod application;
 mod backup;
 mod draft;
 mod edge;
@@ -9,6 +10,7 @@ mod input;
 mod lint;
 mod order;
 mod release;
+mod release_end;
 mod release_preflight;
 mod release_steps;
 mod restore;
@@ -17,7 +19,7 @@ mod rollback;
 mod services;
 mod simple;
 
-pub use app::{App, NamedCommand, TestRun};
+pub use app::{App, Back, NamedCommand, NamedGate, Reversible, TestRun};
 pub use input::{History, PlanInput, PreviousRelease};
 pub use lint::{Finding, lint};
 

@@ -4,14 +4,14 @@
 use std::collections::BTreeMap;
 
 use eclusa_fault::{Code, Fault, Message, Result};
-use eclusa_model::{Release, ServiceState, StepName, Tenant, TenantName};
+use eclusa_model::{Observation, Release, ServiceState, StepName, Tenant, TenantName, TenantObservation};
 use eclusa_runbook::{Intent, Phase, Place, Plan, Reversibility};
 
 use crate::PlanInput;
 use crate::draft::{Draft, Frame};
 use crate::reversibility::{self, Pending};
 use crate::services::Services;
-use crate::{release_preflight, release_steps as steps};
+use crate::{release_end, release_preflight, release_steps as steps};
 
 /// What all the steps of a release are made from.
 pub(crate) struct ReleaseDraft {
@@ -28,6 +28,14 @@ pub(crate) struct ReleaseDraft {
     pub edge: bool,
     /// The name of what is restored beside live data.
     pub suffix: String,
+}
+
+impl ReleaseDraft {
+    /// Its tenants as they were observed.
+    pub(crate) fn observed<'a>(&self, input: &PlanInput<'a>) -> impl Iterator<Item = &'a TenantObservation> {
+        let names: Vec<TenantName> = self.tenants.iter().map(|tenant| tenant.name.clone()).collect();
+        input.observation.tenants.iter().filter(move |found| names.contains(&found.tenant.name))
+    }
 }
 
 pub(crate) fn plan(input: &PlanInput<'_>, to: &str) -> Result<Plan> {
@@ -52,6 +60,7 @@ pub(crate) fn plan(input: &PlanInput<'_>, to: &str) -> Result<Plan> {
         let what = format!("{} has release {to}, whose services do not run", input.name);
         return Err(Fault::new(Code::NothingToDo).with("what", what).hint(Message::new("hint-start")));
     }
+    refuse_unusable(observation)?;
     let mut pending = BTreeMap::new();
     for tenant in &observation.tenants {
         pending.insert(tenant.tenant.name.clone(), reversibility::of(tenant, candidate)?);
@@ -72,6 +81,13 @@ pub(crate) fn plan(input: &PlanInput<'_>, to: &str) -> Result<Plan> {
         suffix: format!("r{}", input.nonce),
     };
     assemble(input, to, draft)
+}
+
+/// A site that cannot be taken into a plan would be left behind on a schema that the new code does not know.
+fn refuse_unusable(observation: &Observation) -> Result<()> {
+    let Some((site, problem)) = observation.unusable_sites.iter().next() else { return Ok(()) };
+    let others = observation.unusable_sites.len() - 1;
+    Err(Fault::new(Code::SiteUnusable).with("site", site).with("problem", problem).with("others", others))
 }
 
 /// Whether the release is what runs in every service that Eclusa pins.
@@ -101,8 +117,8 @@ fn assemble(input: &PlanInput<'_>, to: &str, release: ReleaseDraft) -> Result<Pl
         steps::ask_decision(&mut draft, &release)?;
     }
     let opening = steps::open(&mut draft, &release)?;
-    steps::watch(&mut draft, &release)?;
-    steps::accept(&mut draft, &release)?;
+    release_end::watch(&mut draft, &release)?;
+    release_end::accept(&mut draft, &release)?;
     let point_of_no_return: Option<StepName> = if release.code_only { None } else { opening };
     draft.finish(Frame {
         intent: Intent::Release { to: to.to_owned() },

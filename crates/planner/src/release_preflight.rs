@@ -6,6 +6,7 @@ use eclusa_runbook::{
     DatabaseOperation, Effect, GateKind, OnNoGo, Phase, Place, Question, RuntimeOperation, Scope, Undo,
 };
 
+use crate::application;
 use crate::draft::{Draft, NewStep};
 use crate::release::ReleaseDraft;
 use crate::simple::{baseline_probes, check_exec, log_rule};
@@ -25,6 +26,14 @@ pub(crate) fn preflight(draft: &mut Draft<'_, '_>, release: &ReleaseDraft) -> Re
     .seconds(draft.input.stack.limits.build.as_seconds());
     draft.then(prepare)?;
     candidate_checks(draft, release)?;
+    let input = draft.input;
+    let mut gates = Vec::new();
+    for tenant in &release.tenants {
+        for gate in input.app.candidate_gates(input.stack, &tenant.name, &release.candidate) {
+            gates.push(application::gate(phase, gate, &tenant.name)?);
+        }
+    }
+    draft.together(gates)?;
     tests(draft, release)?;
     pending(draft, release)?;
     let baseline = NewStep::judge(

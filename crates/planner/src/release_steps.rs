@@ -1,25 +1,37 @@
 //! The steps of a release from closing to acceptance, phase by phase.
 
-use std::collections::BTreeSet;
-
-use eclusa_config::{AfterOpen, CheckPlace, Proof};
+use eclusa_config::{CheckPlace, Proof};
 use eclusa_fault::{Code, Fault, Message, Result};
 use eclusa_model::{StepName, TenantName};
 use eclusa_runbook::{
-    EdgeOperation, Effect, GateKind, OnNoGo, Phase, Place, PointKind, PointReference, ProbeRoute, Question,
-    Recovery, RestoreOperation, RuntimeOperation, Scope, Undo, VaultOperation,
+    EdgeOperation, Effect, GateKind, Phase, Place, PointKind, PointReference, ProbeRoute, Question, Recovery,
+    RuntimeOperation, Scope, Undo, VaultOperation,
 };
 
+use crate::application;
 use crate::draft::{Draft, NewStep};
 use crate::release::ReleaseDraft;
 use crate::release_preflight;
 use crate::services::Services;
-use crate::simple::{baseline_probes, log_rule, watch_rule};
+use crate::simple::{baseline_probes, log_rule};
+
+/// How long what has nothing left to finish may take to end, in seconds: a scheduler, and what serves once the gate is
+/// closed and the requests in flight have ended. It is what Docker itself gives; some programs use all of it.
+pub(crate) const NOTHING_LEFT: u64 = 10;
+
+/// How long what serves may take to end where requests may still be in flight, in seconds.
+const IN_FLIGHT: u64 = 30;
+
+/// How long what serves may take to end.
+pub(crate) fn serving_drain(edge: bool) -> u64 {
+    if edge { NOTHING_LEFT } else { IN_FLIGHT }
+}
 
 pub(crate) fn close(draft: &mut Draft<'_, '_>, release: &ReleaseDraft) -> Result<()> {
     draft.phase(Phase::Close)?;
     let drain = draft.input.stack.limits.drain.as_seconds();
-    stop(draft, Phase::Close, "close.scheduler", "step-stop-scheduler", &release.services.schedulers, drain)?;
+    let schedulers = &release.services.schedulers;
+    stop(draft, Phase::Close, "close.scheduler", "step-stop-scheduler", schedulers, NOTHING_LEFT)?;
     if release.code_only && release.edge {
         // Requests wait from here on, so everything that can be done before is.
         stop(draft, Phase::Close, "close.workers", "step-stop-workers", &release.services.workers, drain)?;
@@ -28,15 +40,38 @@ pub(crate) fn close(draft: &mut Draft<'_, '_>, release: &ReleaseDraft) -> Result
     }
     if release.edge {
         gates(draft, release)?;
+        idle(draft, release)?;
     } else {
         let serving = release
             .services
             .frontend
             .clone()
             .map_or_else(|| release.services.web.clone(), |front| vec![front]);
-        stop(draft, Phase::Close, "close.frontend", "step-stop-frontend", &serving, 30)?;
+        stop(draft, Phase::Close, "close.frontend", "step-stop-frontend", &serving, IN_FLIGHT)?;
+        // Where the web server itself was what the public reached, nothing is left that commands could run in.
+        if release.services.frontend.is_some() && !release.code_only {
+            idle(draft, release)?;
+        }
     }
     stop(draft, Phase::Close, "close.workers", "step-stop-workers", &release.services.workers, drain)
+}
+
+/// What the application itself does to close each tenant, once nothing of the tenant's runs any more.
+fn idle(draft: &mut Draft<'_, '_>, release: &ReleaseDraft) -> Result<()> {
+    let input = draft.input;
+    let idle = release
+        .tenants
+        .iter()
+        .filter_map(|tenant| Some((tenant, input.app.idle(input.stack, &tenant.name)?)));
+    let gates = idle.map(|(tenant, gate)| application::gate(Phase::Close, gate, &tenant.name));
+    draft.together(gates.collect::<Result<_>>()?)?;
+    let mut steps = Vec::new();
+    for tenant in release.observed(input) {
+        for command in input.app.closing(input.stack, tenant) {
+            steps.push(application::perform(Phase::Close, command, Some(&tenant.tenant.name))?);
+        }
+    }
+    draft.together(steps)
 }
 
 fn gates(draft: &mut Draft<'_, '_>, release: &ReleaseDraft) -> Result<()> {
@@ -131,7 +166,7 @@ pub(crate) fn change(draft: &mut Draft<'_, '_>, release: &ReleaseDraft) -> Resul
     if release.code_only && !release.edge {
         static_files(draft, release, Phase::Change)?;
     }
-    stop(draft, Phase::Change, "change.stop", "step-stop", &serving, 30)?;
+    stop(draft, Phase::Change, "change.stop", "step-stop", &serving, serving_drain(release.edge))?;
     pin(draft, release)?;
     if !release.code_only {
         migrate(draft, release)?;
@@ -163,7 +198,11 @@ pub(crate) fn pin(draft: &mut Draft<'_, '_>, release: &ReleaseDraft) -> Result<(
         .undo(undo)
         .retries(1)
         .seconds(300);
-    draft.then(step).map(|_| ())
+    draft.then(step)?;
+    for command in draft.input.app.after_pin(draft.input.stack, &release.to, release.from.as_ref()) {
+        draft.then(application::perform(Phase::Change, command, None)?)?;
+    }
+    Ok(())
 }
 
 /// Starts services of the pinned release as `PHASE.start` and waits until they are healthy.
@@ -245,6 +284,7 @@ pub(crate) fn validate(draft: &mut Draft<'_, '_>, release: &ReleaseDraft) -> Res
     let phase = Phase::Validate;
     draft.phase(phase)?;
     let input = draft.input;
+    reopen(draft, release)?;
     let kind = GateKind::Probes {
         probes: baseline_probes(input, &release.tenants),
         route: ProbeRoute::SideDoor,
@@ -252,6 +292,13 @@ pub(crate) fn validate(draft: &mut Draft<'_, '_>, release: &ReleaseDraft) -> Res
     };
     let title = Message::new("step-probes");
     draft.then(NewStep::judge(phase, "validate.probes", Scope::Stack, title, kind)?.seconds(300))?;
+    let mut gates = Vec::new();
+    for tenant in &release.tenants {
+        for gate in input.app.served_gates(input.stack, tenant) {
+            gates.push(application::gate(phase, gate, &tenant.name)?);
+        }
+    }
+    draft.together(gates)?;
     if !release.code_only {
         release_preflight::checks(draft, release, phase, |place| place != CheckPlace::Candidate, None)?;
         // The data is where the application says that it should be.
@@ -277,6 +324,22 @@ pub(crate) fn validate(draft: &mut Draft<'_, '_>, release: &ReleaseDraft) -> Res
     let kind = GateKind::Logs { rule, most: input.stack.logs.most, since: Some(since), baseline };
     let title = Message::new("step-logs");
     draft.then(NewStep::judge(phase, "validate.logs", Scope::Stack, title, kind)?.seconds(120)).map(|_| ())
+}
+
+/// Takes back what the application itself did to close each tenant: behind the closed gate it is judged as people will
+/// find it.
+pub(crate) fn reopen(draft: &mut Draft<'_, '_>, release: &ReleaseDraft) -> Result<()> {
+    let input = draft.input;
+    if release.code_only {
+        return Ok(());
+    }
+    let mut steps = Vec::new();
+    for tenant in release.observed(input) {
+        for command in input.app.reopening(input.stack, tenant) {
+            steps.push(application::perform(Phase::Validate, command, Some(&tenant.tenant.name))?);
+        }
+    }
+    draft.together(steps)
 }
 
 pub(crate) fn ask_decision(draft: &mut Draft<'_, '_>, release: &ReleaseDraft) -> Result<()> {
@@ -318,6 +381,14 @@ pub(crate) fn open(draft: &mut Draft<'_, '_>, release: &ReleaseDraft) -> Result<
         draft.together(marks)?;
         // After the marks, so that on the way back they have stopped before what was written is salvaged.
         start_workers(draft, &release.services)?;
+        let input = draft.input;
+        let mut gates = Vec::new();
+        for tenant in &release.tenants {
+            for gate in input.app.working_gates(input.stack, tenant) {
+                gates.push(application::gate(phase, gate, &tenant.name)?);
+            }
+        }
+        draft.together(gates)?;
     }
     let first = open_gates(draft, release)?;
     start_schedulers(draft, &release.services)?;
@@ -376,7 +447,7 @@ fn open_gates(draft: &mut Draft<'_, '_>, release: &ReleaseDraft) -> Result<Optio
         .transpose()
 }
 
-fn baseline_source() -> Result<eclusa_runbook::BaselineSource> {
+pub(crate) fn baseline_source() -> Result<eclusa_runbook::BaselineSource> {
     let step = StepName::new("preflight.baseline")
         .map_err(|error| Fault::new(Code::Internal).with("what", error))?;
     Ok(eclusa_runbook::BaselineSource { step })
@@ -401,72 +472,4 @@ pub(crate) fn start_schedulers(draft: &mut Draft<'_, '_>, services: &Services) -
     .retries(1)
     .seconds(healthy_within + 60);
     draft.then(step).map(|_| ())
-}
-
-pub(crate) fn watch(draft: &mut Draft<'_, '_>, release: &ReleaseDraft) -> Result<()> {
-    draft.phase(Phase::Watch)?;
-    let input = draft.input;
-    let rule = watch_rule(&input.stack.watch);
-    if rule.seconds == 0 {
-        draft.remarks.push(Message::new("remark-no-watch"));
-        return Ok(());
-    }
-    let seconds = rule.seconds;
-    let kind = GateKind::Watch {
-        probes: baseline_probes(input, &release.tenants),
-        rule,
-        baseline: baseline_source()?,
-        logs: log_rule(input),
-    };
-    let back = release.code_only || input.stack.watch.after_open == AfterOpen::Restore;
-    let title = Message::new("step-watch").with("minutes", format!("{:.1}", seconds as f64 / 60.0));
-    let step = NewStep::judge(Phase::Watch, "watch.stack", Scope::Stack, title, kind)?
-        .on_no_go(if back { OnNoGo::Back } else { OnNoGo::Ask })
-        .on_hold(OnNoGo::Ask)
-        .seconds(seconds + 300);
-    draft.then(step).map(|_| ())
-}
-
-pub(crate) fn accept(draft: &mut Draft<'_, '_>, release: &ReleaseDraft) -> Result<()> {
-    draft.phase(Phase::Accept)?;
-    let mut steps = Vec::new();
-    for outdated in &draft.input.history.outdated {
-        if outdated.name == release.to.name
-            || release.from.as_ref().is_some_and(|from| from.name == outdated.name)
-        {
-            continue;
-        }
-        let Ok(name) = StepName::new(format!("accept.release.{}", outdated.name)) else { continue };
-        let step = NewStep::perform(
-            Phase::Accept,
-            name.as_str(),
-            Scope::Stack,
-            Message::new("step-let-go").with("release", &outdated.name),
-            Effect::Runtime(RuntimeOperation::LetGo { release: outdated.clone() }),
-        )?
-        .undo(Undo::NoReturn { why: Message::new("undo-no-return-image") })
-        .tolerated();
-        steps.push(step);
-    }
-    let known: BTreeSet<&TenantName> = release.tenants.iter().map(|tenant| &tenant.name).collect();
-    for (tenant, suffix) in &draft.input.history.kept {
-        if !known.contains(tenant) {
-            continue;
-        }
-        let effect = RestoreOperation::DropKept { tenant: tenant.clone(), suffix: suffix.clone() };
-        let title = Message::new("step-drop-kept").with("tenant", tenant).with("suffix", suffix);
-        let name = format!("accept.kept.{tenant}.{suffix}");
-        let step = NewStep::perform(
-            Phase::Accept,
-            &name,
-            Scope::Tenant(tenant.clone()),
-            title,
-            Effect::Restore(effect),
-        )?
-        .undo(Undo::NoReturn { why: Message::new("undo-no-return-kept") })
-        .seconds(600)
-        .tolerated();
-        steps.push(step);
-    }
-    draft.together(steps)
 }

@@ -12,7 +12,9 @@ use eclusa_runbook::{
 use crate::PlanInput;
 use crate::backup::one;
 use crate::draft::{Draft, Frame, NewStep};
-use crate::release_steps::{close_operation, start, start_schedulers, start_workers, stop};
+use crate::release_steps::{
+    NOTHING_LEFT, close_operation, serving_drain, start, start_schedulers, start_workers, stop,
+};
 use crate::services::Services;
 use crate::simple::baseline_probes;
 
@@ -86,7 +88,8 @@ fn whole(draft: &mut Draft<'_, '_>, tenant: &Tenant, point: &str) -> Result<()> 
     draft.phase(Phase::Change)?;
     // The services serve all tenants, so all wait while one is swapped: it takes moments, not minutes.
     gates_of_others(draft, tenant, Phase::Change)?;
-    stop(draft, Phase::Change, "change.stop", "step-stop", &services.serving(), 30)?;
+    let drain = serving_drain(draft.input.observation.edge.is_some());
+    stop(draft, Phase::Change, "change.stop", "step-stop", &services.serving(), drain)?;
     swap(draft, Phase::Change, tenant, &suffix)?;
     start(draft, Phase::Change, services.serving())?;
     draft.phase(Phase::Validate)?;
@@ -131,7 +134,7 @@ pub(crate) fn beside(
 
 fn close_one(draft: &mut Draft<'_, '_>, tenant: &Tenant, services: &Services) -> Result<()> {
     let drain = draft.input.stack.limits.drain.as_seconds();
-    stop(draft, Phase::Close, "close.scheduler", "step-stop-scheduler", &services.schedulers, drain)?;
+    stop(draft, Phase::Close, "close.scheduler", "step-stop-scheduler", &services.schedulers, NOTHING_LEFT)?;
     if draft.input.observation.edge.is_some() {
         let edge = &draft.input.stack.edge;
         let name = format!("close.gate.{}", tenant.name);

@@ -63,6 +63,7 @@ pub(crate) fn plan(input: &PlanInput<'_>, to: &str, how: Reversibility) -> Resul
     }
     change(&mut draft, &release, with_data)?;
     draft.phase(Phase::Validate)?;
+    steps::reopen(&mut draft, &release)?;
     restore::probe(&mut draft, &release.tenants)?;
     open(&mut draft, &release)?;
     draft.phase(Phase::Accept)?;
@@ -101,7 +102,8 @@ fn remarks(draft: &mut Draft<'_, '_>, previous: &PreviousRelease, with_data: boo
 fn change(draft: &mut Draft<'_, '_>, release: &ReleaseDraft, with_data: bool) -> Result<()> {
     draft.phase(Phase::Change)?;
     let serving = release.services.serving();
-    steps::stop(draft, Phase::Change, "change.stop", "step-stop", &serving, 30)?;
+    let drain = steps::serving_drain(release.edge);
+    steps::stop(draft, Phase::Change, "change.stop", "step-stop", &serving, drain)?;
     steps::pin(draft, release)?;
     if with_data {
         for tenant in &release.tenants {

@@ -73,7 +73,12 @@ pub(crate) fn check_exec(
         argv: check.command.filled(&[("tenant", tenant), ("release", &release.name)]),
         environment: BTreeMap::new(),
         directory: None,
-        expect: Expect { code: 0, last_line_contains: check.last_line.clone() },
+        expect: Expect {
+            last_line_contains: check.last_line.clone(),
+            contains: check.contains.clone(),
+            lacks: check.lacks.clone(),
+            ..Expect::default()
+        },
     };
     Ok(match &check.tenant {
         Some(tenant) => vec![(Some(tenant.clone()), exec(tenant.as_str()))],
@@ -134,8 +139,14 @@ fn every_service(input: &PlanInput<'_>) -> Vec<ServiceName> {
         ServiceRole::Frontend => 5,
         ServiceRole::Edge => 6,
     };
-    let mut services: Vec<_> =
-        input.observation.services.iter().filter(|service| service.role != ServiceRole::Edge).collect();
+    // What runs once and ends is not waited for.
+    let once = input.stack.bench().configurator;
+    let mut services: Vec<_> = input
+        .observation
+        .services
+        .iter()
+        .filter(|service| service.role != ServiceRole::Edge && once.as_ref() != Some(&service.name))
+        .collect();
     services.sort_by_key(|service| (order(service.role), service.name.clone()));
     services.into_iter().map(|service| service.name.clone()).collect()
 }

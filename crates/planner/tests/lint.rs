@@ -211,6 +211,8 @@ proptest! {
             overridden: false,
             prove: false,
             environment: None,
+            maintenance: Vec::new(),
+            unusable_sites: Default::default(),
         };
         let more: Vec<&str> = PARTS.iter().zip(&parts).filter(|(_, wanted)| **wanted).map(|(part, _)| *part).collect();
         let app = if generic { "generic" } else { "django" };

@@ -92,6 +92,7 @@ fn tenant_at(root: &Path) -> Tenant {
         database: DatabasePlace::Sqlite { path: root.join("data/shop.sqlite").display().to_string() },
         files: Vec::new(),
         configuration: Vec::new(),
+        service_configuration: Vec::new(),
     }
 }
 

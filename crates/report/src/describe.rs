@@ -51,7 +51,7 @@ pub fn undo_text(undo: &Undo, language: &Language) -> String {
 pub fn effect_text(effect: &Effect, language: &Language) -> String {
     let message = match effect {
         Effect::Mark => Message::new("back-mark"),
-        Effect::Exec(exec) => Message::new("back-command").with("command", exec.argv.join(" ")),
+        Effect::Exec(exec) => Message::new("back-command").with("command", exec.shown()),
         Effect::Runtime(operation) => runtime(operation),
         Effect::Database(DatabaseOperation::CreateScratch { name, .. }) => {
             Message::new("back-scratch-create").with("name", name)
@@ -145,6 +145,16 @@ pub fn gate_question(kind: &GateKind, language: &Language) -> String {
             Some(line) => Message::new("asks-command-line").with("code", exec.expect.code).with("line", line),
             None => Message::new("asks-command").with("code", exec.expect.code),
         },
+        GateKind::Eventually { exec, within } => {
+            Message::new("asks-eventually").with("code", exec.expect.code).with("duration", seconds(*within))
+        }
+        GateKind::Contained { needed, offered } => Message::new("asks-contained")
+            .with("needed", needed.exec.shown())
+            .with("offered", offered.exec.shown()),
+        GateKind::Pages { pages, .. } => {
+            let paths: Vec<&str> = pages.iter().map(|page| page.path.as_str()).collect();
+            Message::new("asks-pages").with("pages", paths.join(", "))
+        }
         GateKind::PendingMigrations { expected, allowed, .. } => match expected {
             Some(names) if *allowed && !names.is_empty() => {
                 Message::new("asks-pending-known").with("migrations", listed(names))

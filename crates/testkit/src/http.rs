@@ -44,4 +44,8 @@ impl HttpClient for FakeHttp {
             problem: problem.map(str::to_owned),
         }
     }
+
+    async fn fetch(&self, probe: &HttpProbe, base: &str) -> (Sample, Vec<u8>) {
+        (self.ask(probe, base).await, Vec::new())
+    }
 }

@@ -377,6 +377,7 @@ impl World {
                 .iter()
                 .map(|(name, databases)| observed_tenant(name, databases))
                 .collect(),
+            unusable_sites: BTreeMap::new(),
             candidate: candidate.map(|name| CandidateObservation {
                 release: state.release(name, false),
                 migrations: state.releases.get(name).map(|all| all.iter().cloned().collect()),
@@ -439,6 +440,7 @@ pub fn tenant(name: &TenantName) -> Tenant {
             path: media(name).display().to_string(),
         }],
         configuration: vec!["/stack/.env".to_owned()],
+        service_configuration: Vec::new(),
     }
 }
 
@@ -450,6 +452,7 @@ fn observed_tenant(name: &TenantName, databases: &Databases) -> TenantObservatio
         files_bytes: Some(1),
         migrations: Some(databases.live.migrations.iter().cloned().collect()),
         pending: None,
+        site: None,
         trouble: None,
     }
 }

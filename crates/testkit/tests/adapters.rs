@@ -28,6 +28,7 @@ async fn sqlite_database() {
         database: DatabasePlace::Sqlite { path: path.display().to_string() },
         files: Vec::new(),
         configuration: Vec::new(),
+        service_configuration: Vec::new(),
     };
     let write = || {
         let connection = rusqlite::Connection::open(&path).unwrap();

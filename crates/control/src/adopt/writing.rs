@@ -103,6 +103,7 @@ fn own(
     document.table("");
     let app = match facts.app.value {
         AppKind::Django => "django",
+        AppKind::Frappe => "frappe",
         AppKind::Generic => "generic",
     };
     document.set("app", &text(app), facts.app.certainty, &facts.app.why);

@@ -27,6 +27,7 @@ pub mod start;
 pub mod status;
 pub mod stop;
 pub mod supervise;
+pub mod tenants;
 
 use std::sync::Arc;
 
@@ -102,6 +103,7 @@ async fn dispatch(command: Command, session: Arc<Session>) -> Result<Exit> {
         Command::Start(command) => command.run(session).await,
         Command::Stop(command) => command.run(session).await,
         Command::Status(command) => command.run(session).await,
+        Command::Tenants(command) => command.run(session).await,
         Command::Doctor(command) => command.run(session).await,
         Command::Plan(command) => command.run(session).await,
         Command::Release(command) => command.run(session).await,

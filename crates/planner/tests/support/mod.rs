@@ -10,7 +10,8 @@ use eclusa_fault::{Fault, Language};
 use eclusa_model::{
     AppKind, CandidateObservation, DatabasePlace, DiskObservation, EdgeObservation, FilesPlace, Fingerprint,
     FingerprintKey, Health, ImagePin, OBSERVATION_FORMAT, Observation, Release, ReleaseSource, RuntimeKind,
-    ServiceName, ServiceObservation, ServiceRole, ServiceState, Tenant, TenantName, TenantObservation,
+    ServiceName, ServiceObservation, ServiceRole, ServiceState, SiteObservation, Tenant, TenantName,
+    TenantObservation,
 };
 use eclusa_planner::{History, PlanInput, PreviousRelease};
 use eclusa_runbook::{Action, Effect, Intent, Plan, Reversibility, Scope, Step, Undo};
@@ -52,6 +53,11 @@ pub struct Seen {
     #[serde(default)]
     pub prove: bool,
     pub environment: Option<String>,
+    /// Sites whose own maintenance mode is on.
+    #[serde(default)]
+    pub maintenance: Vec<TenantName>,
+    #[serde(default)]
+    pub unusable_sites: BTreeMap<String, String>,
 }
 
 pub struct Scene {
@@ -87,6 +93,7 @@ fn tenant(name: &TenantName) -> Tenant {
         },
         files: vec![FilesPlace::Directory { name: "media".to_owned(), path: format!("/data/{name}") }],
         configuration: Vec::new(),
+        service_configuration: Vec::new(),
     }
 }
 
@@ -137,9 +144,14 @@ impl Seen {
                     files_bytes: None,
                     migrations: Some(migrations.clone()),
                     pending: None,
+                    site: (app == AppKind::Frappe).then(|| SiteObservation {
+                        maintenance: self.maintenance.contains(name),
+                        scheduler_paused: false,
+                    }),
                     trouble: None,
                 })
                 .collect(),
+            unusable_sites: self.unusable_sites.clone(),
             candidate: self.candidate.as_ref().map(|candidate| CandidateObservation {
                 release: release(&candidate.name, false),
                 migrations: candidate.migrations.clone(),
@@ -181,7 +193,13 @@ impl Seen {
 
 impl Scene {
     pub fn new(app: &str, more: &str, seen: Seen, intent: Intent) -> Self {
-        let base = include_str!("../scenes/base.toml").replace("APP", app);
+        let mut base = include_str!("../scenes/base.toml").replace("APP", app);
+        if app == "frappe" {
+            base = base.replace(
+                "engine = \"postgresql\"\nname = \"shop\"\nuser = \"shop\"",
+                "engine = \"mariadb\"\npassword = \"env:DB_ROOT_PASSWORD\"",
+            );
+        }
         let base = base.replace("ENVIRONMENT", seen.environment.as_deref().unwrap_or("production"));
         let text = format!("{base}\n{more}");
         let configuration = Configuration::parse(&text, Path::new("/stack/eclusa.toml"))
@@ -201,7 +219,8 @@ impl Scene {
         let seen = serde_json::from_str(&seen).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
         let intent =
             serde_json::from_str(&intent).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-        Self::new("django", &configuration, seen, intent)
+        let bench = path.file_name().is_some_and(|name| name.to_string_lossy().contains("bench-"));
+        Self::new(if bench { "frappe" } else { "django" }, &configuration, seen, intent)
     }
 
     pub fn plan(&self) -> Result<Plan, Fault> {

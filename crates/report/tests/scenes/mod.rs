@@ -45,6 +45,7 @@ fn tenant(name: &str) -> Tenant {
             path: format!("/srv/shop/data/{name}/media"),
         }],
         configuration: Vec::new(),
+        service_configuration: Vec::new(),
     }
 }
 

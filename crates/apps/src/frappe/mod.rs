@@ -1,0 +1,270 @@
+//! Frappe under the bench command line: many sites on one stack. Commands, exit codes and outputs are those of Frappe 15
+//! as they were observed, traps included: every command names one site, since `--site all` stops at the first failure
+//! or looks at the first site only.
+
+mod site;
+
+use std::collections::BTreeMap;
+
+use eclusa_config::{FrappeTable, Stack};
+use eclusa_fault::Message;
+use eclusa_model::{AppKind, Release, ServiceName, Tenant, TenantName, TenantObservation};
+use eclusa_planner::{App, Back, NamedCommand, NamedGate, Reversible, TestRun};
+use eclusa_runbook::{Exec, Expect, GateKind, Listing, OnNoGo, PageProbe, Place, ProbeRoute};
+
+use crate::generic::{exec, filled, numbered, tests};
+
+pub use site::{SiteConfig, parse_site_config};
+
+/// How long a command of bench may take that only writes a setting or reads something, in seconds. A cold start takes
+/// two seconds on a busy host; a minute is a host that is in trouble.
+const SHORT: u64 = 60;
+
+/// What `bench migrate` says before each patch.
+const PATCH: &str = "Executing ";
+
+/// Sites of a bench.
+pub struct Frappe;
+
+/// The Frappe table of a stack; a checked configuration has one for each Frappe stack.
+fn table(stack: &Stack) -> FrappeTable {
+    stack.frappe.clone().unwrap_or_default()
+}
+
+fn in_bench(stack: &Stack, place: &Place, argv: Vec<String>) -> Exec {
+    Exec { directory: Some(table(stack).bench), ..exec(place, argv) }
+}
+
+/// `bench --site SITE …`, where commands of the running release run.
+fn on_site(stack: &Stack, place: &Place, site: &TenantName, arguments: &[&str]) -> Exec {
+    let bench = ["bench", "--site", site.as_str()];
+    let argv = bench.iter().chain(arguments).map(|word| (*word).to_owned()).collect();
+    in_bench(stack, place, argv)
+}
+
+fn running(stack: &Stack) -> Option<Place> {
+    Frappe.command_service(stack).map(|service| Place::Service { service })
+}
+
+fn set_maintenance(stack: &Stack, place: &Place, site: &TenantName, on: bool) -> Exec {
+    on_site(stack, place, site, &["set-maintenance-mode", if on { "on" } else { "off" }])
+}
+
+/// Whether Eclusa sets a site's maintenance mode: not where its owner had it on already.
+fn sets_maintenance(stack: &Stack, tenant: &TenantObservation) -> bool {
+    table(stack).maintenance && tenant.site.as_ref().is_none_or(|site| !site.maintenance)
+}
+
+impl App for Frappe {
+    fn kind(&self) -> AppKind {
+        AppKind::Frappe
+    }
+
+    /// The image must be able to say what is in it at all.
+    fn checks(&self, stack: &Stack, candidate: &Place) -> Vec<NamedCommand> {
+        if let Some(commands) = &stack.commands.check {
+            return numbered(commands, candidate, 300);
+        }
+        let argv = ["bench", "version"].map(String::from).to_vec();
+        vec![NamedCommand {
+            name: "version".to_owned(),
+            exec: in_bench(stack, candidate, argv),
+            timeout: 2 * SHORT,
+        }]
+    }
+
+    fn tests(&self, stack: &Stack, candidate: &Place, scratch: &str) -> Option<TestRun> {
+        tests(stack, candidate, scratch)
+    }
+
+    /// Frappe has no command that says what a migration would do: besides patches it brings every DocType to what its
+    /// file says. So nothing is known beforehand, unless the stack has a command of its own.
+    fn pending(&self, stack: &Stack, tenant: &TenantName, release: &Release, place: &Place) -> Option<Exec> {
+        let command = stack.commands.pending.as_ref()?;
+        Some(in_bench(stack, place, filled(command, tenant.as_str(), &release.name)))
+    }
+
+    /// `migrate` sets no maintenance mode and pauses no scheduler by itself. `--skip-failing` is never used: it ends
+    /// with 0 whatever failed, and prints the database's password.
+    fn migrate(&self, stack: &Stack, tenant: &TenantName, release: &Release, place: &Place) -> Option<Exec> {
+        let mut exec = match &stack.commands.migrate {
+            Some(command) => in_bench(stack, place, filled(command, tenant.as_str(), &release.name)),
+            None => on_site(stack, place, tenant, &["migrate"]),
+        };
+        exec.expect.progress = Some(PATCH.to_owned());
+        Some(exec)
+    }
+
+    /// Assets are part of the image.
+    fn collect_static(&self, stack: &Stack, place: &Place) -> Option<Exec> {
+        stack.commands.static_files.as_ref().map(|command| in_bench(stack, place, command.argv().to_vec()))
+    }
+
+    fn seed(&self, stack: &Stack, place: &Place) -> Vec<NamedCommand> {
+        numbered(&stack.commands.seed, place, 1800)
+    }
+
+    /// A release that lacks an app which a site has installed cannot serve the site, and says so only afterwards.
+    fn candidate_gates(&self, stack: &Stack, tenant: &TenantName, candidate: &Place) -> Vec<NamedGate> {
+        let Some(place) = running(stack) else { return Vec::new() };
+        let needed = Listing {
+            exec: on_site(stack, &place, tenant, &["list-apps", "--format", "json"]),
+            pointer: format!("/{}", tenant.as_str()),
+            member: None,
+        };
+        let version = ["bench", "version", "--format", "json"].map(String::from).to_vec();
+        let offered = Listing {
+            exec: in_bench(stack, candidate, version),
+            pointer: String::new(),
+            member: Some("app".to_owned()),
+        };
+        vec![NamedGate {
+            name: "apps".to_owned(),
+            title: Message::new("step-apps").with("tenant", tenant),
+            kind: GateKind::Contained { needed, offered },
+            on_no_go: OnNoGo::Back,
+            timeout: 4 * SHORT,
+        }]
+    }
+
+    /// `ready-for-migration` stops nothing; it ends with 1 while a job of the site waits or runs.
+    fn idle(&self, stack: &Stack, tenant: &TenantName) -> Option<NamedGate> {
+        let place = running(stack)?;
+        let within = stack.limits.drain.as_seconds();
+        Some(NamedGate {
+            name: "jobs".to_owned(),
+            title: Message::new("step-jobs").with("tenant", tenant),
+            kind: GateKind::Eventually {
+                exec: on_site(stack, &place, tenant, &["ready-for-migration"]),
+                within,
+            },
+            on_no_go: OnNoGo::Ask,
+            timeout: within + SHORT,
+        })
+    }
+
+    fn closing(&self, stack: &Stack, tenant: &TenantObservation) -> Vec<Reversible> {
+        let (Some(place), true) = (running(stack), sets_maintenance(stack, tenant)) else {
+            return Vec::new();
+        };
+        let name = &tenant.tenant.name;
+        vec![Reversible {
+            name: "maintenance".to_owned(),
+            title: Message::new("step-maintenance-on").with("tenant", name),
+            exec: set_maintenance(stack, &place, name, true),
+            back: Back::By(set_maintenance(stack, &place, name, false)),
+            timeout: SHORT,
+        }]
+    }
+
+    fn reopening(&self, stack: &Stack, tenant: &TenantObservation) -> Vec<Reversible> {
+        let (Some(place), true) = (running(stack), sets_maintenance(stack, tenant)) else {
+            return Vec::new();
+        };
+        let name = &tenant.tenant.name;
+        vec![Reversible {
+            name: "maintenance".to_owned(),
+            title: Message::new("step-maintenance-off").with("tenant", name),
+            exec: set_maintenance(stack, &place, name, false),
+            // What is undone next ends with the release before, for which it is off as well.
+            back: Back::Nothing(Message::new("undo-nothing-maintenance")),
+            timeout: SHORT,
+        }]
+    }
+
+    /// The cache holds objects as the code of one release writes them: another release answers 500 until it is emptied
+    /// whole (`clear-cache` ends with 0 and does not help). What runs once on every start, such as the configurator,
+    /// writes the list of apps.
+    fn after_pin(&self, stack: &Stack, to: &Release, from: Option<&Release>) -> Vec<Reversible> {
+        let table = table(stack);
+        let mut found = Vec::new();
+        if let Some(service) = &table.configurator {
+            let once = |release: &Release| Exec {
+                directory: None,
+                ..exec(&Place::Candidate { service: service.clone(), release: release.clone() }, Vec::new())
+            };
+            found.push(Reversible {
+                name: "configurator".to_owned(),
+                title: Message::new("step-configurator").with("service", service),
+                exec: once(to),
+                back: from.map_or_else(
+                    || Back::Nothing(Message::new("undo-nothing-first")),
+                    |from| Back::By(once(from)),
+                ),
+                timeout: 5 * SHORT,
+            });
+        }
+        if let Some(service) = &table.cache {
+            let flush = flush(service);
+            found.push(Reversible {
+                name: "cache".to_owned(),
+                title: Message::new("step-cache").with("service", service),
+                exec: flush.clone(),
+                back: Back::By(flush),
+                timeout: SHORT,
+            });
+        }
+        found
+    }
+
+    /// `ping` proves nothing: it answers 200 when nine tenths of the tables are gone.
+    fn served_gates(&self, stack: &Stack, tenant: &Tenant) -> Vec<NamedGate> {
+        let pages: Vec<PageProbe> = table(stack)
+            .pages
+            .iter()
+            .map(|path| PageProbe {
+                tenant: tenant.name.clone(),
+                host: tenant.domains.first().cloned().unwrap_or_else(|| tenant.name.to_string()),
+                path: path.clone(),
+                asset_prefix: "/assets/".to_owned(),
+            })
+            .collect();
+        if pages.is_empty() {
+            return Vec::new();
+        }
+        vec![NamedGate {
+            name: "pages".to_owned(),
+            title: Message::new("step-pages").with("tenant", &tenant.name),
+            kind: GateKind::Pages { pages, route: ProbeRoute::SideDoor, attempts: 3 },
+            on_no_go: OnNoGo::Back,
+            timeout: 5 * SHORT,
+        }]
+    }
+
+    /// Empty until the first `migrate` of a new site.
+    fn apps(&self, stack: &Stack, tenant: &TenantName) -> Option<Exec> {
+        running(stack).map(|place| on_site(stack, &place, tenant, &["list-apps"]))
+    }
+
+    /// `doctor` ends with 0 even where no worker runs; what it prints says so.
+    fn working_gates(&self, stack: &Stack, tenant: &Tenant) -> Vec<NamedGate> {
+        let Some(place) = running(stack).filter(|_| !stack.services.workers.is_empty()) else {
+            return Vec::new();
+        };
+        let mut exec = on_site(stack, &place, &tenant.name, &["doctor"]);
+        exec.expect = Expect {
+            contains: vec!["Workers online: ".to_owned()],
+            lacks: vec!["Workers online: 0".to_owned()],
+            ..Expect::default()
+        };
+        vec![NamedGate {
+            name: "workers".to_owned(),
+            title: Message::new("step-workers-online").with("tenant", &tenant.name),
+            kind: GateKind::Eventually { exec, within: SHORT },
+            on_no_go: OnNoGo::Back,
+            timeout: 2 * SHORT,
+        }]
+    }
+}
+
+fn flush(service: &ServiceName) -> Exec {
+    let argv = ["redis-cli", "flushall"].map(String::from).to_vec();
+    let expect = Expect { last_line_contains: Some("OK".to_owned()), ..Expect::default() };
+    Exec {
+        place: Place::Service { service: service.clone() },
+        argv,
+        environment: BTreeMap::new(),
+        directory: None,
+        expect,
+    }
+}
