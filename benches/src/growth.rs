@@ -136,9 +136,11 @@ fn observation(configuration: &Configuration, now: Timestamp) -> Outcome<Observa
                 files_bytes: None,
                 migrations: Some(vec!["0001".to_owned()]),
                 pending: Some(vec!["0002".to_owned()]),
+                site: None,
                 trouble: None,
             })
             .collect(),
+        unusable_sites: Default::default(),
         candidate: Some(CandidateObservation {
             release: release("r2"),
             migrations: Some(vec!["0001".to_owned(), "0002".to_owned()]),

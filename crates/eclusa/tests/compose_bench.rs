@@ -1,0 +1,255 @@
+//! A bench of twelve sites on Compose: a release of all of them, one in which a patch of one site dies, a rollback, and
+//! what lies on a bench and is no site. The testbench stands in for Frappe; the databases, the queues and the engine are
+//! real.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use std::collections::BTreeMap;
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use std::time::Duration;
+
+const SITES: usize = 12;
+
+fn site(number: usize) -> String {
+    format!("s{number:02}.localhost")
+}
+
+struct Bench {
+    directory: PathBuf,
+    project: String,
+    port: u16,
+    _root: tempfile::TempDir,
+}
+
+fn free_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
+
+fn text(output: &Output) -> String {
+    format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
+}
+
+impl Bench {
+    fn start() -> Self {
+        let root = tempfile::Builder::new().prefix("ecl").tempdir_in("/tmp").unwrap();
+        let project = format!("bench{}", std::process::id());
+        let (port, side_door) = (free_port(), free_port());
+        let directory = root.path().join("stack");
+        let bench = Self { directory, project, port, _root: root };
+        let tests = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/stack");
+        let mut up = Command::new(tests.join("bench.sh"));
+        up.arg(&bench.directory).arg(&bench.project).arg(port.to_string()).arg(SITES.to_string());
+        let output = up.output().unwrap();
+        assert!(output.status.success(), "{}", text(&output));
+        let configuration = std::fs::read_to_string(tests.join("bench.toml")).unwrap();
+        let configuration = configuration
+            .replace("@PROJECT@", &bench.project)
+            .replace("@SIDE_DOOR@", &side_door.to_string())
+            .replace("@STATE@", &bench._root.path().join("state").display().to_string());
+        std::fs::write(bench.directory.join("eclusa.toml"), configuration).unwrap();
+        bench
+    }
+
+    fn eclusa(&self, arguments: &[&str]) -> Output {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_eclusa"));
+        command
+            .args(arguments)
+            .current_dir(&self.directory)
+            .env("NO_COLOR", "1")
+            .env("ECLUSA_PERSON", "tester");
+        command.output().unwrap()
+    }
+
+    fn must(&self, arguments: &[&str]) -> String {
+        let output = self.eclusa(arguments);
+        assert!(output.status.success(), "eclusa {}: {}", arguments.join(" "), text(&output));
+        text(&output)
+    }
+
+    fn inside(&self, service: &str, argv: &[&str]) -> String {
+        let mut command = Command::new("docker");
+        command.args(["compose", "--ansi", "never", "-p", &self.project, "exec", "-T", service]).args(argv);
+        let output = command.current_dir(&self.directory).output().unwrap();
+        assert!(output.status.success(), "{argv:?}: {}", text(&output));
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    }
+
+    fn bench(&self, site: &str, arguments: &[&str]) -> String {
+        self.inside("backend", &[&["bench", "--site", site], arguments].concat())
+    }
+
+    /// One statement in a site's database.
+    fn sql(&self, site: &str, sql: &str) -> String {
+        let argv =
+            ["sh", "-c", "MYSQL_PWD=$MARIADB_ROOT_PASSWORD mariadb --user=root -N -B -D \"$0\" -e \"$1\""];
+        let config = self.inside("backend", &["cat", &format!("sites/{site}/site_config.json")]);
+        let config: serde_json::Value = serde_json::from_str(&config).unwrap();
+        self.inside("db", &[&argv[..], &[config["db_name"].as_str().unwrap(), sql]].concat())
+            .trim()
+            .to_owned()
+    }
+
+    fn status(&self, site: &str, path: &str) -> u16 {
+        let Ok(mut stream) = TcpStream::connect(("127.0.0.1", self.port)) else { return 0 };
+        stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
+        let request = format!("GET {path} HTTP/1.1\r\nHost: {site}\r\nConnection: close\r\n\r\n");
+        let mut bytes = Vec::new();
+        if stream.write_all(request.as_bytes()).is_err() || stream.read_to_end(&mut bytes).is_err() {
+            return 0;
+        }
+        let head = String::from_utf8_lossy(&bytes).into_owned();
+        head.split_whitespace().nth(1).and_then(|status| status.parse().ok()).unwrap_or(0)
+    }
+
+    /// What must be as before after a release that went back: what each site has of what its people wrote.
+    fn books(&self) -> BTreeMap<String, String> {
+        (1..=SITES)
+            .map(site)
+            .map(|site| {
+                let sql = "SELECT GROUP_CONCAT(COLUMN_NAME ORDER BY COLUMN_NAME) FROM information_schema.COLUMNS \
+                     WHERE TABLE_SCHEMA = DATABASE(); CHECKSUM TABLE `tabCustomer`, `tabSales Invoice`, `tabSales Invoice Item`, \
+                     `tabUser`, `tabCustom Field`";
+                let files = self.inside("backend", &["sh", "-c", "cat sites/$0/*/files/*", &site]);
+                let database = self.sql(&site, sql);
+                // Checksums are named by the database, which stays the same.
+                (site, format!("{database}\n{files}"))
+            })
+            .collect()
+    }
+
+    /// Nobody is left closed, nothing is left behind.
+    fn at_rest(&self) {
+        for number in 1..=SITES {
+            assert_eq!(self.status(&site(number), "/login"), 200, "{}", site(number));
+            let config =
+                self.inside("backend", &["cat", &format!("sites/{}/site_config.json", site(number))]);
+            let config: serde_json::Value = serde_json::from_str(&config).unwrap();
+            assert_ne!(config["maintenance_mode"], 1, "{}", site(number));
+            assert_ne!(config["pause_scheduler"], true, "{}", site(number));
+        }
+        let root = "MYSQL_PWD=$MARIADB_ROOT_PASSWORD mariadb --user=root -N -B -e \
+             \"SELECT COUNT(*) FROM information_schema.SCHEMATA WHERE SCHEMA_NAME LIKE '%eclusa%new'\"";
+        assert_eq!(self.inside("db", &["sh", "-c", root]).trim(), "0");
+        assert!(self.bench(&site(1), &["doctor"]).contains("Workers online: 2"));
+    }
+}
+
+impl Drop for Bench {
+    fn drop(&mut self) {
+        let mut down = Command::new("docker");
+        down.args(["compose", "-p", &self.project, "--env-file", ".env", "-f", "compose.yml"]);
+        for file in ["docker-compose.eclusa.yml"] {
+            if self.directory.join(file).exists() {
+                down.args(["-f", file]);
+            }
+        }
+        down.args(["down", "--volumes", "--remove-orphans", "--timeout", "1"]);
+        let _ = down.current_dir(&self.directory).output();
+    }
+}
+
+#[test]
+fn twelve_sites_go_through_the_lock_and_one_that_fails_takes_all_back() {
+    let bench = Bench::start();
+    let found: serde_json::Value = serde_json::from_str(&bench.must(&["tenants", "--json"])).unwrap();
+    assert_eq!(found["tenants"].as_array().unwrap().len(), SITES);
+    assert_eq!(found["tenants"][0]["apps"], serde_json::json!(["frappe 15.1.0", "erpshop 15.1.0"]));
+    bench.must(&["backup", "--prove"]);
+    bench.must(&["edge", "install", "--yes"]);
+
+    // What a site has written itself survives the migration.
+    bench.sql(&site(3), "UPDATE tabCustomer SET customer_name = 'Größe 3' WHERE name = 'CUST-00003'");
+    bench.sql(&site(4), "INSERT INTO `tabCustom Field` (name, dt, fieldname) VALUES ('Customer-tax_id', 'Customer', 'tax_id')");
+    let output = bench.must(&["release", "v15.2", "--yes"]);
+    assert!(output.contains("GO. Run"), "{output}");
+    for number in 1..=SITES {
+        let site = site(number);
+        assert_eq!(bench.bench(&site, &["list-apps"]).matches("15.2.0").count(), 2, "{site}");
+        assert_eq!(
+            bench.sql(&site, "SELECT COUNT(*) FROM tabCustomer WHERE loyalty_points > 0"),
+            "200",
+            "{site}"
+        );
+    }
+    assert_eq!(
+        bench.sql(&site(3), "SELECT customer_name FROM tabCustomer WHERE name = 'CUST-00003'"),
+        "Größe 3"
+    );
+    bench.at_rest();
+
+    // A patch of one site dies halfway: rows changed, the table altered. All sites go back, each from its own point.
+    bench.bench(&site(7), &["set-config", "testbench_fail", "patch"]);
+    let before = bench.books();
+    let output = bench.eclusa(&["release", "v15.3", "--yes"]);
+    let said = text(&output);
+    assert_eq!(output.status.code(), Some(3), "{said}");
+    let failing = "“Executing erpshop.patches.v15_3.split_totals in s07.localhost";
+    assert!(said.contains(failing), "the failing patch is named: {said}");
+    assert!(
+        said.contains("WENT BACK. Run") && said.contains("the step migrate.s07.localhost failed"),
+        "{said}"
+    );
+    let after = bench.books();
+    for (site, books) in &before {
+        assert_eq!(after.get(site), Some(books), "{site} is as it was before");
+    }
+    assert_eq!(bench.inside("backend", &["bench", "version"]), "erpshop 15.2.0\nfrappe 15.2.0\n");
+    bench.at_rest();
+
+    // Back to the release before, with the data of before; what was written since is kept.
+    bench.bench(&site(7), &["set-config", "testbench_fail", "None"]);
+    bench.sql(
+        &site(5),
+        "UPDATE tabCustomer SET customer_name = 'written under 15.2' WHERE name = 'CUST-00005'",
+    );
+    let output = bench.must(&["rollback", "--yes"]);
+    assert!(output.contains("GO. Run"), "{output}");
+    assert_eq!(bench.inside("backend", &["bench", "version"]), "erpshop 15.1.0\nfrappe 15.1.0\n");
+    let name = "SELECT customer_name FROM tabCustomer WHERE name = 'CUST-00005'";
+    assert_ne!(bench.sql(&site(5), name), "written under 15.2");
+    assert!(
+        bench.must(&["backups"]).contains("salvage"),
+        "what was written under 15.2 is in a salvage point"
+    );
+    bench.at_rest();
+
+    refusals(&bench);
+}
+
+/// What is refused before anything is changed.
+fn refusals(bench: &Bench) {
+    // A directory that `new-site` left half made, and one with a name that no shell survives.
+    for (name, content) in
+        [("half.localhost", None), ("$(touch x); b", Some("{}")), ("text.localhost", Some("no JSON"))]
+    {
+        bench.inside("backend", &["mkdir", "-p", &format!("sites/{name}/locks")]);
+        if let Some(content) = content {
+            let path = format!("sites/{name}/site_config.json");
+            bench.inside("backend", &["sh", "-c", "printf %s \"$1\" >\"$0\"", &path, content]);
+        }
+        let output = bench.eclusa(&["tenants"]);
+        assert_eq!(output.status.code(), Some(1), "{}", text(&output));
+        assert!(text(&output).contains(name), "{}", text(&output));
+        let output = bench.eclusa(&["release", "v15.2", "--yes"]);
+        assert!(!output.status.success() && text(&output).contains("E0313"), "{}", text(&output));
+        // Those that can be used are backed up all the same.
+        bench.must(&["backup", "s01.localhost"]);
+        bench.inside("backend", &["rm", "-r", &format!("sites/{name}")]);
+    }
+    // A site that came into being after the plan was made.
+    bench.must(&["plan", "release", "v15.2", "--out", "plan.json"]);
+    bench.inside("backend", &["mkdir", "-p", "sites/new.localhost"]);
+    bench.inside("backend", &["cp", "sites/s01.localhost/site_config.json", "sites/new.localhost/"]);
+    let output = bench.eclusa(&["release", "v15.2", "--plan", "plan.json", "--yes"]);
+    assert!(!output.status.success(), "{}", text(&output));
+    assert!(
+        text(&output).contains("it shares its database") || text(&output).contains("E0302"),
+        "{}",
+        text(&output)
+    );
+    bench.inside("backend", &["rm", "-r", "sites/new.localhost"]);
+    bench.at_rest();
+}
