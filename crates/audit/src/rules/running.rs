@@ -36,6 +36,15 @@ fn limits(staying: &[&Known], out: &mut Findings) {
         })
         .collect();
     grouped(out, "A401", &open, name_span);
+    let busy: Vec<&Known> = staying
+        .iter()
+        .copied()
+        .filter(|known| {
+            let own = ["cpus", "cpu_quota", "cpuset"].iter().any(|key| known.service.get(key).is_some());
+            !own && known.service.node.at(&["deploy", "resources", "limits", "cpus"]).is_none()
+        })
+        .collect();
+    grouped(out, "A412", &busy, name_span);
 }
 
 fn logs(context: &Context<'_>, staying: &[&Known], out: &mut Findings) {

@@ -106,7 +106,7 @@ A401 = { $count ->
    *[other] { $count } services have no memory limit: { $subject }
     }
 A401-risk = One service that leaks takes all memory, and the kernel ends whichever process is largest: often the database.
-A401-fix = Write mem_limit: 1g (or deploy.resources.limits.memory), and cpus where one service must not slow down the others.
+A401-fix = Write mem_limit: 1g (or deploy.resources.limits.memory).
 A402 = { $count ->
     [one] The log of { $subject } grows without end
    *[other] The logs of { $count } services grow without end: { $subject }
@@ -177,6 +177,12 @@ A509-fix = Restore one regularly somewhere harmless and look at it. eclusa backu
 A510 = { $subject } ({ $image }) starts with a character set in which not every text can be kept
 A510-risk = Names and emoji outside of Latin are refused or stored as question marks, and that cannot be mended later.
 A510-fix = Start it with --character-set-server=utf8mb4 --collation-server=utf8mb4_unicode_ci
+A412 = { $count ->
+    [one] { $subject } has no CPU limit
+   *[other] { $count } services have no CPU limit: { $subject }
+    }
+A412-risk = One service that computes without end, such as a report over all years or a worker that loops, takes every core, and the pages of all tenants become slow.
+A412-fix = Write cpus: 1.5 (or deploy.resources.limits.cpus) at least for what computes beside the pages: workers and schedulers.
 
 A601 = { $subject } migrates the database at every start
 A601-risk = A plain restart can change the schema, without a backup before it; a failing migration becomes a crash loop.
