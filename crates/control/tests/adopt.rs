@@ -169,6 +169,79 @@ fn an_env_file_of_the_database_alone_is_named() {
     assert!(adopted.text.contains("web migrates when it starts"), "{}", adopted.text);
 }
 
+/// The official layout, with what people change in it: a worker for each queue, three Redis, a `migrator`, a network that
+/// it shares with a proxy, the old name of the password's variable.
+const OFFICIAL: &str = r#"
+x-bench: &bench
+  image: ${CUSTOM_IMAGE:-frappe/erpnext}:${CUSTOM_TAG:-$ERPNEXT_VERSION}
+  restart: ${RESTART_POLICY:-unless-stopped}
+  volumes: [sites:/home/frappe/frappe-bench/sites, logs:/home/frappe/frappe-bench/logs]
+services:
+  configurator:
+    <<: *bench
+    restart: "no"
+    entrypoint: [bash, -c]
+    command:
+      - >
+        ls -1 apps > sites/apps.txt;
+        bench set-config -g db_host $$DB_HOST;
+        bench set-config -g redis_cache "redis://$$REDIS_CACHE";
+    environment: { DB_HOST: db, DB_PORT: "3306", REDIS_CACHE: "redis-cache:6379", REDIS_QUEUE: "redis-queue:6379" }
+  backend: { <<: *bench }
+  frontend:
+    <<: *bench
+    command: [nginx-entrypoint.sh]
+    environment: { BACKEND: "backend:8000", SOCKETIO: "websocket:9000" }
+    ports: ["8080:8080"]
+    networks: [default, proxy]
+  websocket: { <<: *bench, command: [node, /home/frappe/frappe-bench/apps/frappe/socketio.js] }
+  queue-default: { <<: *bench, command: bench worker --queue default }
+  queue-short: { <<: *bench, command: bench worker --queue short }
+  queue-long: { <<: *bench, command: bench worker --queue long }
+  scheduler: { <<: *bench, command: bench schedule }
+  migrator: { <<: *bench, restart: "no", profiles: [migrate], command: bench --site all migrate }
+  db:
+    image: mariadb:10.6
+    environment: { MYSQL_ROOT_PASSWORD: "${DB_PASSWORD:?}" }
+    volumes: [db-data:/var/lib/mysql]
+  redis-cache: { image: "redis:6.2-alpine" }
+  redis-queue: { image: "redis:6.2-alpine" }
+  redis-socketio: { image: "redis:6.2-alpine" }
+volumes: { sites: {}, logs: {}, db-data: {} }
+networks: { proxy: { external: true } }
+"#;
+
+#[test]
+fn the_testbench() {
+    let project = Project::empty("bench");
+    let compose = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../testbench/compose.yml");
+    project.write("compose.yml", &std::fs::read_to_string(compose).unwrap());
+    project.write(".env", "TESTBENCH_VERSION=v15.1\nTESTBENCH_PORT=8080\nDB_ROOT_PASSWORD=hunter2\n");
+    insta::assert_snapshot!(golden(&project.adopted("compose.yml")));
+}
+
+#[test]
+fn the_official_layout_of_a_bench() {
+    let project = Project::empty("erp");
+    project.write("compose.yml", OFFICIAL).write(".env", "ERPNEXT_VERSION=v15.1.0\nDB_PASSWORD=hunter2\n");
+    insta::assert_snapshot!(golden(&project.adopted("compose.yml")));
+}
+
+#[test]
+fn a_bench_whose_cache_is_its_queue_is_refused_and_so_is_one_with_a_database_elsewhere() {
+    let project = Project::empty("erp");
+    let one = OFFICIAL.replace("redis-queue:6379", "redis-cache:6379");
+    project.write("compose.yml", &one).write(".env", "ERPNEXT_VERSION=v15.1.0\nDB_PASSWORD=hunter2\n");
+    let fault = project.look(&project.wanted("compose.yml")).unwrap_err();
+    assert_eq!(fault.code, Code::AdoptUnknown);
+    assert!(fault.headline(&Language::default()).contains("which would lose jobs"));
+
+    project.write("compose.yml", &OFFICIAL.replace("DB_HOST: db,", "DB_HOST: db.example.org,"));
+    let fault = project.look(&project.wanted("compose.yml")).unwrap_err();
+    assert_eq!(fault.code, Code::DatabaseUnsupported);
+    assert!(fault.headline(&Language::default()).contains("db.example.org"));
+}
+
 #[test]
 fn another_database_is_refused() {
     let project = Project::empty("other");

@@ -157,6 +157,11 @@ fn twelve_sites_go_through_the_lock_and_one_that_fails_takes_all_back() {
     let found: serde_json::Value = serde_json::from_str(&bench.must(&["tenants", "--json"])).unwrap();
     assert_eq!(found["tenants"].as_array().unwrap().len(), SITES);
     assert_eq!(found["tenants"][0]["apps"], serde_json::json!(["frappe 15.1.0", "erpshop 15.1.0"]));
+    // What adopt writes for it finds the same.
+    bench.must(&["adopt", "compose.yml", "--output", "adopted.toml"]);
+    let adopted = bench.must(&["--config", "adopted.toml", "tenants", "--json"]);
+    let adopted: serde_json::Value = serde_json::from_str(&adopted).unwrap();
+    assert_eq!(adopted["tenants"], found["tenants"]);
     bench.must(&["backup", "--prove"]);
     bench.must(&["edge", "install", "--yes"]);
 

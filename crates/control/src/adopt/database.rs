@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use eclusa_config::EnvironmentFiles;
 use eclusa_fault::{Code, Fault, Language, Result};
+use eclusa_model::AppKind;
 use eclusa_runtime_docker::inspect::VariableModel;
 
 use super::document::{Guess, text, why};
@@ -22,6 +23,12 @@ pub(crate) enum DatabaseFound {
         /// A reference; none where the password stands only where Eclusa must not write it from.
         password: std::result::Result<Guess<String>, eclusa_fault::Message>,
         /// Env files that the references need besides those that Compose is started with.
+        further: Vec<PathBuf>,
+    },
+    Mariadb {
+        service: Guess<String>,
+        /// A reference, as for PostgreSQL.
+        password: std::result::Result<Guess<String>, eclusa_fault::Message>,
         further: Vec<PathBuf>,
     },
     Sqlite {
@@ -52,6 +59,9 @@ fn unsupported(problem: &eclusa_fault::Message) -> Fault {
 /// # Errors
 /// `DatabaseUnsupported` when there is none that Eclusa can back up.
 pub(crate) fn find(facts: &Facts, hints: &DatabaseHints) -> Result<DatabaseFound> {
+    if facts.app.value == AppKind::Frappe {
+        return super::bench::database(facts);
+    }
     if hints.engine.as_deref().is_some_and(|engine| engine.contains("sqlite")) {
         return Ok(DatabaseFound::Sqlite { path: sqlite(facts, hints) });
     }
@@ -96,23 +106,43 @@ pub(crate) fn find(facts: &Facts, hints: &DatabaseHints) -> Result<DatabaseFound
         why: why("database-name-default").with("service", &service),
         ..user.clone()
     });
-    let password = match password {
+    let password = reference(facts, &service, password);
+    further.dedup();
+    Ok(DatabaseFound::Postgresql { service: service_guess, name, user, password, further })
+}
+
+/// How a password is written down: never itself.
+fn reference(
+    facts: &Facts,
+    service: &str,
+    password: Option<Origin>,
+) -> std::result::Result<Guess<String>, eclusa_fault::Message> {
+    match password {
         Some(Origin::Variable(variable, file)) => {
             let reason =
                 why("database-password").with("variable", &variable).with("file", facts.shown(&file));
             Ok(Guess::found(format!("env:{variable}"), reason))
         }
         Some(Origin::File(file)) => {
-            let reason = why("database-password-file").with("service", &service);
+            let reason = why("database-password-file").with("service", service);
             Ok(Guess::found(format!("file:{}", facts.shown(&file)), reason))
         }
         Some(Origin::Hidden | Origin::Literal(_)) => {
-            Err(why("database-password-written").with("service", &service))
+            Err(why("database-password-written").with("service", service))
         }
-        None => Err(why("database-password-none").with("service", &service)),
-    };
+        None => Err(why("database-password-none").with("service", service)),
+    }
+}
+
+/// A MariaDB server, whose administrator's password is the one that its image was started with.
+pub(crate) fn mariadb(facts: &Facts, service: Guess<String>) -> DatabaseFound {
+    let mut further = Vec::new();
+    let password = ["MARIADB_ROOT_PASSWORD", "MYSQL_ROOT_PASSWORD"]
+        .iter()
+        .find_map(|variable| origin(facts, &service.value, variable, true, &mut further));
+    let password = reference(facts, &service.value, password);
     further.dedup();
-    Ok(DatabaseFound::Postgresql { service: service_guess, name, user, password, further })
+    DatabaseFound::Mariadb { service, password, further }
 }
 
 fn plain(origin: Option<Origin>, variable: &str, service: &str) -> Option<Guess<String>> {
@@ -237,6 +267,7 @@ impl DatabaseFound {
     pub(crate) fn engine(&self) -> String {
         text(match self {
             Self::Postgresql { .. } => "postgresql",
+            Self::Mariadb { .. } => "mariadb",
             Self::Sqlite { .. } => "sqlite",
         })
     }

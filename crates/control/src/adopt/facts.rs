@@ -8,6 +8,7 @@ use eclusa_fault::{Code, Fault, Result};
 use eclusa_model::AppKind;
 use eclusa_runtime_docker::inspect::{ProjectModel, VariableModel, inspect_project};
 
+use super::bench;
 use super::document::{Guess, why};
 use super::image::Images;
 use super::python::settings::Settings;
@@ -92,7 +93,7 @@ impl Facts {
         let manage = code_directories(&project, &images, &directory)
             .iter()
             .find_map(|directory| find_manage(directory));
-        let app = app(wanted, manage.as_deref(), &project, &directory)?;
+        let app = app(wanted, manage.as_deref(), &project, &images, &directory)?;
         let python = manage.as_deref().filter(|_| app.value == AppKind::Django).and_then(PythonProject::load);
         Ok(Self {
             files,
@@ -121,7 +122,10 @@ impl Facts {
 
     /// The first service that serves the application.
     pub(crate) fn web(&self) -> Option<&str> {
-        self.roles.of_role(Role::Web).first().map(|(name, _)| *name)
+        let all = self.roles.of_role(Role::Web);
+        // A bench's websocket serves too, and runs none of its code.
+        let runs_code = all.iter().find(|(name, _)| !bench::is_websocket(&self.images, name));
+        runs_code.or(all.first()).map(|(name, _)| *name)
     }
 
     /// The environment of the web service, without secrets, over what its image sets.
@@ -204,10 +208,14 @@ fn app(
     wanted: &Wanted,
     manage: Option<&Path>,
     project: &ProjectModel,
+    images: &Images,
     directory: &Path,
 ) -> Result<Guess<AppKind>> {
     if let Some(app) = wanted.app {
         return Ok(Guess::found(app, why("app-named")));
+    }
+    if let Some(service) = bench::recognise(project, images) {
+        return Ok(Guess::found(AppKind::Frappe, why("app-bench").with("service", service)));
     }
     if let Some(manage) = manage {
         let path = manage.strip_prefix(directory).unwrap_or(manage).display().to_string();

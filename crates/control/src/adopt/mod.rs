@@ -1,6 +1,7 @@
 //! `adopt`: looks at a Compose project, running or not, and writes a commented `eclusa.toml` for it. It changes
 //! nothing else. Every value says why it stands there; guesses say so, and what was not found is commented out.
 
+mod bench;
 mod commands;
 mod data;
 mod database;

@@ -28,10 +28,15 @@ async fn repository(directory: &Path, host: &dyn Host) -> Option<PathBuf> {
 fn variable(facts: &Facts) -> Option<(String, Option<PathBuf>)> {
     let runs_code = facts.project.services.iter().filter(|(name, _)| facts.roles.runs_code(name));
     let names: Vec<&String> = runs_code.flat_map(|(_, service)| &service.image_variables).collect();
-    let likely = |name: &&&String| {
-        ["TAG", "VERSION", "RELEASE", "IMAGE"].iter().any(|word| name.to_uppercase().contains(word))
+    let set = |name: &str| facts.environment.files().iter().any(|file| file.get(name).is_some());
+    // The tag changes with a release; the rest of a reference seldom does.
+    let likely = |name: &str| {
+        let name = name.to_uppercase();
+        let word = ["TAG", "VERSION", "RELEASE"].iter().any(|word| name.contains(word));
+        if word { 2 } else { usize::from(name.contains("IMAGE")) }
     };
-    let name = names.iter().find(likely).or_else(|| names.last())?;
+    let best = names.iter().rev().max_by_key(|name| (set(name), likely(name)));
+    let name = best.filter(|name| likely(name) > 0).or_else(|| names.last())?;
     let file = facts
         .environment
         .files()

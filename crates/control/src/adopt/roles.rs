@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use eclusa_fault::Message;
 use eclusa_runtime_docker::inspect::{ProjectModel, ServiceModel};
 
+use super::bench;
 use super::document::{Certainty, Guess, why};
 use super::image::Images;
 use super::written::Written;
@@ -171,6 +172,9 @@ fn one(name: &str, service: &ServiceModel, restarts: bool, images: &Images) -> G
                 return Guess::found(role, by_image(word));
             }
         }
+    }
+    if let Some(guess) = bench::role(name, service, &tokens(&command), restarts) {
+        return guess;
     }
     let direct = by_command(name, &tokens(&command), restarts);
     if direct.value != Role::Other {

@@ -33,14 +33,18 @@ pub(crate) async fn write(
     let hints = settings.as_ref().map(Settings::database).unwrap_or_default();
     let found = database::find(facts, &hints)?;
     let further = match &found {
-        DatabaseFound::Postgresql { further, .. } => further.clone(),
+        DatabaseFound::Postgresql { further, .. } | DatabaseFound::Mariadb { further, .. } => further.clone(),
         DatabaseFound::Sqlite { .. } => Vec::new(),
     };
     let allowed = settings.as_ref().and_then(|settings| settings.words("ALLOWED_HOSTS"));
     let domains = data::domains(facts, allowed);
     let all_routes = settings.as_ref().map(|settings| routes_of(facts, settings)).unwrap_or_default();
     let asker = asker(facts, &domains.value);
-    let probes = probes::find(facts, &all_routes, asker.as_ref()).await;
+    let bench = facts.app.value == AppKind::Frappe;
+    let probes = match bench {
+        true => Vec::new(),
+        false => probes::find(facts, &all_routes, asker.as_ref()).await,
+    };
 
     let mut document = Document::new(stack, &wanted.language);
     head(&mut document, facts);
@@ -49,11 +53,17 @@ pub(crate) async fn write(
     services(&mut document, facts);
     release::write(&mut document, facts, surroundings.host.as_ref()).await;
     write_database(&mut document, facts, &found);
-    files(&mut document, facts, settings.as_ref());
-    let (manage, known) = commands::write(&mut document, facts, settings.as_ref(), &hints);
-    edge(&mut document, facts, surroundings);
-    write_probes(&mut document, &probes);
-    commands::write_checks(&mut document, &manage, &known);
+    if bench {
+        // The sites bring their own files and names, and bench its own commands.
+        edge(&mut document, facts, surroundings);
+        super::bench::write(&mut document, facts)?;
+    } else {
+        files(&mut document, facts, settings.as_ref());
+        let (manage, known) = commands::write(&mut document, facts, settings.as_ref(), &hints);
+        edge(&mut document, facts, surroundings);
+        write_probes(&mut document, &probes);
+        commands::write_checks(&mut document, &manage, &known);
+    }
     preflight(&mut document, facts);
     defaults(&mut document);
     Ok(document.finish())
@@ -114,7 +124,9 @@ fn own(
     if !configuration.is_empty() {
         document.set("configuration", &list(&configuration), Certainty::Found, &why("configuration"));
     }
-    document.set("domains", &list(&domains.value), domains.certainty, &domains.why);
+    if facts.app.value != AppKind::Frappe {
+        document.set("domains", &list(&domains.value), domains.certainty, &domains.why);
+    }
 }
 
 /// Whether the stack is production: what its environment, its settings and its files are called.
@@ -231,8 +243,10 @@ fn services(document: &mut Document, facts: &Facts) {
     if let Some(web) = facts.web() {
         document.set("migrate_in", &text(web), Certainty::Found, &why("migrate-in").with("service", web));
     }
-    let alone: Vec<(&str, &Guess<Role>)> =
+    let configurator = super::bench::configurator(facts);
+    let mut alone: Vec<(&str, &Guess<Role>)> =
         facts.roles.of_role(Role::Other).into_iter().chain(facts.roles.of_role(Role::Once)).collect();
+    alone.retain(|(name, _)| configurator.as_deref() != Some(*name));
     if !alone.is_empty() {
         let names: Vec<&str> = alone.iter().map(|(name, _)| *name).collect();
         document.warn("others", &why("services-alone").with("services", names.join(", ")));
@@ -257,6 +271,15 @@ fn write_database(document: &mut Document, facts: &Facts, found: &DatabaseFound)
             let others: Vec<String> = others.collect();
             if !others.is_empty() {
                 document.warn("service", &why("database-several").with("others", others.join(", ")));
+            }
+        }
+        DatabaseFound::Mariadb { service, password, .. } => {
+            document.set("service", &text(&service.value), service.certainty, &service.why);
+            match password {
+                Ok(password) => {
+                    document.set("password", &text(&password.value), password.certainty, &password.why)
+                }
+                Err(reason) => document.missing("password", &text("env:MARIADB_ROOT_PASSWORD"), reason),
             }
         }
         DatabaseFound::Sqlite { path } => document.set("path", &text(&path.value), path.certainty, &path.why),
