@@ -8,21 +8,37 @@
 mod bench;
 #[path = "../boutique_stack/mod.rs"]
 mod boutique_stack;
+#[path = "support/engine.rs"]
+mod engine;
 #[path = "support/proxy.rs"]
 mod proxy;
 
 mod build_fails;
+mod connections_used_up;
 mod database_hangs;
 mod database_killed;
 mod database_locked;
 mod database_refuses;
 mod database_rights_missing;
 mod database_slow;
+mod disk_full_data;
+mod edge_killed;
+mod engine_restarted;
 mod env_file_gone;
 mod image_exits;
+mod lease_name_taken;
 mod migration_hangs;
+mod network_cut;
+mod network_disconnected;
 mod network_reset;
+mod network_slow;
+mod override_deleted;
 mod override_edited;
+mod plan_stale;
+mod port_taken;
+mod service_dies_later;
+mod service_killed;
+mod service_never_healthy;
 mod signals;
 mod wrong_password;
 
@@ -56,6 +72,20 @@ cells! {
     override_edited: status;
     signals: backup;
     database_rights_missing: restore;
+    connections_used_up: backup, release;
+    lease_name_taken: backup, release;
+    plan_stale: release;
+    override_deleted: status, release;
+    network_disconnected: backup, release, release_while_watching;
+    network_cut: release;
+    network_slow: release;
+    service_never_healthy: release;
+    service_dies_later: release;
+    service_killed: release;
+    edge_killed: release;
+    port_taken: edge_install, edge_start;
+    disk_full_data: release, restore;
+    engine_restarted: backup, release;
 }
 
 #[test]

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use crate::boutique_stack::{Boutique, free_port};
+use crate::boutique_stack::{Boutique, free_port, get};
 use crate::proxy::{Network, Proxy};
 
 /// How big the file system of the database's volume is.
@@ -30,12 +30,13 @@ after_open = "restore"
 pub struct Bench {
     pub shop: Boutique,
     pub proxy: Proxy,
-    _volume: Volume,
+    /// The disk that the database lies on.
+    pub volume: Volume,
     configuration: String,
 }
 
 /// The file system of the database's volume: in memory, so that it can be full and is fast.
-struct Volume(PathBuf, #[allow(dead_code)] tempfile::TempDir);
+pub struct Volume(PathBuf, #[allow(dead_code)] tempfile::TempDir);
 
 impl Volume {
     fn mount() -> Self {
@@ -49,6 +50,21 @@ impl Volume {
             .unwrap();
         assert!(status.success(), "this test mounts a small file system, so it needs root");
         Self(path, place)
+    }
+
+    /// The shell line that fills it.
+    pub fn filling(&self) -> String {
+        format!("cat /dev/zero >{}/filler 2>/dev/null; true", self.0.display())
+    }
+
+    pub fn fill(&self) {
+        let status = Command::new("sh").args(["-c", &self.filling()]).status().unwrap();
+        assert!(status.success());
+    }
+
+    /// Takes away what it was filled with.
+    pub fn free_up(&self) {
+        std::fs::remove_file(self.0.join("filler")).unwrap();
     }
 }
 
@@ -142,11 +158,29 @@ impl Bench {
              [stacks.boutique.watch]\n{WATCH}"
         );
         shop.query("create role colleague superuser login");
-        let bench = Self { shop, proxy, _volume: volume, configuration };
+        let bench = Self { shop, proxy, volume, configuration };
         bench.configure(|text| text);
         bench.eclusa(&["edge", "install", "--yes"]).must(0);
         bench.eclusa(&["backup", "--prove"]).must(0);
         bench
+    }
+
+    /// What `eclusa.toml` says of a command on the host at a point of a run.
+    pub fn hook(name: &str, at: &str, line: &str) -> String {
+        assert!(!line.contains('\''), "{line}");
+        format!(
+            "\n[[stacks.boutique.hooks]]\nname = \"{name}\"\nat = \"{at}\"\ncommand = [\"sh\", \"-c\", '{line}']\n"
+        )
+    }
+
+    /// What it says of a check of its own.
+    pub fn check(name: &str, command: &[&str]) -> String {
+        format!("\n[[stacks.boutique.checks]]\nname = \"{name}\"\ncommand = {command:?}\n")
+    }
+
+    /// What the public gets: the status of the answer, 0 when there is none.
+    pub fn public(&self) -> u16 {
+        get(self.shop.port, "/api/v1/products/").status
     }
 
     pub fn directory(&self) -> &Path {
@@ -249,6 +283,15 @@ impl Bench {
         });
     }
 
+    /// Waits until a run is on its way back.
+    pub fn until_undoing(&self, run: &str) {
+        wait_for(&format!("{run} goes back"), 120, || {
+            self.events(run)
+                .iter()
+                .any(|event| event["event"] == "turned-back" || event["event"] == "undo-intended")
+        });
+    }
+
     /// Every restore point by its id.
     pub fn points(&self) -> usize {
         self.eclusa(&["backups", "--json"]).must(0).text.matches("\"taken_at\"").count()
@@ -283,6 +326,14 @@ impl Bench {
         let pid = self.docker(&["inspect", "--format", "{{.State.Pid}}", &self.container(service)]);
         let pid = rustix::process::Pid::from_raw(pid.parse().unwrap()).unwrap();
         rustix::process::kill_process(pid, rustix::process::Signal::KILL).unwrap();
+    }
+
+    /// Takes a service off the stack's network, until the value is dropped.
+    pub fn disconnected(&self, service: &str) -> Disconnected {
+        let container = self.container(service);
+        let network = format!("{}_default", self.shop.project);
+        self.docker(&["network", "disconnect", &network, &container]);
+        Disconnected { network, container, service: service.to_owned() }
     }
 
     /// Waits until the database answers.
@@ -460,6 +511,21 @@ impl Drop for Colleague {
     fn drop(&mut self) {
         drop(self.0.stdin.take());
         let _ = self.0.wait();
+    }
+}
+
+/// A container that is off its network until this is dropped.
+pub struct Disconnected {
+    network: String,
+    container: String,
+    service: String,
+}
+
+impl Drop for Disconnected {
+    fn drop(&mut self) {
+        let _ = Command::new("docker")
+            .args(["network", "connect", "--alias", &self.service, &self.network, &self.container])
+            .status();
     }
 }
 

@@ -1,0 +1,30 @@
+//! Fault: The Docker engine is restarted, and everything that runs under it with it
+
+use crate::bench::Bench;
+use crate::engine::Engine;
+
+/// In the middle of the dump: fails (3), no point is listed, and the next backup is taken.
+pub fn backup(bench: &Bench) {
+    let points = bench.points();
+    let colleague = bench.colleague("lock table sales_sale");
+    let run = bench.begin(&["backup"]);
+    bench.until_waiting("eclusa");
+    Engine::that_runs().restart();
+    bench.attach(&run).must(3);
+    drop(colleague);
+    bench.until_database();
+    assert_eq!(bench.points(), points);
+    bench.eclusa(&["backup"]).must(0);
+}
+
+/// In the middle of the migration: the way back waits for the engine and the database, then brings the data back (3);
+/// the gate is closed until then.
+pub fn release(bench: &Bench) {
+    let colleague = bench.colleague("lock table sales_sale in access share mode");
+    let run = bench.begin(&["release", "v2"]);
+    bench.until_begun(&run, "migrate.boutique");
+    bench.until_waiting("");
+    Engine::that_runs().restart();
+    drop(colleague);
+    bench.attach(&run).must(3).says("WENT BACK");
+}
