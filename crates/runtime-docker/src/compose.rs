@@ -193,7 +193,27 @@ pub(crate) fn failed(fault: Fault, result: &CommandResult, endpoint: &str) -> Fa
         fault
     };
     let from = result.tail.len().saturating_sub(CAUSES);
-    result.tail.iter().skip(from).filter(|line| !line.trim().is_empty()).fold(fault, Fault::because)
+    let fault =
+        result.tail.iter().skip(from).filter(|line| !line.trim().is_empty()).fold(fault, Fault::because);
+    // The engine says it at the end of a line that is too long to be shown whole.
+    match result.tail.iter().find_map(|line| taken_address(line)) {
+        Some(address) => {
+            let port = address.rsplit(':').next().unwrap_or_default().to_owned();
+            fault
+                .because(format!("the address {address} is in use by something else"))
+                .hint(eclusa_fault::Message::new("hint-port-taken").with("port", port))
+        }
+        None => fault,
+    }
+}
+
+/// The address that the engine could not publish, because something else has it.
+fn taken_address(line: &str) -> Option<&str> {
+    if let Some((before, _)) = line.split_once(": bind: address already in use") {
+        return before.rsplit(' ').next();
+    }
+    let (_, rest) = line.split_once("Bind for ")?;
+    rest.split_once(" failed: port is already allocated").map(|(address, _)| address)
 }
 
 /// A path as the name in a fault.
@@ -231,6 +251,16 @@ impl OutputSink for ErrorLines {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_address_that_is_taken_is_named() {
+        let proxy = "Error response from daemon: driver failed programming external connectivity on endpoint web (d5): \
+             Error starting userland proxy: listen tcp4 127.0.0.1:34829: bind: address already in use";
+        assert_eq!(taken_address(proxy), Some("127.0.0.1:34829"));
+        let other = "Error response from daemon: driver failed: Bind for 0.0.0.0:8080 failed: port is already allocated";
+        assert_eq!(taken_address(other), Some("0.0.0.0:8080"));
+        assert_eq!(taken_address("Error response from daemon: no such image"), None);
+    }
 
     #[test]
     fn versions_are_compared_by_number() {

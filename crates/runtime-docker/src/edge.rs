@@ -271,9 +271,13 @@ fn healthy_within(context: &ApplyContext) -> u64 {
     context.timeout.min(HEALTHY_WITHIN).as_secs().max(1)
 }
 
-fn with_way_back(fault: Fault, back: Result<()>) -> Fault {
+fn with_way_back(mut fault: Fault, back: Result<()>) -> Fault {
     match back {
-        Ok(()) => fault.because("the frontend and the edge are as they were before"),
+        Ok(()) => {
+            // The last cause is the one that is told in one line: it stays the reason.
+            fault.causes.insert(0, "the frontend and the edge are as they were before".to_owned());
+            fault
+        }
         Err(second) => fault.because("on the way back").because(second),
     }
 }
