@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use eclusa_config::{Check, CheckPlace, Watch};
 use eclusa_fault::{Code, Fault, Message, Result};
-use eclusa_model::{Environment, Release, RuntimeKind, ServiceName, ServiceRole, Tenant, TenantName};
+use eclusa_model::{
+    Environment, Release, RuntimeKind, ServiceName, ServiceRole, ServiceState, Tenant, TenantName,
+};
 use eclusa_runbook::{
     Effect, Exec, Expect, HttpProbe, Intent, LogRule, Phase, Place, Plan, Recovery, RuntimeOperation, Scope,
     WatchRule,
@@ -158,7 +160,13 @@ pub(crate) fn start(input: &PlanInput<'_>) -> Result<Plan> {
             .with("what", what)
             .hint(Message::new("hint-first-release")));
     }
-    let services = every_service(input);
+    let mut services = every_service(input);
+    // What is gone in front of the stack is missed by everybody, however well the rest runs.
+    if input.stack.runtime == RuntimeKind::Compose {
+        let edge = input.observation.services_of(ServiceRole::Edge);
+        let gone = edge.filter(|edge| edge.state != ServiceState::Running);
+        services.extend(gone.map(|edge| edge.name.clone()));
+    }
     let healthy_within = input.stack.limits.healthy.as_seconds();
     let mut draft = Draft::new(input);
     draft.take_lease()?;
