@@ -1,6 +1,7 @@
 //! A bench on Compose, as the official layout of Frappe has it and its variants: which services run its parts, where it
 //! lies, what caches for it, and how its database is reached.
 
+use eclusa_config::FrappeTable;
 use eclusa_fault::{Code, Fault, Language, Message, Result};
 use eclusa_model::AppKind;
 use eclusa_runtime_docker::inspect::{ProjectModel, ServiceModel, VariableModel};
@@ -14,8 +15,6 @@ use super::roles::Role;
 
 /// What the path of a bench's sites ends with.
 const SITES: &str = "/sites";
-/// The directory that the official images have.
-const DIRECTORY: &str = "/home/frappe/frappe-bench";
 
 /// The bench's directory, where a service has its sites mounted.
 fn directory_of(service: &ServiceModel) -> Option<&str> {
@@ -152,7 +151,12 @@ pub(crate) fn write(document: &mut Document, facts: &Facts) -> Result<()> {
     let web = facts.web().and_then(|web| facts.project.services.get(web));
     match web.and_then(directory_of) {
         Some(path) => document.set("bench", &text(path), Certainty::Found, &why("bench-directory")),
-        None => document.set("bench", &text(DIRECTORY), Certainty::Check, &why("bench-directory-guess")),
+        None => document.set(
+            "bench",
+            &text(FrappeTable::default().bench),
+            Certainty::Check,
+            &why("bench-directory-guess"),
+        ),
     }
     document.set("cache", &text(&cache.value), cache.certainty, &cache.why);
     if let Some(name) = configurator(facts) {
