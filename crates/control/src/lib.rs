@@ -16,6 +16,7 @@ pub mod points;
 pub mod redaction;
 pub mod reporting;
 pub mod requests;
+pub mod retention;
 pub mod running;
 mod runtimes;
 pub mod saved_plan;

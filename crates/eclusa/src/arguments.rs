@@ -8,7 +8,7 @@ use eclusa_model::PersonName;
 
 use crate::commands::{
     abort, adopt, answer, attach, audit, backup, backups, bundle, completions, doctor, edge, history, man,
-    note, own_run, plan, release, report, restore, resume, rollback, seed, shop, start, status, stop,
+    note, own_run, plan, prune, release, report, restore, resume, rollback, seed, shop, start, status, stop,
     supervise, tenants,
 };
 use crate::demo;
@@ -64,6 +64,8 @@ pub enum Command {
     Backup(backup::Backup),
     /// List restore points.
     Backups(backups::Backups),
+    /// Show which restore points would go and why the others stay, and throw those away.
+    Prune(prune::Prune),
     /// Bring a tenant's data back from a restore point.
     Restore(restore::Restore),
     /// Take up a run whose runner is gone.

@@ -336,3 +336,40 @@ fn a_webhook_is_told_in_signed_events() {
         );
     }
 }
+
+#[test]
+fn restore_points_go_by_rules_and_what_is_needed_stays() {
+    let shop = Shop::open(&Setting::default());
+    // Nothing is said, so nothing goes.
+    shop.run(&["prune", "--yes"]).must(1).says("every restore point").says("[stacks.shop.keep]");
+    shop.run(&["backup", "--prove"]).must(0);
+    shop.run(&["release", "v2", "--yes"]).must(0);
+    for _ in 0..3 {
+        shop.run(&["backup"]).must(0);
+    }
+    let points = |tenant: &str| -> Vec<String> {
+        let listed = shop.run(&["backups", tenant, "--json"]).must(0).json();
+        let points = listed["tenants"][0]["points"].as_array().unwrap().iter();
+        points.map(|point| point["id"].as_str().unwrap()[..8].to_owned()).collect()
+    };
+    let before = points("alpha");
+    assert_eq!(before.len(), 6, "{before:?}");
+    shop.change_configuration(|text| text + "\n[stacks.shop.keep]\nlast = 2\n");
+    let planned = shop.run(&["plan", "prune", "alpha"]).must(0);
+    let planned = planned.shows("Throw away 2 restore points");
+    assert_eq!(points("alpha"), before, "a plan throws nothing away: {}", planned.out);
+    // Of the six the last two stay, and the proved one, and the one that the rollback would need.
+    let ran = shop.run(&["prune", "alpha", "--yes"]).must(0);
+    let line = |point: &str| ran.out.lines().find(|line| line.contains(point)).unwrap_or_default();
+    assert!(line(&before[2]).contains("goes"), "{}", ran.out);
+    assert!(line(&before[3]).contains("a rollback would need it"), "{}", ran.out);
+    assert!(line(&before[4]).contains("restored and proved"), "{}", ran.out);
+    let after = points("alpha");
+    let expected: Vec<String> = [0, 1, 3, 4].iter().map(|place| before[*place].clone()).collect();
+    assert_eq!(after, expected);
+    assert_eq!(points("beta").len(), 6, "only the tenant that was named");
+    shop.run(&["prune", "alpha", "--yes"]).must(0).says("No restore point has to go");
+    shop.run(&["restore", "alpha", "--point", &after[3], "--check"]).must(0);
+    // What the plan saved is what is carried out, and the rollback has what it needs.
+    shop.run(&["rollback", "--yes"]).must(0);
+}

@@ -9,11 +9,13 @@ mod edge;
 mod input;
 mod lint;
 mod order;
+mod prune;
 mod release;
 mod release_end;
 mod release_preflight;
 mod release_steps;
 mod restore;
+mod retention;
 mod reversibility;
 mod rollback;
 mod services;
@@ -22,6 +24,7 @@ mod simple;
 pub use app::{App, Back, NamedCommand, NamedGate, Reversible, TestRun};
 pub use input::{History, PlanInput, PreviousRelease};
 pub use lint::{Finding, lint};
+pub use retention::{Candidate, Needed, Why, retain};
 
 use eclusa_fault::{Code, Fault, Result};
 use eclusa_runbook::{Intent, Plan};
@@ -37,6 +40,7 @@ pub fn plan(input: &PlanInput<'_>, intent: &Intent) -> Result<Plan> {
         Intent::Rollback { to, how } => rollback::plan(input, to, *how)?,
         Intent::Backup { tenants } => backup::plan(input, tenants)?,
         Intent::Restore { tenant, point, check_only } => restore::plan(input, tenant, point, *check_only)?,
+        Intent::Prune { points } => prune::plan(input, points)?,
         Intent::Start => simple::start(input)?,
         Intent::Stop => simple::stop(input)?,
         Intent::Seed => simple::seed(input)?,

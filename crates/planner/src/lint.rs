@@ -57,7 +57,9 @@ fn one_step(tenants: &BTreeSet<&TenantName>, step: &Step, found: &mut impl FnMut
     }
     let tenant = match &step.action {
         Action::Perform(Effect::Vault(
-            VaultOperation::Take { tenant, .. } | VaultOperation::Check { tenant, .. },
+            VaultOperation::Take { tenant, .. }
+            | VaultOperation::Check { tenant, .. }
+            | VaultOperation::Forget { tenant, .. },
         )) => Some(tenant),
         Action::Perform(Effect::Edge(
             EdgeOperation::Close { tenant, .. }

@@ -135,6 +135,15 @@ pub struct VerifyReport {
     pub problems: Vec<String>,
 }
 
+/// What throwing points away came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Forgotten {
+    /// How many points went; those that were gone before are not counted.
+    pub points: u64,
+    /// How many bytes of the vault's disk became free.
+    pub bytes: u64,
+}
+
 /// The restore points of one stack, one repository per tenant.
 #[async_trait]
 pub trait Vault: Send + Sync {
@@ -174,6 +183,13 @@ pub trait Vault: Send + Sync {
         let _ = tenant;
         Ok(())
     }
+
+    /// Throws points away, with what no other point needs. Points that are gone already are passed over. The last point of
+    /// a tenant never goes.
+    ///
+    /// # Errors
+    /// `VaultUnreachable` (when the repository cannot be read whole nothing was thrown away), `VaultKey`, `PointFailed`.
+    async fn forget(&self, tenant: &TenantName, points: &[PointId]) -> Result<Forgotten>;
 
     /// One point, by id or an unambiguous beginning of it.
     ///

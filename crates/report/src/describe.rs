@@ -19,6 +19,10 @@ pub fn intent_text(intent: &Intent, language: &Language) -> String {
             let id = if *check_only { "plan-intent-restore-check" } else { "plan-intent-restore" };
             Message::new(id).with("tenant", tenant).with("point", short(point, 8))
         }
+        Intent::Prune { points } => {
+            let count: usize = points.values().map(Vec::len).sum();
+            Message::new("plan-intent-prune").with("count", count)
+        }
         Intent::Start => Message::new("plan-intent-start"),
         Intent::Stop => Message::new("plan-intent-stop"),
         Intent::EdgeInstall => Message::new("plan-intent-edge-install"),
@@ -65,6 +69,9 @@ pub fn effect_text(effect: &Effect, language: &Language) -> String {
         }
         Effect::Vault(VaultOperation::Check { tenant, .. }) => {
             Message::new("back-check").with("tenant", tenant)
+        }
+        Effect::Vault(VaultOperation::Forget { tenant, points }) => {
+            Message::new("back-forget").with("tenant", tenant).with("count", points.len())
         }
         Effect::Restore(operation) => restore(operation, language),
         Effect::Edge(EdgeOperation::Close { tenant, .. }) => {

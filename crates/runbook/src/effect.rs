@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use eclusa_model::{Release, RunId, ServiceName, StepName, TenantName};
+use eclusa_model::{PointId, Release, RunId, ServiceName, StepName, TenantName};
 use serde::{Deserialize, Serialize};
 
 /// A generic operation on the world.
@@ -221,6 +221,13 @@ pub enum VaultOperation {
         tenant: TenantName,
         /// Which.
         point: PointReference,
+    },
+    /// Throws points away, with what no other point needs. Outputs: `points`, `freed` (bytes).
+    Forget {
+        /// Of whom.
+        tenant: TenantName,
+        /// Which.
+        points: Vec<PointId>,
     },
 }
 

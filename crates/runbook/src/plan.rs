@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use eclusa_fault::Message;
 use eclusa_model::{
-    AppKind, Fingerprint, PersonName, PlanDigest, Release, RuntimeKind, ServiceName, StackName, StepName,
-    Tenant, TenantName,
+    AppKind, Fingerprint, PersonName, PlanDigest, PointId, Release, RuntimeKind, ServiceName, StackName,
+    StepName, Tenant, TenantName,
 };
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -45,6 +45,11 @@ pub enum Intent {
         /// Only restored somewhere harmless, proved and discarded.
         check_only: bool,
     },
+    /// Restore points that nothing needs thrown away.
+    Prune {
+        /// Which of whom.
+        points: BTreeMap<TenantName, Vec<PointId>>,
+    },
     /// The services started.
     Start,
     /// The services stopped.
@@ -66,6 +71,7 @@ impl Intent {
             Self::Rollback { .. } => "rollback",
             Self::Backup { .. } => "backup",
             Self::Restore { .. } => "restore",
+            Self::Prune { .. } => "prune",
             Self::Start => "start",
             Self::Stop => "stop",
             Self::EdgeInstall => "edge-install",

@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use eclusa_fault::{Code, Fault, Result};
 use eclusa_model::{PointId, StackName, TenantName};
 use eclusa_ports::{
-    FileEntry, FilesManifest, MANIFEST_FORMAT, PointManifest, StreamManifest, TakeRequest, Vault,
+    FileEntry, FilesManifest, Forgotten, MANIFEST_FORMAT, PointManifest, StreamManifest, TakeRequest, Vault,
     VerifyReport,
 };
 use sha2::{Digest, Sha256};
@@ -169,6 +169,22 @@ impl Vault for FakeVault {
                     .collect();
                 all.sort_by_key(|point| std::cmp::Reverse(point.taken_at));
                 Ok((all, Vec::new()))
+            })
+            .await
+    }
+
+    async fn forget(&self, tenant: &TenantName, points: &[PointId]) -> Result<Forgotten> {
+        self.world
+            .step(format!("vault.forget.{tenant}"), |state| {
+                let all = state.points.entry(tenant.clone()).or_default();
+                let goes =
+                    |point: &StoredPoint| point.manifest.id.as_ref().is_some_and(|id| points.contains(id));
+                let before = all.len();
+                if before > 0 && all.iter().all(goes) {
+                    return Err(Fault::new(Code::PointFailed).with("tenant", tenant));
+                }
+                all.retain(|point| !goes(point));
+                Ok(Forgotten { points: (before - all.len()) as u64, bytes: 0 })
             })
             .await
     }

@@ -228,6 +228,15 @@ impl WriteBackend for DirectoryBackend {
 
     fn remove(&self, kind: FileType, id: &Id, _: bool) -> RusticResult<()> {
         let path = self.path(kind, id);
-        std::fs::remove_file(&path).map_err(|error| failed("removing", &path, error))
+        let remove = || {
+            std::fs::remove_file(&path)?;
+            eclusa_crash::point("vault.file.removed");
+            // A list of what lies where must not come back after a loss of power when the packs that it names do not.
+            match path.parent() {
+                Some(parent) if kind != FileType::Pack => durable::synchronise_directory(parent),
+                _ => Ok(()),
+            }
+        };
+        remove().map_err(|error| failed("removing", &path, error))
     }
 }

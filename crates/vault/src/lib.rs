@@ -7,6 +7,7 @@
 
 mod backend;
 mod durable;
+mod forget;
 mod key;
 mod key_file;
 mod lock;
@@ -25,7 +26,7 @@ use std::path::{Path, PathBuf};
 use async_trait::async_trait;
 use eclusa_fault::{Code, Fault, Result};
 use eclusa_model::{PointId, StackName, TenantName};
-use eclusa_ports::{FilesManifest, PointManifest, TakeRequest, Vault, VerifyReport};
+use eclusa_ports::{FilesManifest, Forgotten, PointManifest, TakeRequest, Vault, VerifyReport};
 
 pub use key::new_key;
 
@@ -107,6 +108,11 @@ impl Vault for LocalVault {
     async fn clear_unfinished(&self, tenant: &TenantName) -> Result<()> {
         let tenant = tenant.clone();
         self.on_thread(move |places| places.clear_unfinished(&tenant)).await
+    }
+
+    async fn forget(&self, tenant: &TenantName, points: &[PointId]) -> Result<Forgotten> {
+        let (tenant, points) = (tenant.clone(), points.to_vec());
+        self.on_thread(move |places| forget::forget(places, &tenant, &points)).await
     }
 
     async fn find(&self, tenant: &TenantName, point: &str) -> Result<PointManifest> {

@@ -38,6 +38,13 @@ impl Lock {
         let delete = held(directory, &format!("{name}.delete"), FlockOperation::LockShared)?;
         Ok(Self { _files: vec![write, delete] })
     }
+
+    /// Waits until nobody else adds, deletes or reads.
+    pub(crate) fn to_delete(directory: &Path, name: &str) -> io::Result<Self> {
+        let write = held(directory, &format!("{name}.write"), FlockOperation::LockExclusive)?;
+        let delete = held(directory, &format!("{name}.delete"), FlockOperation::LockExclusive)?;
+        Ok(Self { _files: vec![write, delete] })
+    }
 }
 
 fn held(directory: &Path, name: &str, operation: FlockOperation) -> io::Result<File> {

@@ -131,6 +131,19 @@ impl Places {
         self.make(tenant, backend, lock)
     }
 
+    /// Opens a tenant's repository for deleting; `None` when there is none yet. What a killed process left unfinished is
+    /// removed.
+    pub(crate) fn open_to_delete(&self, tenant: &TenantName) -> Result<Option<Opened>> {
+        let backend = Arc::new(DirectoryBackend::new(self.repository(tenant)));
+        if !self.is_made(tenant, &backend)? {
+            return Ok(None);
+        }
+        let lock = Lock::to_delete(&self.locks(), tenant.as_str())
+            .map_err(|error| self.unreachable(tenant, error))?;
+        backend.remove_unfinished().map_err(|error| self.unreachable(tenant, error))?;
+        self.unlock(tenant, backend, lock).map(Some)
+    }
+
     /// Removes what a killed process left unfinished, without opening the repository.
     pub(crate) fn clear_unfinished(&self, tenant: &TenantName) -> Result<()> {
         let directory = self.repository(tenant);

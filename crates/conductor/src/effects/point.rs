@@ -23,6 +23,13 @@ pub(super) async fn perform(context: &Context, operation: &VaultOperation) -> Re
             let manifest = context.ports.vault.find(&tenant.name, &id).await?;
             prove(context, &tenant, &manifest).await
         }
+        VaultOperation::Forget { tenant, points } => {
+            let forgotten = context.ports.vault.forget(tenant, points).await?;
+            Ok(BTreeMap::from([
+                ("points".to_owned(), forgotten.points.to_string()),
+                ("freed".to_owned(), forgotten.bytes.to_string()),
+            ]))
+        }
     }
 }
 

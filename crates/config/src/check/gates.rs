@@ -18,6 +18,9 @@ pub(super) fn check(findings: &mut Findings, path: &KeyPath, stack: &Stack) {
     watch(findings, &path.key("watch"), stack);
     preflight(findings, &path.key("preflight"), stack);
     window(findings, &path.key("window"), stack);
+    if stack.keep.is_some_and(|keep| !keep.keeps_something()) {
+        findings.add_on_key(path.key("keep"), Mistake::new("config-keep-nothing"));
+    }
 }
 
 fn known_tenant(findings: &mut Findings, path: KeyPath, tenant: Option<&TenantName>, stack: &Stack) {

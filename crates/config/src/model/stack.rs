@@ -8,8 +8,8 @@ use serde::Deserialize;
 
 use super::{
     Check, ChecklistItem, Commands, Compose, Database, Decide, Duties, EdgeTable, FileSet, FrappeTable, Hook,
-    Limits, Logs, Person, Preflight, Probe, Process, ReleaseTable, Roles, Secure, TenantTable, VaultTable,
-    Watch, Webhook, Window,
+    Keep, Limits, Logs, Person, Preflight, Probe, Process, ReleaseTable, Roles, Secure, TenantTable,
+    VaultTable, Watch, Webhook, Window,
 };
 
 /// `eclusa.toml` as it stands.
@@ -105,6 +105,8 @@ pub struct Stack {
     /// Where restore points are kept.
     #[serde(default)]
     pub vault: VaultTable,
+    /// Which restore points are kept; absent: all.
+    pub keep: Option<Keep>,
     /// Commands at named points of a run.
     #[serde(default)]
     pub hooks: Vec<Hook>,

@@ -16,6 +16,7 @@ pub mod man;
 pub mod note;
 pub mod own_run;
 pub mod plan;
+pub mod prune;
 pub mod release;
 pub mod report;
 pub mod restore;
@@ -110,6 +111,7 @@ async fn dispatch(command: Command, session: Arc<Session>) -> Result<Exit> {
         Command::Rollback(command) => command.run(session).await,
         Command::Backup(command) => command.run(session).await,
         Command::Backups(command) => command.run(session).await,
+        Command::Prune(command) => command.run(session).await,
         Command::Restore(command) => command.run(session).await,
         Command::Resume(command) => command.run(session).await,
         Command::Abort(command) => command.run(session).await,

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand};
 use eclusa_control::Assembly;
 use eclusa_control::planning::{self, PlanOptions, rollback_intent};
+use eclusa_control::retention;
 use eclusa_control::saved_plan::SavedPlan;
 use eclusa_fault::{Code, Fault, Message, Result};
 use eclusa_model::TenantName;
@@ -65,6 +66,11 @@ enum Wanted {
         #[arg(long)]
         check: bool,
     },
+    /// Restore points that nothing needs thrown away.
+    Prune {
+        /// The tenants; all when none is named.
+        tenants: Vec<TenantName>,
+    },
     /// The services started.
     Start,
     /// The services stopped.
@@ -94,6 +100,7 @@ impl Wanted {
                 let point = point_of(assembly, &tenant, point.as_deref()).await?;
                 Intent::Restore { tenant, point, check_only: check }
             }
+            Self::Prune { tenants } => retention::intent(&retention::decide(assembly, &tenants).await?),
             Self::Start => Intent::Start,
             Self::Stop => Intent::Stop,
             Self::EdgeInstall => Intent::EdgeInstall,

@@ -54,6 +54,9 @@ config-empty-list-hint = Name at least one, or remove the key where it is option
 config-duplicate-name = the name "{ $name }" stands in the list twice
 config-duplicate-name-label = used before
 config-duplicate-name-hint = Give it another name.
+config-keep-nothing = rules that keep no restore point
+config-keep-nothing-label = expected at least one rule
+config-keep-nothing-hint = Write how many are kept, such as daily = 14. Without the table every point is kept.
 config-zero-period = a length of time that is nothing
 config-zero-period-label = expected more than nothing
 config-zero-period-hint = Write a length of time such as "30s" or "10m".

@@ -28,6 +28,10 @@ step-gate-hold = Let new requests of { $tenant } wait at the gate
 step-gate-open = Open the gate of { $tenant }
 step-point = Take a restore point of { $tenant } and read it back
 step-point-proved = Take a restore point of { $tenant }, read it back, restore it beside and prove it
+step-forget = Throw away { $count ->
+    [one] one restore point
+   *[other] { $count } restore points
+    } of { $tenant }, and what no other needs
 step-point-check = Restore point { $point } of { $tenant } somewhere harmless, prove it, discard the copy
 step-salvage = Put what { $tenant } has now into a salvage point, before it is overwritten
 step-gather = All { $count } of these are done before the next ones begin
@@ -76,6 +80,7 @@ undo-nothing-start = services that run harm nothing
 undo-nothing-stop = eclusa start starts them again
 undo-nothing-seed = demo data stays
 undo-no-return-image = images that were let go have to be built or pulled again
+undo-no-return-forget = what is thrown away cannot be brought back; the rules of [stacks.NAME.keep] let it go
 undo-no-return-kept = what was swapped out is dropped for good; a salvage point holds it
 
 ## How each tenant's data would go back, and why.
@@ -125,6 +130,10 @@ back-scratch-create = make the scratch database { $name }
 back-scratch-drop = drop the scratch database { $name }
 back-take = put what { $tenant } has then into a restore point
 back-salvage = put what { $tenant } wrote meanwhile into a salvage point
+back-forget = throw away { $count ->
+    [one] one restore point
+   *[other] { $count } restore points
+    } of { $tenant }
 back-check = check a restore point of { $tenant }
 back-restore = restore the data of { $tenant } from { $point }, prove it, swap it in
 back-beside = restore { $tenant } beside the live data
@@ -195,6 +204,10 @@ plan-intent-start = Start the services
 plan-intent-stop = Stop the services
 plan-intent-edge-install = Install the edge
 plan-intent-edge-remove = Remove the edge
+plan-intent-prune = Throw away { $count ->
+    [one] one restore point
+   *[other] { $count } restore points
+    }
 plan-intent-seed = Load demo data
 plan-headline = { $intent } on { $stack }
 plan-from-to = { $from } → { $to }

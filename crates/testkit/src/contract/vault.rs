@@ -109,4 +109,20 @@ pub async fn vault(vault: &dyn Vault, directory: &Path, empty: &Path) {
         vault.restore_files(&tenant, &id, "none", &empty.join("x")).await.unwrap_err().code,
         Code::PointUnknown
     );
+
+    // Points are thrown away; what others need stays, and the last of a tenant too.
+    let third = vault.take(request(&tenant, "r-1/u", 3, directory, bytes("third"))).await.unwrap();
+    let others = vault.take(request(&other, "r-1/v", 4, directory, bytes("others"))).await.unwrap();
+    let gone = [first.id.clone().unwrap(), second.id.clone().unwrap()];
+    assert_eq!(vault.forget(&tenant, &gone).await.unwrap().points, 2);
+    assert_eq!(vault.forget(&tenant, &gone).await.unwrap().points, 0, "it can be done again");
+    assert_eq!(vault.list(&tenant).await.unwrap(), (vec![third.clone()], Vec::new()));
+    assert_eq!(vault.find(&tenant, gone[0].as_str()).await.unwrap_err().code, Code::PointUnknown);
+    let last = third.id.clone().unwrap();
+    assert_eq!(vault.verify(&tenant, &last).await.unwrap().problems, Vec::<String>::new());
+    assert_eq!(vault.forget(&tenant, std::slice::from_ref(&last)).await.unwrap_err().code, Code::PointFailed);
+    assert_eq!(vault.list(&tenant).await.unwrap().0.len(), 1);
+    assert_eq!(vault.list(&other).await.unwrap().0, [others], "tenants are apart");
+    let none = TenantName::new("gamma").unwrap();
+    assert_eq!(vault.forget(&none, &gone).await.unwrap().points, 0);
 }

@@ -5,6 +5,7 @@ mod crash;
 mod damage;
 mod failures;
 mod fixture;
+mod forget;
 mod keys;
 mod memory;
 mod restic;

@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use crate::fixture::{Fixture, id, pattern};
 
-fn restic(fixture: &Fixture, arguments: &[&str], directory: &Path) -> String {
+pub fn restic(fixture: &Fixture, arguments: &[&str], directory: &Path) -> String {
     let output = Command::new("restic")
         .args(["--no-cache", "--quiet"])
         .args(arguments)

@@ -1,0 +1,47 @@
+//! The plan of throwing restore points away: those that were decided on, tenant by tenant.
+
+use std::collections::BTreeMap;
+
+use eclusa_fault::{Code, Fault, Message, Result};
+use eclusa_model::{PointId, TenantName};
+use eclusa_runbook::{Effect, Intent, Phase, Plan, Scope, Undo, VaultOperation};
+
+use crate::PlanInput;
+use crate::backup::one;
+use crate::draft::{Draft, Frame, NewStep};
+
+pub(crate) fn plan(input: &PlanInput<'_>, points: &BTreeMap<TenantName, Vec<PointId>>) -> Result<Plan> {
+    let all: Vec<_> = input.observation.tenants.iter().map(|tenant| tenant.tenant.clone()).collect();
+    let mut draft = Draft::new(input);
+    draft.take_lease()?;
+    draft.phase(Phase::Accept)?;
+    let (mut steps, mut tenants) = (Vec::new(), Vec::new());
+    for (name, ids) in points.iter().filter(|(_, ids)| !ids.is_empty()) {
+        tenants.push(one(&all, name)?);
+        let effect = Effect::Vault(VaultOperation::Forget { tenant: name.clone(), points: ids.clone() });
+        let title = Message::new("step-forget").with("tenant", name).with("count", ids.len());
+        let step = NewStep::perform(
+            Phase::Accept,
+            &format!("accept.forget.{name}"),
+            Scope::Tenant(name.clone()),
+            title,
+            effect,
+        )?
+        .undo(Undo::NoReturn { why: Message::new("undo-no-return-forget") })
+        .seconds(6 * 3600)
+        .tolerated();
+        steps.push(step);
+    }
+    if steps.is_empty() {
+        return Err(Fault::new(Code::NothingToDo).with("what", "no restore point has to go"));
+    }
+    draft.together(steps)?;
+    draft.finish(Frame {
+        intent: Intent::Prune { points: points.clone() },
+        to: None,
+        tenants,
+        services: Vec::new(),
+        reversibility: BTreeMap::new(),
+        point_of_no_return: None,
+    })
+}

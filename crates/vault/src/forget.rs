@@ -1,0 +1,56 @@
+//! Throwing points away. What no other point needs goes with them, and the rest is looked through afterwards.
+
+use eclusa_fault::{Code, Fault, Result};
+use eclusa_model::{PointId, TenantName};
+use eclusa_ports::Forgotten;
+use rustic_core::repofile::SnapshotId;
+use rustic_core::{CheckOptions, FileType, Id, PruneOptions, ReadBackend as _, RusticError};
+
+use crate::backend::DirectoryBackend;
+use crate::point;
+use crate::repository::Places;
+
+/// Throws these points away; those that are gone already are passed over, so that it can be done again.
+///
+/// What is still needed is known before anything is removed: a repository that cannot be read whole loses nothing.
+pub(crate) fn forget(places: &Places, tenant: &TenantName, points: &[PointId]) -> Result<Forgotten> {
+    let Some(opened) = places.open_to_delete(tenant)? else { return Ok(Forgotten::default()) };
+    let fail = |error: Box<RusticError>| places.unreachable(tenant, error.display_log());
+    let (mut going, mut staying) = (Vec::new(), 0_usize);
+    for id in point::snapshot_ids(places, tenant, &opened)? {
+        let wanted = points.iter().any(|point| point.as_str() == id.to_hex().as_str());
+        match point::snapshot(&opened, id).map_err(fail)? {
+            Some(_) if wanted => going.push(SnapshotId::from(id)),
+            Some(_) => staying += 1,
+            None => {}
+        }
+    }
+    if staying == 0 && !going.is_empty() {
+        return Err(Fault::new(Code::PointFailed)
+            .with("tenant", tenant)
+            .because("no restore point of this tenant would be left"));
+    }
+    let before = size(&opened.backend).map_err(fail)?;
+    let mut options = PruneOptions::default();
+    // Nobody else is here: the lock is held alone.
+    options.instant_delete = true;
+    options.ignore_snaps.clone_from(&going);
+    let plan = opened.repository.prune_plan(&options).map_err(fail)?;
+    eclusa_crash::point("vault.forget.planned");
+    opened.repository.delete_snapshots(&going).map_err(fail)?;
+    eclusa_crash::point("vault.forget.snapshots");
+    opened.repository.prune(&options, plan).map_err(fail)?;
+    eclusa_crash::point("vault.forget.pruned");
+    opened.repository.check(CheckOptions::default()).and_then(|found| found.is_ok()).map_err(|error| {
+        places.unreachable(tenant, "the repository is not whole after points were thrown away").because(error)
+    })?;
+    let after = size(&opened.backend).map_err(fail)?;
+    drop(opened.lock);
+    Ok(Forgotten { points: going.len() as u64, bytes: before.saturating_sub(after) })
+}
+
+/// The bytes of all packs.
+fn size(backend: &DirectoryBackend) -> std::result::Result<u64, Box<RusticError>> {
+    let packs: Vec<(Id, u32)> = backend.list_with_size(FileType::Pack)?;
+    Ok(packs.iter().map(|(_, bytes)| u64::from(*bytes)).sum())
+}
