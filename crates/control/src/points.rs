@@ -1,8 +1,10 @@
 //! The restore points of a stack.
 
+use std::collections::BTreeMap;
+
 use eclusa_fault::{Code, Fault, Result};
-use eclusa_model::TenantName;
-use eclusa_ports::{PointManifest, Proof};
+use eclusa_model::{PointId, TenantName};
+use eclusa_ports::{Hold, PointManifest, Proof};
 
 use crate::Assembly;
 
@@ -16,6 +18,8 @@ pub struct TenantPoints {
     pub unreadable: Vec<String>,
     /// The newest proof.
     pub proof: Option<Proof>,
+    /// Points that somebody has said must not go.
+    pub holds: BTreeMap<PointId, Hold>,
 }
 
 /// The restore points of some tenants, or of all.
@@ -36,7 +40,29 @@ pub async fn list(assembly: &Assembly, tenants: &[TenantName]) -> Result<Vec<Ten
     {
         let (points, unreadable) = assembly.ports.vault.list(&tenant.name).await?;
         let proof = assembly.journal.newest_proof(&assembly.name, &tenant.name)?;
-        all.push(TenantPoints { tenant: tenant.name.clone(), points, unreadable, proof });
+        let holds = assembly.ports.vault.holds(&tenant.name).await?;
+        all.push(TenantPoints { tenant: tenant.name.clone(), points, unreadable, proof, holds });
     }
     Ok(all)
+}
+
+/// The point of any tenant whose id is this or begins so.
+///
+/// # Errors
+/// `PointUnknown` when none does, or those of several tenants; `PointDamaged`, `VaultUnreachable`.
+pub async fn one(assembly: &Assembly, point: &str) -> Result<(TenantName, PointId)> {
+    let unknown = || Fault::new(Code::PointUnknown).with("tenant", "any tenant").with("point", point);
+    let mut found: Vec<(TenantName, PointId)> = Vec::new();
+    for tenant in assembly.tenants.iter() {
+        match assembly.ports.vault.find(&tenant.name, point).await {
+            Ok(manifest) => found.extend(manifest.id.map(|id| (tenant.name.clone(), id))),
+            Err(fault) if fault.code == Code::PointUnknown => {}
+            Err(fault) => return Err(fault),
+        }
+    }
+    match found.pop() {
+        Some(one) if found.is_empty() => Ok(one),
+        Some(_) => Err(unknown().because("points of more than one tenant begin so")),
+        None => Err(unknown()),
+    }
 }

@@ -355,6 +355,14 @@ fn restore_points_go_by_rules_and_what_is_needed_stays() {
     let before = points("alpha");
     assert_eq!(before.len(), 6, "{before:?}");
     shop.change_configuration(|text| text + "\n[stacks.shop.keep]\nlast = 2\n");
+    // One that somebody holds stays too, until they let it go.
+    shop.run(&["backups", "hold", &before[5], "--reason", "a court asks"]).must(0).says(&before[5]);
+    shop.run(&["backups", "hold", &before[5], "--reason", "again"]).must(1).says("is held already");
+    shop.run(&["backups", "alpha"]).must(0).shows("a court asks");
+    shop.run(&["plan", "prune", "alpha"]).must(0).shows("Throw away one restore point");
+    shop.run(&["backups", "end-hold", &before[5], "--reason", "it is settled"])
+        .must(0)
+        .says("no longer held");
     let planned = shop.run(&["plan", "prune", "alpha"]).must(0);
     let planned = planned.shows("Throw away 2 restore points");
     assert_eq!(points("alpha"), before, "a plan throws nothing away: {}", planned.out);

@@ -31,6 +31,8 @@ pub enum Why {
     Rollback,
     /// A run that has not ended uses it.
     Run(String),
+    /// Somebody has said that it must not go.
+    Held(String),
     /// It holds what is nowhere else.
     Salvage,
     /// It is among the last.
@@ -56,6 +58,8 @@ pub struct Needed {
     pub proved: Option<PointId>,
     /// The point that a rollback to the release before would need.
     pub rollback: Option<PointId>,
+    /// Points that somebody has said must not go, with why.
+    pub held: BTreeMap<PointId, String>,
     /// Points of runs that have not ended, with the run.
     pub runs: BTreeMap<PointId, String>,
 }
@@ -113,6 +117,9 @@ fn always(point: &Candidate, needed: &Needed) -> BTreeSet<Why> {
     }
     if needed.rollback.as_ref() == Some(&point.id) {
         why.insert(Why::Rollback);
+    }
+    if let Some(reason) = needed.held.get(&point.id) {
+        why.insert(Why::Held(reason.clone()));
     }
     if let Some(run) = needed.runs.get(&point.id) {
         why.insert(Why::Run(run.clone()));

@@ -81,6 +81,7 @@ fn what_is_needed_stays_whatever_the_rules_say() {
     let needed = Needed {
         proved: Some(id(2)),
         rollback: Some(id(3)),
+        held: BTreeMap::from([(id(1), "a court asks".to_owned())]),
         runs: BTreeMap::from([(id(4), "r-1".to_owned())]),
     };
     let keep = Keep { last: 1, ..Keep::default() };
@@ -88,6 +89,7 @@ fn what_is_needed_stays_whatever_the_rules_say() {
         stays(&points, &keep, &needed, "UTC"),
         [
             (0, vec![Why::Newest, Why::Last]),
+            (1, vec![Why::Held("a court asks".to_owned())]),
             (2, vec![Why::Proved]),
             (3, vec![Why::Rollback]),
             (4, vec![Why::Run("r-1".to_owned())]),

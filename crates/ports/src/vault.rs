@@ -135,6 +135,31 @@ pub struct VerifyReport {
     pub problems: Vec<String>,
 }
 
+/// Why a point must not be thrown away, and who said so.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Hold {
+    /// Why.
+    pub reason: String,
+    /// Who said so.
+    pub by: String,
+    /// When.
+    pub at: Timestamp,
+    /// Who ended it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ended: Option<HoldEnd>,
+}
+
+/// How a hold was ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HoldEnd {
+    /// Why.
+    pub reason: String,
+    /// Who said so.
+    pub by: String,
+    /// When.
+    pub at: Timestamp,
+}
+
 /// What throwing points away came to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Forgotten {
@@ -190,6 +215,24 @@ pub trait Vault: Send + Sync {
     /// # Errors
     /// `VaultUnreachable` (when the repository cannot be read whole nothing was thrown away), `VaultKey`, `PointFailed`.
     async fn forget(&self, tenant: &TenantName, points: &[PointId]) -> Result<Forgotten>;
+
+    /// The points of a tenant that are held now.
+    ///
+    /// # Errors
+    /// `VaultUnreachable`.
+    async fn holds(&self, tenant: &TenantName) -> Result<BTreeMap<PointId, Hold>>;
+
+    /// Holds a point: it is not thrown away until the hold is ended.
+    ///
+    /// # Errors
+    /// `PointUnknown`, `NothingToDo` when it is held already, `VaultUnreachable`.
+    async fn hold(&self, tenant: &TenantName, point: &PointId, hold: Hold) -> Result<()>;
+
+    /// Ends the hold of a point. That it was held stays written.
+    ///
+    /// # Errors
+    /// `NothingToDo` when it is not held, `VaultUnreachable`.
+    async fn end_hold(&self, tenant: &TenantName, point: &PointId, end: HoldEnd) -> Result<()>;
 
     /// One point, by id or an unambiguous beginning of it.
     ///

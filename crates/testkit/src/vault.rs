@@ -8,8 +8,8 @@ use async_trait::async_trait;
 use eclusa_fault::{Code, Fault, Result};
 use eclusa_model::{PointId, StackName, TenantName};
 use eclusa_ports::{
-    FileEntry, FilesManifest, Forgotten, MANIFEST_FORMAT, PointManifest, StreamManifest, TakeRequest, Vault,
-    VerifyReport,
+    FileEntry, FilesManifest, Forgotten, Hold, HoldEnd, MANIFEST_FORMAT, PointManifest, StreamManifest,
+    TakeRequest, Vault, VerifyReport,
 };
 use sha2::{Digest, Sha256};
 
@@ -179,12 +179,49 @@ impl Vault for FakeVault {
                 let all = state.points.entry(tenant.clone()).or_default();
                 let goes =
                     |point: &StoredPoint| point.manifest.id.as_ref().is_some_and(|id| points.contains(id));
+                let held = state.holds.get(tenant).cloned().unwrap_or_default();
+                if points.iter().any(|point| held.contains_key(point)) {
+                    return Err(Fault::new(Code::PointFailed).with("tenant", tenant));
+                }
                 let before = all.len();
                 if before > 0 && all.iter().all(goes) {
                     return Err(Fault::new(Code::PointFailed).with("tenant", tenant));
                 }
                 all.retain(|point| !goes(point));
                 Ok(Forgotten { points: (before - all.len()) as u64, bytes: 0 })
+            })
+            .await
+    }
+
+    async fn holds(&self, tenant: &TenantName) -> Result<BTreeMap<PointId, Hold>> {
+        let tenant = tenant.clone();
+        let held = move |state: &mut State| Ok(state.holds.get(&tenant).cloned().unwrap_or_default());
+        self.world.step("vault.holds", held).await
+    }
+
+    async fn hold(&self, tenant: &TenantName, point: &PointId, hold: Hold) -> Result<()> {
+        self.world
+            .step(format!("vault.hold.{tenant}"), |state| {
+                find(state, tenant, point.as_str())?;
+                let held = state.holds.entry(tenant.clone()).or_default();
+                match held.insert(point.clone(), hold) {
+                    None => Ok(()),
+                    Some(before) => {
+                        held.insert(point.clone(), before);
+                        Err(Fault::new(Code::NothingToDo).with("what", point))
+                    }
+                }
+            })
+            .await
+    }
+
+    async fn end_hold(&self, tenant: &TenantName, point: &PointId, _: HoldEnd) -> Result<()> {
+        self.world
+            .step(format!("vault.end-hold.{tenant}"), |state| {
+                let held = state.holds.entry(tenant.clone()).or_default();
+                held.remove(point)
+                    .map(|_| ())
+                    .ok_or_else(|| Fault::new(Code::NothingToDo).with("what", point))
             })
             .await
     }

@@ -7,11 +7,11 @@ use std::sync::{Arc, Mutex};
 use eclusa_fault::{Code, Fault, Result};
 use eclusa_model::{
     AppKind, CandidateObservation, DatabasePlace, DiskObservation, EdgeObservation, FilesPlace, Fingerprint,
-    FingerprintKey, Health, ImagePin, OBSERVATION_FORMAT, Observation, Release, ReleaseSource, RuntimeKind,
-    ServiceName, ServiceObservation, ServiceRole, ServiceState, StackName, Tenant, TenantName,
+    FingerprintKey, Health, ImagePin, OBSERVATION_FORMAT, Observation, PointId, Release, ReleaseSource,
+    RuntimeKind, ServiceName, ServiceObservation, ServiceRole, ServiceState, StackName, Tenant, TenantName,
     TenantObservation,
 };
-use eclusa_ports::{GateState, LeaseHolder, PointManifest};
+use eclusa_ports::{GateState, Hold, LeaseHolder, PointManifest};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
@@ -81,6 +81,7 @@ pub struct State {
     pub gates: BTreeMap<TenantName, Gate>,
     pub lease: Option<(LeaseHolder, u64)>,
     pub points: BTreeMap<TenantName, Vec<StoredPoint>>,
+    pub holds: BTreeMap<TenantName, BTreeMap<PointId, Hold>>,
     pub running: BTreeMap<String, Leftover>,
     /// Switched on and off by the command `flag on NAME`, as a hook would.
     pub flags: BTreeSet<String>,

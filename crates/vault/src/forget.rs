@@ -7,8 +7,8 @@ use rustic_core::repofile::SnapshotId;
 use rustic_core::{CheckOptions, FileType, Id, PruneOptions, ReadBackend as _, RusticError};
 
 use crate::backend::DirectoryBackend;
-use crate::point;
 use crate::repository::Places;
+use crate::{holds, point};
 
 /// Throws these points away; those that are gone already are passed over, so that it can be done again.
 ///
@@ -29,6 +29,12 @@ pub(crate) fn forget(places: &Places, tenant: &TenantName, points: &[PointId]) -
         return Err(Fault::new(Code::PointFailed)
             .with("tenant", tenant)
             .because("no restore point of this tenant would be left"));
+    }
+    let held = holds::of(places, tenant)?;
+    if let Some((id, hold)) = points.iter().find_map(|id| held.get_key_value(id)) {
+        return Err(Fault::new(Code::PointFailed)
+            .with("tenant", tenant)
+            .because(format!("point {id} is held by {}: {}", hold.by, hold.reason)));
     }
     let before = size(&opened.backend).map_err(fail)?;
     let mut options = PruneOptions::default();

@@ -8,6 +8,7 @@
 mod backend;
 mod durable;
 mod forget;
+mod holds;
 mod key;
 mod key_file;
 mod lock;
@@ -20,13 +21,16 @@ mod tally;
 mod verify;
 mod walk;
 
+use std::collections::BTreeMap;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use async_trait::async_trait;
 use eclusa_fault::{Code, Fault, Result};
 use eclusa_model::{PointId, StackName, TenantName};
-use eclusa_ports::{FilesManifest, Forgotten, PointManifest, TakeRequest, Vault, VerifyReport};
+use eclusa_ports::{
+    FilesManifest, Forgotten, Hold, HoldEnd, PointManifest, TakeRequest, Vault, VerifyReport,
+};
 
 pub use key::new_key;
 
@@ -113,6 +117,21 @@ impl Vault for LocalVault {
     async fn forget(&self, tenant: &TenantName, points: &[PointId]) -> Result<Forgotten> {
         let (tenant, points) = (tenant.clone(), points.to_vec());
         self.on_thread(move |places| forget::forget(places, &tenant, &points)).await
+    }
+
+    async fn holds(&self, tenant: &TenantName) -> Result<BTreeMap<PointId, Hold>> {
+        let tenant = tenant.clone();
+        self.on_thread(move |places| holds::of(places, &tenant)).await
+    }
+
+    async fn hold(&self, tenant: &TenantName, point: &PointId, hold: Hold) -> Result<()> {
+        let (tenant, point) = (tenant.clone(), point.clone());
+        self.on_thread(move |places| holds::hold(places, &tenant, &point, hold)).await
+    }
+
+    async fn end_hold(&self, tenant: &TenantName, point: &PointId, end: HoldEnd) -> Result<()> {
+        let (tenant, point) = (tenant.clone(), point.clone());
+        self.on_thread(move |places| holds::end(places, &tenant, &point, end)).await
     }
 
     async fn find(&self, tenant: &TenantName, point: &str) -> Result<PointManifest> {

@@ -39,6 +39,11 @@ impl Lock {
         Ok(Self { _files: vec![write, delete] })
     }
 
+    /// Waits until nobody else changes what is held.
+    pub(crate) fn to_hold(directory: &Path, name: &str) -> io::Result<Self> {
+        Ok(Self { _files: vec![held(directory, &format!("{name}.holds"), FlockOperation::LockExclusive)?] })
+    }
+
     /// Waits until nobody else adds, deletes or reads.
     pub(crate) fn to_delete(directory: &Path, name: &str) -> io::Result<Self> {
         let write = held(directory, &format!("{name}.write"), FlockOperation::LockExclusive)?;

@@ -131,6 +131,11 @@ impl Places {
         self.make(tenant, backend, lock)
     }
 
+    /// Keeps others from changing what of a tenant is held.
+    pub(crate) fn lock_holds(&self, tenant: &TenantName) -> Result<Lock> {
+        Lock::to_hold(&self.locks(), tenant.as_str()).map_err(|error| self.unreachable(tenant, error))
+    }
+
     /// Opens a tenant's repository for deleting; `None` when there is none yet. What a killed process left unfinished is
     /// removed.
     pub(crate) fn open_to_delete(&self, tenant: &TenantName) -> Result<Option<Opened>> {

@@ -72,6 +72,7 @@ fn reason(why: &Why) -> Message {
         Why::Proved => Message::new("prune-why-proved"),
         Why::Rollback => Message::new("prune-why-rollback"),
         Why::Run(run) => Message::new("prune-why-run").with("run", run),
+        Why::Held(reason) => Message::new("prune-why-held").with("reason", reason),
         Why::Salvage => Message::new("prune-why-salvage"),
         Why::Last => Message::new("prune-why-last"),
         Why::Within => Message::new("prune-why-within"),

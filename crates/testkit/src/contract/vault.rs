@@ -6,7 +6,7 @@ use std::path::Path;
 
 use eclusa_fault::Code;
 use eclusa_model::{PointId, TenantName};
-use eclusa_ports::{DatabaseSummary, DirectorySet, Dump, TakeRequest, Vault};
+use eclusa_ports::{DatabaseSummary, DirectorySet, Dump, Hold, HoldEnd, TakeRequest, Vault};
 use eclusa_runbook::PointKind;
 use jiff::Timestamp;
 
@@ -123,6 +123,22 @@ pub async fn vault(vault: &dyn Vault, directory: &Path, empty: &Path) {
     assert_eq!(vault.forget(&tenant, std::slice::from_ref(&last)).await.unwrap_err().code, Code::PointFailed);
     assert_eq!(vault.list(&tenant).await.unwrap().0.len(), 1);
     assert_eq!(vault.list(&other).await.unwrap().0, [others], "tenants are apart");
+    // What is held does not go, and a hold is there once.
+    let fourth = vault.take(request(&tenant, "r-1/w", 5, directory, bytes("fourth"))).await.unwrap();
+    let fourth = fourth.id.unwrap();
+    let at = Timestamp::from_second(9).unwrap();
+    let hold = Hold { reason: "a court asks".to_owned(), by: "olga".to_owned(), at, ended: None };
+    let end = HoldEnd { reason: "it is settled".to_owned(), by: "anna".to_owned(), at };
+    assert_eq!(vault.end_hold(&tenant, &fourth, end.clone()).await.unwrap_err().code, Code::NothingToDo);
+    vault.hold(&tenant, &fourth, hold.clone()).await.unwrap();
+    assert_eq!(vault.hold(&tenant, &fourth, hold.clone()).await.unwrap_err().code, Code::NothingToDo);
+    assert_eq!(vault.hold(&tenant, &gone[0], hold.clone()).await.unwrap_err().code, Code::PointUnknown);
+    assert_eq!(vault.holds(&tenant).await.unwrap().get(&fourth), Some(&hold));
+    let refused = vault.forget(&tenant, std::slice::from_ref(&fourth)).await.unwrap_err();
+    assert_eq!(refused.code, Code::PointFailed);
+    vault.end_hold(&tenant, &fourth, end).await.unwrap();
+    assert!(vault.holds(&tenant).await.unwrap().is_empty());
+    assert_eq!(vault.forget(&tenant, std::slice::from_ref(&fourth)).await.unwrap().points, 1);
     let none = TenantName::new("gamma").unwrap();
     assert_eq!(vault.forget(&none, &gone).await.unwrap().points, 0);
 }
