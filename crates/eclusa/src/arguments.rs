@@ -7,9 +7,9 @@ use eclusa_fault::{Code, Fault, Language, Result};
 use eclusa_model::PersonName;
 
 use crate::commands::{
-    abort, adopt, answer, attach, audit, backup, backups, bundle, completions, doctor, edge, history, man,
-    note, own_run, plan, prune, release, report, restore, resume, rollback, seed, shop, start, status, stop,
-    supervise, tenants,
+    abort, adopt, answer, attach, audit, backup, backups, bundle, completions, doctor, drill, edge, history,
+    man, note, own_run, plan, prune, release, report, restore, resume, rollback, seed, shop, start, status,
+    stop, supervise, tenants,
 };
 use crate::demo;
 
@@ -66,6 +66,8 @@ pub enum Command {
     Backups(backups::Backups),
     /// Show which restore points would go and why the others stay, and throw those away.
     Prune(prune::Prune),
+    /// Try to restore the newest restore points somewhere harmless, and prove them.
+    Drill(drill::Drill),
     /// Bring a tenant's data back from a restore point.
     Restore(restore::Restore),
     /// Take up a run whose runner is gone.

@@ -381,3 +381,37 @@ fn restore_points_go_by_rules_and_what_is_needed_stays() {
     // What the plan saved is what is carried out, and the rollback has what it needs.
     shop.run(&["rollback", "--yes"]).must(0);
 }
+
+#[test]
+fn a_drill_tries_those_whose_proof_is_oldest_and_names_whose_points_cannot_be_restored() {
+    let shop = Shop::open(&Setting::default());
+    shop.run(&["backup"]).must(0);
+    let proved = || -> Vec<bool> {
+        let status = shop.status();
+        status["safety"].as_array().unwrap().iter().map(|one| one["proved_at"].is_string()).collect()
+    };
+    assert_eq!(proved(), [false, false]);
+    let before = shop.censuses();
+    shop.run(&["drill", "--sample", "1"]).must(0).shows("GO.");
+    assert_eq!(proved(), [true, false]);
+    shop.run(&["plan", "drill", "--sample", "1"]).must(0).shows("beta").lacks("alpha");
+    shop.run(&["drill", "--sample", "1"]).must(0);
+    assert_eq!(proved(), [true, true]);
+    assert_eq!(shop.censuses(), before, "a drill touches nothing live");
+
+    // One that is damaged is named, and the other is tried all the same.
+    let vault = shop.state().join("vault/shop");
+    let below =
+        |path: std::path::PathBuf| std::fs::read_dir(path).unwrap().map(|entry| entry.unwrap().path());
+    let packs = below(vault.join("alpha/data")).flat_map(below);
+    // The largest holds data; without a list of files the point would not even be listed.
+    let largest = packs.max_by_key(|path| path.metadata().unwrap().len()).unwrap();
+    std::fs::remove_file(largest).unwrap();
+    let earlier = shop.status()["safety"][1]["proved_at"].clone();
+    shop.run(&["drill"]).must(3).shows("validate.point.alpha");
+    assert_ne!(shop.status()["safety"][1]["proved_at"], earlier, "beta is proved anew");
+    std::fs::remove_dir_all(vault.join("alpha")).unwrap();
+    shop.run(&["drill"]).must(3).says("There is no restore point of alpha");
+    shop.run(&["drill", "alpha"]).must(1).refused("E0305");
+    assert_eq!(shop.censuses(), before);
+}

@@ -5,6 +5,7 @@ mod app;
 mod application;
 mod backup;
 mod draft;
+mod drill;
 mod edge;
 mod input;
 mod lint;
@@ -40,6 +41,7 @@ pub fn plan(input: &PlanInput<'_>, intent: &Intent) -> Result<Plan> {
         Intent::Rollback { to, how } => rollback::plan(input, to, *how)?,
         Intent::Backup { tenants } => backup::plan(input, tenants)?,
         Intent::Restore { tenant, point, check_only } => restore::plan(input, tenant, point, *check_only)?,
+        Intent::Drill { points } => drill::plan(input, points)?,
         Intent::Prune { points } => prune::plan(input, points)?,
         Intent::Start => simple::start(input)?,
         Intent::Stop => simple::stop(input)?,

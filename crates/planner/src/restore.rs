@@ -12,6 +12,7 @@ use eclusa_runbook::{
 use crate::PlanInput;
 use crate::backup::one;
 use crate::draft::{Draft, Frame, NewStep};
+use crate::drill;
 use crate::release_steps::{
     NOTHING_LEFT, close_operation, serving_drain, start, start_schedulers, start_workers, stop,
 };
@@ -51,21 +52,7 @@ pub(crate) fn plan(
 
 fn check(draft: &mut Draft<'_, '_>, tenant: &Tenant, point: &str) -> Result<()> {
     draft.phase(Phase::Validate)?;
-    let effect = Effect::Vault(VaultOperation::Check {
-        tenant: tenant.name.clone(),
-        point: PointReference::Id(point.to_owned()),
-    });
-    let title = Message::new("step-point-check").with("tenant", &tenant.name).with("point", short(point));
-    let step = NewStep::perform(
-        Phase::Validate,
-        &format!("validate.point.{}", tenant.name),
-        scope(tenant),
-        title,
-        effect,
-    )?
-    .nothing_to_undo("undo-nothing-proof")
-    .seconds(6 * 3600);
-    draft.then(step).map(|_| ())
+    draft.then(drill::check(&tenant.name, point)?).map(|_| ())
 }
 
 pub(crate) fn short(point: &str) -> &str {

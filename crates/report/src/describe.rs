@@ -19,6 +19,7 @@ pub fn intent_text(intent: &Intent, language: &Language) -> String {
             let id = if *check_only { "plan-intent-restore-check" } else { "plan-intent-restore" };
             Message::new(id).with("tenant", tenant).with("point", short(point, 8))
         }
+        Intent::Drill { points } => Message::new("plan-intent-drill").with("count", points.len()),
         Intent::Prune { points } => {
             let count: usize = points.values().map(Vec::len).sum();
             Message::new("plan-intent-prune").with("count", count)

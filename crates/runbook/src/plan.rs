@@ -45,6 +45,11 @@ pub enum Intent {
         /// Only restored somewhere harmless, proved and discarded.
         check_only: bool,
     },
+    /// Restore points restored somewhere harmless and proved.
+    Drill {
+        /// Which of whom.
+        points: BTreeMap<TenantName, PointId>,
+    },
     /// Restore points that nothing needs thrown away.
     Prune {
         /// Which of whom.
@@ -71,6 +76,7 @@ impl Intent {
             Self::Rollback { .. } => "rollback",
             Self::Backup { .. } => "backup",
             Self::Restore { .. } => "restore",
+            Self::Drill { .. } => "drill",
             Self::Prune { .. } => "prune",
             Self::Start => "start",
             Self::Stop => "stop",

@@ -10,6 +10,7 @@ pub mod backups;
 pub mod bundle;
 pub mod completions;
 pub mod doctor;
+pub mod drill;
 pub mod edge;
 pub mod history;
 pub mod man;
@@ -112,6 +113,7 @@ async fn dispatch(command: Command, session: Arc<Session>) -> Result<Exit> {
         Command::Backup(command) => command.run(session).await,
         Command::Backups(command) => command.run(session).await,
         Command::Prune(command) => command.run(session).await,
+        Command::Drill(command) => command.run(session).await,
         Command::Restore(command) => command.run(session).await,
         Command::Resume(command) => command.run(session).await,
         Command::Abort(command) => command.run(session).await,

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand};
 use eclusa_control::Assembly;
 use eclusa_control::planning::{self, PlanOptions, rollback_intent};
-use eclusa_control::retention;
 use eclusa_control::saved_plan::SavedPlan;
+use eclusa_control::{drill, retention};
 use eclusa_fault::{Code, Fault, Message, Result};
 use eclusa_model::TenantName;
 use eclusa_runbook::Intent;
@@ -66,6 +66,14 @@ enum Wanted {
         #[arg(long)]
         check: bool,
     },
+    /// Restore points restored somewhere harmless and proved.
+    Drill {
+        /// The tenants; all when none is named.
+        tenants: Vec<TenantName>,
+        /// Only so many of them: those first that were never proved, then those whose proof is oldest.
+        #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+        sample: Option<u32>,
+    },
     /// Restore points that nothing needs thrown away.
     Prune {
         /// The tenants; all when none is named.
@@ -99,6 +107,10 @@ impl Wanted {
             Self::Restore { tenant, point, check } => {
                 let point = point_of(assembly, &tenant, point.as_deref()).await?;
                 Intent::Restore { tenant, point, check_only: check }
+            }
+            Self::Drill { tenants, sample } => {
+                let sample = sample.map(|count| count as usize);
+                drill::choose(assembly, &tenants, sample).await?.intent
             }
             Self::Prune { tenants } => retention::intent(&retention::decide(assembly, &tenants).await?),
             Self::Start => Intent::Start,

@@ -204,6 +204,10 @@ plan-intent-start = Start the services
 plan-intent-stop = Stop the services
 plan-intent-edge-install = Install the edge
 plan-intent-edge-remove = Remove the edge
+plan-intent-drill = Try to restore { $count ->
+    [one] one tenant
+   *[other] { $count } tenants
+    }
 plan-intent-prune = Throw away { $count ->
     [one] one restore point
    *[other] { $count } restore points

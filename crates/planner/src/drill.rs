@@ -1,0 +1,51 @@
+//! The plan of a drill: points of tenants restored somewhere harmless, proved, discarded, while the tenants are served.
+
+use std::collections::BTreeMap;
+
+use eclusa_fault::{Code, Fault, Message, Result};
+use eclusa_model::{PointId, Tenant, TenantName};
+use eclusa_runbook::{Effect, Intent, Phase, Plan, PointReference, Scope, VaultOperation};
+
+use crate::PlanInput;
+use crate::backup::one;
+use crate::draft::{Draft, Frame, NewStep};
+use crate::restore::short;
+
+pub(crate) fn plan(input: &PlanInput<'_>, points: &BTreeMap<TenantName, PointId>) -> Result<Plan> {
+    let all: Vec<Tenant> = input.observation.tenants.iter().map(|tenant| tenant.tenant.clone()).collect();
+    if points.is_empty() {
+        return Err(
+            Fault::new(Code::NothingToDo).with("what", "there is no restore point that could be tried")
+        );
+    }
+    let mut draft = Draft::new(input);
+    draft.take_lease()?;
+    draft.phase(Phase::Validate)?;
+    let (mut steps, mut tenants) = (Vec::new(), Vec::new());
+    for (name, point) in points {
+        tenants.push(one(&all, name)?);
+        steps.push(check(name, point.as_str())?);
+    }
+    // One tenant's failure keeps no other from its drill; the run's end says whose point was not proved.
+    draft.together(steps)?;
+    draft.finish(Frame {
+        intent: Intent::Drill { points: points.clone() },
+        to: None,
+        tenants,
+        services: Vec::new(),
+        reversibility: BTreeMap::new(),
+        point_of_no_return: None,
+    })
+}
+
+/// Restores one point somewhere harmless, proves it and discards the copy.
+pub(crate) fn check(tenant: &TenantName, point: &str) -> Result<NewStep> {
+    let effect = Effect::Vault(VaultOperation::Check {
+        tenant: tenant.clone(),
+        point: PointReference::Id(point.to_owned()),
+    });
+    let title = Message::new("step-point-check").with("tenant", tenant).with("point", short(point));
+    let name = format!("validate.point.{tenant}");
+    let step = NewStep::perform(Phase::Validate, &name, Scope::Tenant(tenant.clone()), title, effect)?;
+    Ok(step.nothing_to_undo("undo-nothing-proof").seconds(6 * 3600))
+}
