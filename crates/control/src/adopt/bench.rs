@@ -168,6 +168,14 @@ pub(crate) fn write(document: &mut Document, facts: &Facts) -> Result<()> {
     document.entry("probes", "login", Certainty::Found, &why("bench-probe"));
     document.plain("name", &text("login"));
     document.plain("path", &text("/login"));
+    let websocket = facts.roles.names(Role::Web).into_iter().find(|name| is_websocket(&facts.images, name));
+    if let Some(service) = websocket {
+        let reason = why("bench-websocket").with("service", service);
+        document.entry("probes", "websocket", Certainty::Found, &reason);
+        document.plain("name", &text("websocket"));
+        document.plain("path", &text("/socket.io/?EIO=4&transport=polling"));
+        document.plain("contains", &text("\"sid\""));
+    }
     Ok(())
 }
 

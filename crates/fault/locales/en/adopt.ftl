@@ -80,6 +80,7 @@ adopt-why-bench-cache-none = which service caches for the bench is not known, an
 adopt-why-bench-configurator = { $service } writes the configuration of the bench; it is run once at each change of the release, as at every start.
 adopt-why-bench-pages = the pages that every site must answer, with all that they name:
 adopt-why-bench-probe = every site has a page to log in at; unlike /api/method/ping it needs the database.
+adopt-why-bench-websocket = { $service } answers the first words of a browser that waits for news, when the frontend reaches it.
 adopt-why-bench-database-outside = the database of the bench, { $host }, is no service of the project, and Eclusa runs MariaDB's own tools where the server runs
 adopt-why-bench-database-other = { $service } is { $image }; a bench needs MariaDB in a service of the project
 adopt-why-bench-database-none = no service of the project is a MariaDB server
