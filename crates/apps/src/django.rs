@@ -23,6 +23,12 @@ impl App for Django {
         AppKind::Django
     }
 
+    fn command(&self, stack: &Stack, _: &TenantName, argv: &[String]) -> Option<Exec> {
+        let words: Vec<&str> = argv.iter().map(String::as_str).collect();
+        let service = self.command_service(stack)?;
+        Some(exec(&Place::Service { service }, manage(stack, &words)))
+    }
+
     /// `check --deploy` fails on warnings too: each of them is a door left open. `makemigrations --check` finds
     /// models that were changed without a migration.
     fn checks(&self, stack: &Stack, candidate: &Place) -> Vec<NamedCommand> {

@@ -9,6 +9,7 @@ pub mod candidate;
 pub mod clock;
 pub mod drill;
 mod edge_port;
+pub mod execute;
 pub mod history;
 mod notices;
 mod observe;

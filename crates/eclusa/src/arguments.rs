@@ -7,9 +7,9 @@ use eclusa_fault::{Code, Fault, Language, Result};
 use eclusa_model::PersonName;
 
 use crate::commands::{
-    abort, adopt, answer, attach, audit, backup, backups, bundle, completions, doctor, drill, edge, history,
-    man, note, own_run, plan, prune, release, report, restore, resume, rollback, seed, shop, start, status,
-    stop, supervise, tenants,
+    abort, adopt, answer, attach, audit, backup, backups, bundle, completions, doctor, drill, edge, exec,
+    history, man, note, own_run, plan, prune, release, report, restore, resume, rollback, seed, shop, start,
+    status, stop, supervise, tenants,
 };
 use crate::demo;
 
@@ -70,6 +70,8 @@ pub enum Command {
     Drill(drill::Drill),
     /// Bring a tenant's data back from a restore point.
     Restore(restore::Restore),
+    /// Run a command for one tenant, where the release runs.
+    Exec(exec::Exec),
     /// Take up a run whose runner is gone.
     Resume(resume::Resume),
     /// Make a run go back.

@@ -22,6 +22,8 @@ pub enum Exit {
     Changes,
     /// The person ended it; what was begun goes on.
     Interrupted,
+    /// `exec`: as the command that was run ended.
+    Command(u8),
 }
 
 impl Exit {
@@ -35,6 +37,7 @@ impl Exit {
             Self::Stale => 5,
             Self::Changes => 6,
             Self::Interrupted => 130,
+            Self::Command(code) => code,
         }
     }
 

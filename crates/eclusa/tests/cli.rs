@@ -415,3 +415,25 @@ fn a_drill_tries_those_whose_proof_is_oldest_and_names_whose_points_cannot_be_re
     shop.run(&["drill", "alpha"]).must(1).refused("E0305");
     assert_eq!(shop.censuses(), before);
 }
+
+#[test]
+fn a_command_of_ones_own_ends_as_it_ends_and_where_it_runs() {
+    let shop = Shop::open(&Setting::default());
+    let ran = shop.run(&["exec", "alpha", "--", "sh", "-c", "echo to whom; echo it concerns >&2; exit 7"]);
+    ran.must(7).shows("to whom").says("it concerns");
+    shop.run(&["exec", "gamma", "--", "true"]).must(1).refused("E0311").says("alpha");
+    shop.run(&["exec", "alpha"]).must(2);
+    shop.run(&["exec", "alpha", "--within", "1s", "--", "sleep", "297"]).must(1).refused("E0803");
+
+    let mut child =
+        shop.command(&["exec", "alpha", "--", "sleep", "298"]).stderr(Stdio::piped()).spawn().unwrap();
+    let sleeps = |seconds: &str| {
+        let pattern = format!("^sleep {seconds}$");
+        Command::new("pgrep").args(["-f", &pattern]).output().unwrap().status.success()
+    };
+    wait_for("it runs", 20, || sleeps("298").then_some(()));
+    let pid = rustix::process::Pid::from_raw(child.id().cast_signed()).unwrap();
+    rustix::process::kill_process(pid, rustix::process::Signal::INT).unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(130));
+    assert!(!sleeps("298") && !sleeps("297"), "it goes on without anybody");
+}

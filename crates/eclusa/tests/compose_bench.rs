@@ -162,6 +162,8 @@ fn twelve_sites_go_through_the_lock_and_one_that_fails_takes_all_back() {
     let adopted = bench.must(&["--config", "adopted.toml", "tenants", "--json"]);
     let adopted: serde_json::Value = serde_json::from_str(&adopted).unwrap();
     assert_eq!(adopted["tenants"], found["tenants"]);
+    let apps = bench.eclusa(&["exec", "s02.localhost", "--", "list-apps"]);
+    assert!(apps.status.success() && text(&apps).contains("erpshop 15.1.0"), "{}", text(&apps));
     bench.must(&["backup", "--prove"]);
     bench.must(&["edge", "install", "--yes"]);
 

@@ -152,6 +152,10 @@ fn problem(words: &[String], known: &mut BTreeMap<Vec<String>, Help>) -> Option<
     let mut given = 0;
     let mut rest = words.iter();
     while let Some(word) = rest.next() {
+        // What follows is a command of somebody else's.
+        if word == "--" {
+            break;
+        }
         let help = known.entry(path.clone()).or_insert_with(|| help(&path));
         if word.starts_with('-') && word != "-" {
             let (option, value) =

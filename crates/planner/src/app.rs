@@ -1,9 +1,11 @@
 //! What a planner must know of an application: which commands do what, never how they are run.
 
+use std::collections::BTreeMap;
+
 use eclusa_config::Stack;
 use eclusa_fault::Message;
 use eclusa_model::{AppKind, Release, ServiceName, Tenant, TenantName, TenantObservation};
-use eclusa_runbook::{Exec, GateKind, OnNoGo, Place};
+use eclusa_runbook::{Exec, Expect, GateKind, OnNoGo, Place};
 
 /// A command with the name that its step gets.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -136,6 +138,19 @@ pub trait App: Send + Sync {
     fn apps(&self, stack: &Stack, tenant: &TenantName) -> Option<Exec> {
         let _ = (stack, tenant);
         None
+    }
+
+    /// A command of an operator's own for a tenant, where commands of the running release run.
+    fn command(&self, stack: &Stack, tenant: &TenantName, argv: &[String]) -> Option<Exec> {
+        let _ = tenant;
+        let service = self.command_service(stack)?;
+        Some(Exec {
+            place: Place::Service { service },
+            argv: argv.to_vec(),
+            environment: BTreeMap::new(),
+            directory: None,
+            expect: Expect::default(),
+        })
     }
 
     /// The service in whose image commands of the release run.

@@ -60,6 +60,12 @@ impl App for Frappe {
         AppKind::Frappe
     }
 
+    /// Without `--site` bench takes a site by itself, or none.
+    fn command(&self, stack: &Stack, tenant: &TenantName, argv: &[String]) -> Option<Exec> {
+        let words: Vec<&str> = argv.iter().map(String::as_str).collect();
+        Some(on_site(stack, &running(stack)?, tenant, &words))
+    }
+
     /// The image must be able to say what is in it at all.
     fn checks(&self, stack: &Stack, candidate: &Place) -> Vec<NamedCommand> {
         if let Some(commands) = &stack.commands.check {

@@ -12,6 +12,7 @@ pub mod completions;
 pub mod doctor;
 pub mod drill;
 pub mod edge;
+pub mod exec;
 pub mod history;
 pub mod man;
 pub mod note;
@@ -114,6 +115,7 @@ async fn dispatch(command: Command, session: Arc<Session>) -> Result<Exit> {
         Command::Backups(command) => command.run(session).await,
         Command::Prune(command) => command.run(session).await,
         Command::Drill(command) => command.run(session).await,
+        Command::Exec(command) => command.run(session).await,
         Command::Restore(command) => command.run(session).await,
         Command::Resume(command) => command.run(session).await,
         Command::Abort(command) => command.run(session).await,

@@ -37,6 +37,8 @@ answer-taken = The answer is written down; run { $run } takes it within a second
 answer-waits = The answer is written down, and nobody owns the run. To go on: eclusa resume { $run }
 note-taken = It stands in the report of run { $run }.
 drill-without = There is no restore point of { $tenant } that could be tried. Take one: eclusa backup { $tenant } --prove
+exec-beside-a-run = The run { $run } has not ended; what you do here it does not know of.
+exec-ended = It was ended where it ran.
 hint-keep = Say in eclusa.toml which are kept, such as: [stacks.{ $stack }.keep] daily = 14, weekly = 8, monthly = 12
 prune-goes = goes
 prune-stays = stays: { $why }

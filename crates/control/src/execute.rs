@@ -1,0 +1,68 @@
+//! A command of an operator's own, run for one tenant where the release runs.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use eclusa_fault::{Code, Fault, Result};
+use eclusa_model::TenantName;
+use eclusa_ports::{CommandResult, ExecSpec, OutputSink};
+use eclusa_runbook::{Exec, Outputs};
+
+use crate::Assembly;
+
+/// A command that was prepared: where it runs, and the mark by which it is found and ended there.
+pub struct Prepared {
+    exec: Exec,
+    mark: String,
+}
+
+/// Prepares the command of a tenant: under bench for its site, under `manage.py`, or as it is.
+///
+/// # Errors
+/// `TenantUnknown`, `ServiceMissing`.
+pub fn prepare(assembly: &Assembly, tenant: &TenantName, argv: &[String]) -> Result<Prepared> {
+    if !assembly.tenants.iter().any(|known| known.name == *tenant) {
+        let known: Vec<&str> = assembly.tenants.iter().map(|tenant| tenant.name.as_str()).collect();
+        return Err(Fault::new(Code::TenantUnknown).with("tenant", tenant).with("known", known.join(", ")));
+    }
+    let exec = assembly
+        .app
+        .command(&assembly.stack, tenant, argv)
+        .ok_or_else(|| Fault::new(Code::ServiceMissing).with("service", "web").with("known", "none"))?;
+    Ok(Prepared { exec, mark: format!("exec-{}", assembly.ports.clock.random_text(12)) })
+}
+
+/// Runs it to its end, or until it was asked to end: then it is ended where it runs, not only here.
+///
+/// # Errors
+/// When it could not be started, or was ended after `within`.
+pub async fn run(
+    assembly: &Assembly,
+    prepared: Prepared,
+    stdin: Option<Vec<u8>>,
+    within: Duration,
+    output: &dyn OutputSink,
+    asked_to_end: impl Future<Output = ()> + Send,
+) -> Result<Option<CommandResult>> {
+    let Prepared { exec, mark } = prepared;
+    let runtime = &assembly.ports.runtime;
+    let spec = ExecSpec {
+        place: exec.place.clone(),
+        argv: exec.argv,
+        environment: BTreeMap::new(),
+        directory: exec.directory,
+        stdin,
+        timeout: within,
+        mark: Some(mark.clone()),
+        images: Outputs::new(),
+    };
+    let running = runtime.exec(spec, output);
+    tokio::pin!(running, asked_to_end);
+    tokio::select! {
+        result = &mut running => result.map(Some),
+        () = &mut asked_to_end => {
+            runtime.exec_end(&exec.place, &mark).await?;
+            Ok(None)
+        }
+    }
+}
