@@ -8,8 +8,8 @@ use eclusa_model::PersonName;
 
 use crate::commands::{
     abort, adopt, answer, attach, audit, backup, backups, bundle, completions, doctor, drill, edge, exec,
-    history, man, note, own_run, plan, prune, release, report, restore, resume, rollback, seed, shop, start,
-    status, stop, supervise, tenants,
+    history, logs, man, note, own_run, plan, prune, release, report, restore, resume, rollback, seed, shop,
+    start, status, stop, supervise, tenants,
 };
 use crate::demo;
 
@@ -72,6 +72,8 @@ pub enum Command {
     Restore(restore::Restore),
     /// Run a command for one tenant, where the release runs.
     Exec(exec::Exec),
+    /// What the services said lately.
+    Logs(logs::Logs),
     /// Take up a run whose runner is gone.
     Resume(resume::Resume),
     /// Make a run go back.

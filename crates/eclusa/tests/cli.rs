@@ -39,6 +39,9 @@ fn what_only_reads_reads_well_in_a_terminal_a_pipe_and_a_program() {
     assert_eq!(status["observation"]["release"]["name"], "v1");
     assert_eq!(status["safety"].as_array().unwrap().len(), TENANTS.len());
     assert!(status["safety"][0]["proved_at"].is_string(), "{status}");
+    shop.run(&["logs"]).must(0).shows("web").lacks("\u{1b}[");
+    shop.run(&["logs", "web", "--lines", "1", "--json"]).must(0).json();
+    shop.run(&["logs", "nobody"]).must(1).refused("E0205").says("web");
     shop.run(&["backups"]).must(0).shows("alpha").shows("backup").shows("v1");
     let runs = shop.run(&["history", "--json"]).must(0).json();
     let id = runs["runs"][0]["run"].as_str().unwrap().to_owned();

@@ -14,6 +14,7 @@ pub mod drill;
 pub mod edge;
 pub mod exec;
 pub mod history;
+pub mod logs;
 pub mod man;
 pub mod note;
 pub mod own_run;
@@ -116,6 +117,7 @@ async fn dispatch(command: Command, session: Arc<Session>) -> Result<Exit> {
         Command::Prune(command) => command.run(session).await,
         Command::Drill(command) => command.run(session).await,
         Command::Exec(command) => command.run(session).await,
+        Command::Logs(command) => command.run(session).await,
         Command::Restore(command) => command.run(session).await,
         Command::Resume(command) => command.run(session).await,
         Command::Abort(command) => command.run(session).await,

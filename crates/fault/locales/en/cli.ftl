@@ -39,6 +39,7 @@ note-taken = It stands in the report of run { $run }.
 drill-without = There is no restore point of { $tenant } that could be tried. Take one: eclusa backup { $tenant } --prove
 exec-beside-a-run = The run { $run } has not ended; what you do here it does not know of.
 exec-ended = It was ended where it ran.
+logs-none = Nothing was said in the last { $since }.
 hint-keep = Say in eclusa.toml which are kept, such as: [stacks.{ $stack }.keep] daily = 14, weekly = 8, monthly = 12
 prune-goes = goes
 prune-stays = stays: { $why }
