@@ -292,6 +292,17 @@ impl Bench {
         });
     }
 
+    /// Follows a run whose watch has seen a fault to its end. On a busy machine the watch may have seen too little to be
+    /// sure, and asks: the answer is no.
+    pub fn attach_on_no_go(&self, run: &str) -> Said {
+        let is = |kind: &str| self.events(run).iter().any(|event| event["event"] == kind);
+        wait_for(&format!("the watch of {run} asks or goes back"), 120, || is("asked") || is("turned-back"));
+        if !is("turned-back") {
+            self.eclusa(&["answer", run, "no-go", "--reason", "nobody gets an answer"]).must(0);
+        }
+        self.attach(run)
+    }
+
     /// Every restore point by its id.
     pub fn points(&self) -> usize {
         self.eclusa(&["backups", "--json"]).must(0).text.matches("\"taken_at\"").count()
