@@ -192,9 +192,11 @@ pub(crate) fn failed(fault: Fault, result: &CommandResult, endpoint: &str) -> Fa
     } else {
         fault
     };
-    let from = result.tail.len().saturating_sub(CAUSES);
-    let fault =
-        result.tail.iter().skip(from).filter(|line| !line.trim().is_empty()).fold(fault, Fault::because);
+    // The rules that a build draws around its words say nothing, and may be the last of two streams.
+    let worded: Vec<&String> =
+        result.tail.iter().filter(|line| line.chars().any(char::is_alphanumeric)).collect();
+    let from = worded.len().saturating_sub(CAUSES);
+    let fault = worded.into_iter().skip(from).fold(fault, Fault::because);
     // The engine says it at the end of a line that is too long to be shown whole.
     match result.tail.iter().find_map(|line| taken_address(line)) {
         Some(address) => {
@@ -251,6 +253,21 @@ impl OutputSink for ErrorLines {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_rules_around_what_a_build_says_are_no_cause() {
+        let tail =
+            [" > [4/5] RUN pip install:", "0.2 the wheel does not fit", "------"].map(String::from).to_vec();
+        let result = CommandResult {
+            code: 1,
+            tail,
+            stdout: String::new(),
+            truncated: false,
+            duration: Duration::ZERO,
+        };
+        let fault = failed(Fault::new(Code::BuildFailed), &result, "unix:///var/run/docker.sock");
+        assert_eq!(fault.causes.last().map(String::as_str), Some("0.2 the wheel does not fit"));
+    }
 
     #[test]
     fn an_address_that_is_taken_is_named() {
