@@ -161,7 +161,14 @@ fn twelve_sites_go_through_the_lock_and_one_that_fails_takes_all_back() {
     bench.must(&["adopt", "compose.yml", "--output", "adopted.toml"]);
     let adopted = bench.must(&["--config", "adopted.toml", "tenants", "--json"]);
     let adopted: serde_json::Value = serde_json::from_str(&adopted).unwrap();
-    assert_eq!(adopted["tenants"], found["tenants"]);
+    // How large a database is changes by itself.
+    let lasting = |listed: &serde_json::Value| -> Vec<serde_json::Value> {
+        let tenants = listed["tenants"].as_array().unwrap().iter();
+        tenants
+            .map(|one| serde_json::json!([one["tenant"], one["domains"], one["apps"], one["site"]]))
+            .collect()
+    };
+    assert_eq!(lasting(&adopted), lasting(&found));
     let apps = bench.eclusa(&["exec", "s02.localhost", "--", "list-apps"]);
     assert!(apps.status.success() && text(&apps).contains("erpshop 15.1.0"), "{}", text(&apps));
     bench.must(&["backup", "--prove"]);
