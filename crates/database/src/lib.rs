@@ -6,6 +6,7 @@
 pub mod mariadb;
 pub mod names;
 pub mod postgresql;
+mod server;
 pub mod sqlite;
 mod standing;
 
@@ -15,13 +16,14 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use eclusa_fault::{Code, Fault, Result};
-use eclusa_model::{DatabasePlace, Tenant};
+use eclusa_model::{DatabasePlace, ServiceName, Tenant};
 use eclusa_ports::{
     Database, DatabaseCopy, DatabaseFacts, DatabaseSummary, Dump, Runtime, SecretResolver, SwapState,
 };
 
 use crate::mariadb::Mariadb;
-use crate::postgresql::{Access, Postgresql};
+use crate::postgresql::Postgresql;
+use crate::server::Access;
 use crate::sqlite::Sqlite;
 
 /// The databases of one stack, each handled as its engine needs it.
@@ -43,29 +45,21 @@ impl Databases {
     }
 
     fn engine(&self, tenant: &Tenant) -> Engine {
+        let access = |programs, service: &ServiceName, user: &str, password: &Option<String>| Access {
+            runtime: Arc::clone(&self.runtime),
+            secrets: Arc::clone(&self.secrets),
+            programs,
+            tenant: tenant.name.to_string(),
+            service: service.clone(),
+            user: user.to_owned(),
+            password: password.clone(),
+        };
         match &tenant.database {
-            DatabasePlace::Postgresql { service, name, user, password } => {
-                Engine::Postgresql(Postgresql::new(
-                    Access {
-                        runtime: Arc::clone(&self.runtime),
-                        secrets: Arc::clone(&self.secrets),
-                        tenant: tenant.name.to_string(),
-                        service: service.clone(),
-                        user: user.clone(),
-                        password: password.clone(),
-                    },
-                    name.clone(),
-                ))
-            }
+            DatabasePlace::Postgresql { service, name, user, password } => Engine::Postgresql(
+                Postgresql::new(access(&postgresql::PROGRAMS, service, user, password), name.clone()),
+            ),
             DatabasePlace::Mariadb { service, name, user, password } => Engine::Mariadb(Mariadb::new(
-                mariadb::Access {
-                    runtime: Arc::clone(&self.runtime),
-                    secrets: Arc::clone(&self.secrets),
-                    tenant: tenant.name.to_string(),
-                    service: service.clone(),
-                    user: user.clone(),
-                    password: password.clone(),
-                },
+                access(&mariadb::PROGRAMS, service, user, password),
                 name.clone(),
             )),
             DatabasePlace::Sqlite { path } => {

@@ -7,7 +7,7 @@
 //! read lock would make all tenants wait. Where somebody writes for long, the lock is not waited for for more than
 //! seconds, and tried again.
 
-use std::io::{BufReader, Cursor, Error, Read, Result};
+use std::io::{BufReader, Read};
 use std::time::Duration;
 
 use eclusa_fault::{Code, Fault};
@@ -19,20 +19,15 @@ use super::catalogue;
 use super::quote::{identifier, literal};
 use super::session::{Access, Failure, Names, Session, end};
 use super::summary::summarise;
+use crate::server::{Begun, DumpReader, Ending, PIECE, TRAILER};
 
 type Outcome<T> = std::result::Result<T, Failure>;
 
-/// The last bytes of every dump.
-pub(crate) const TRAILER: &[u8] = b"\n-- Eclusa dump complete\n";
 /// What `mariadb-dump` writes when it is done.
 pub(crate) const COMPLETED: &[u8] = b"-- Dump completed";
 /// By what it is seen that `mariadb-dump` has begun its snapshot: it writes about tables only after that.
 const BEGUN: [&[u8]; 5] =
     [b"-- Table structure", b"-- Temporary ", b"-- Sequence structure", b"-- Dumping ", COMPLETED];
-/// How much of the end is looked at for it.
-const TAIL: usize = 512;
-/// How many bytes are asked for at a time.
-const PIECE: usize = 256 * 1024;
 /// How long the lock is waited for each time, in seconds, and how often.
 const LOCK_WAIT: u64 = 5;
 const LOCK_TRIES: usize = 6;
@@ -83,7 +78,8 @@ pub(crate) async fn dump(access: &Access, database: &str) -> std::result::Result
         engine: format!("mariadb {version}"),
         summary,
         open: Box::new(move || {
-            let reader = DumpReader::new(access, handle, begun);
+            let ending = Ending { program: Names::Mariadb.dump(), words: COMPLETED };
+            let reader = DumpReader::new(access, handle, ending, begun, TRAILER.to_vec());
             Ok(Box::new(BufReader::with_capacity(PIECE, reader)) as Box<dyn Read + Send>)
         }),
     })
@@ -120,12 +116,6 @@ async fn refuse_unsupported(session: &mut Session, version: &str, database: &str
     Err(unsupported(format!("tables of other engines than InnoDB are in no snapshot: {others}")))
 }
 
-/// A dump whose snapshot is begun, with what was read of it.
-struct Begun {
-    stream: ExecStream,
-    read: Vec<u8>,
-}
-
 /// Begins both snapshots under a lock of the tenant's tables.
 async fn begin(access: &Access, session: &mut Session, database: &str) -> Outcome<Begun> {
     let mut last = None;
@@ -153,7 +143,7 @@ async fn begin_once(access: &Access, session: &mut Session, database: &str) -> O
              START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY;",
         )
         .await?;
-    let stream = access.start(session.names.dump(), &arguments(database)).await?;
+    let stream = access.start_mariadb(session.names.dump(), &arguments(database)).await?;
     let begun = begun(stream).await?;
     locking.run("UNLOCK TABLES;").await?;
     Ok(begun)
@@ -209,84 +199,4 @@ async fn summarised(
             }
         }
     }
-}
-
-/// Reads a dump on a blocking thread. It ends only when all of it was there; otherwise it gives an error, again
-/// and again.
-struct DumpReader {
-    access: Access,
-    handle: Handle,
-    first: Cursor<Vec<u8>>,
-    /// What `mariadb-dump` is writing; none once it has ended well.
-    dumping: Option<ExecStream>,
-    tail: Vec<u8>,
-    rest: Cursor<&'static [u8]>,
-    failed: Option<String>,
-}
-
-impl DumpReader {
-    fn new(access: Access, handle: Handle, begun: Begun) -> Self {
-        let mut tail = Vec::new();
-        keep_end(&mut tail, &begun.read, TAIL);
-        Self {
-            access,
-            handle,
-            first: Cursor::new(begun.read),
-            dumping: Some(begun.stream),
-            tail,
-            rest: Cursor::new(TRAILER),
-            failed: None,
-        }
-    }
-
-    fn next(&mut self, buffer: &mut [u8]) -> Result<usize> {
-        let count = Read::read(&mut self.first, buffer)?;
-        if count > 0 {
-            return Ok(count);
-        }
-        if let Some(stream) = &mut self.dumping {
-            let count = self.handle.block_on(stream.stdout.read(buffer))?;
-            if count > 0 {
-                keep_end(&mut self.tail, buffer.get(..count).unwrap_or_default(), TAIL);
-                return Ok(count);
-            }
-            self.finish()?;
-        }
-        Read::read(&mut self.rest, buffer)
-    }
-
-    /// `mariadb-dump` has closed its output: whether it was done.
-    fn finish(&mut self) -> Result<()> {
-        let Some(stream) = self.dumping.take() else { return Ok(()) };
-        let said = |failure| Error::other(self.access.fault(Code::DumpFailed, failure));
-        let result = self.handle.block_on(end(stream.ended)).map_err(said)?;
-        if result.code != 0 {
-            return Err(said(Failure::Ended(result)));
-        }
-        if !holds(&self.tail, COMPLETED) {
-            let program = Names::Mariadb.dump();
-            return Err(said(Failure::Said(format!("the output of {program} is not whole"))));
-        }
-        Ok(())
-    }
-}
-
-impl Read for DumpReader {
-    fn read(&mut self, buffer: &mut [u8]) -> Result<usize> {
-        if let Some(text) = &self.failed {
-            return Err(Error::other(text.clone()));
-        }
-        self.next(buffer).inspect_err(|error| self.failed = Some(error.to_string()))
-    }
-}
-
-pub(crate) fn holds(bytes: &[u8], text: &[u8]) -> bool {
-    bytes.windows(text.len()).any(|window| window == text)
-}
-
-/// Keeps the last bytes of what went by.
-pub(crate) fn keep_end(tail: &mut Vec<u8>, bytes: &[u8], most: usize) {
-    tail.extend_from_slice(bytes.get(bytes.len().saturating_sub(most)..).unwrap_or_default());
-    let surplus = tail.len().saturating_sub(most);
-    tail.drain(..surplus);
 }

@@ -24,8 +24,8 @@ use eclusa_fault::{Code, Result};
 use eclusa_ports::{DatabaseCopy, DatabaseFacts, DatabaseSummary, Dump, SwapState};
 
 use self::catalogue::SCRATCH;
-pub(crate) use self::session::Access;
-use self::session::{Failure, Session};
+pub(crate) use self::session::PROGRAMS;
+use self::session::{Access, Failure, Session};
 use crate::names::copy_name;
 
 /// A tenant's database on a MariaDB server.

@@ -1,25 +1,12 @@
 //! Talking to the server through its own client, which runs where the server runs.
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
-use std::time::Duration;
-
-use eclusa_fault::{Code, Fault, Result};
-use eclusa_model::ServiceName;
-use eclusa_ports::{CommandResult, ExecSpec, ExecStream, Runtime, SecretResolver};
-use eclusa_runbook::Place;
-use secrecy::SecretString;
+use eclusa_fault::Code;
+use eclusa_ports::ExecStream;
 use serde_json::Value;
-use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncWrite, AsyncWriteExt, BufReader};
-use tokio::sync::oneshot;
 
 use super::quote::unescaped;
-use crate::fault;
-
-/// How long a session may live at most. It holds the snapshot of a dump, and databases can be big.
-const LIMIT: Duration = Duration::from_secs(24 * 60 * 60);
-/// How long a program may take to end after its output has ended.
-const END_LIMIT: Duration = Duration::from_secs(60);
+pub(crate) use crate::server::{Access, Failure, end};
+use crate::server::{Conversation, Kind, Programs};
 
 /// Settings under which the text form of every value is the same on every server, under which nothing waits for hours
 /// and no long text is cut.
@@ -51,20 +38,13 @@ impl Names {
     }
 }
 
-/// How the server of a tenant is reached.
-#[derive(Clone)]
-pub(crate) struct Access {
-    pub(crate) runtime: Arc<dyn Runtime>,
-    pub(crate) secrets: Arc<dyn SecretResolver>,
-    pub(crate) tenant: String,
-    pub(crate) service: ServiceName,
-    pub(crate) user: String,
-    pub(crate) password: Option<String>,
-}
+/// The server's own programs.
+pub(crate) static PROGRAMS: Programs =
+    Programs { names: "mariadb and mariadb-dump", password: "MYSQL_PWD", kind_of };
 
 impl Access {
-    /// Starts one of the server's own programs. The password goes by environment: on the command line it would be seen.
-    pub(crate) async fn start(
+    /// Starts one of the server's own programs.
+    pub(crate) async fn start_mariadb(
         &self,
         program: &str,
         arguments: &[String],
@@ -72,66 +52,8 @@ impl Access {
         let mut argv = vec![program.to_owned(), format!("--user={}", self.user)];
         argv.extend(["--default-character-set=utf8mb4", "--max-allowed-packet=1G"].map(String::from));
         argv.extend(arguments.iter().cloned());
-        let mut environment = BTreeMap::from([("LC_ALL".to_owned(), SecretString::from("C"))]);
-        if let Some(reference) = &self.password {
-            environment
-                .insert("MYSQL_PWD".to_owned(), self.secrets.resolve(reference).map_err(Failure::Fault)?);
-        }
-        let spec = ExecSpec {
-            place: Place::Service { service: self.service.clone() },
-            argv,
-            environment,
-            directory: None,
-            stdin: None,
-            timeout: LIMIT,
-            mark: None,
-            images: Default::default(),
-        };
-        self.runtime.exec_stream(spec).await.map_err(Failure::NotStarted)
+        self.run(argv, &[]).await
     }
-
-    /// What a failure means to a person; `code` when it is none of the connection.
-    pub(crate) fn fault(&self, code: Code, failure: Failure) -> Fault {
-        let of = |code| fault(code, &self.tenant);
-        match failure {
-            Failure::Fault(fault) => fault,
-            Failure::NotStarted(cause) => of(Code::DatabaseUnreachable).because(cause),
-            Failure::Said(text) => of(code).because(text),
-            Failure::Ended(result) => {
-                let text = result.tail.join("\n");
-                let mut fault = match Kind::of(result.code, &text) {
-                    Kind::Denied => of(Code::DatabaseDenied),
-                    Kind::Unreachable => of(Code::DatabaseUnreachable),
-                    Kind::NoProgram => Fault::new(Code::DatabaseUnsupported).with(
-                        "problem",
-                        format!("the service {} has no mariadb and mariadb-dump", self.service),
-                    ),
-                    Kind::Other => of(code),
-                };
-                let skipped = result.tail.len().saturating_sub(10);
-                fault.causes.extend(result.tail.into_iter().skip(skipped).filter(|line| !line.is_empty()));
-                if fault.causes.is_empty() {
-                    // It was killed, with its container or by somebody.
-                    fault = fault
-                        .because(format!("its program ended with code {} and said nothing", result.code));
-                }
-                fault
-            }
-        }
-    }
-}
-
-/// Why something did not work.
-#[derive(Debug)]
-pub(crate) enum Failure {
-    /// A fault that says all.
-    Fault(Fault),
-    /// The program could not be started where the server is.
-    NotStarted(Fault),
-    /// The program ended when it should not have.
-    Ended(CommandResult),
-    /// It is so, as a person reads it.
-    Said(String),
 }
 
 impl Failure {
@@ -143,7 +65,7 @@ impl Failure {
 
     pub(crate) fn no_program(&self) -> bool {
         match self {
-            Self::Ended(result) => matches!(Kind::of(result.code, &result.tail.join("\n")), Kind::NoProgram),
+            Self::Ended(result) => kind_of(result.code, &result.tail.join("\n")) == Kind::NoProgram,
             Self::NotStarted(fault) => fault.code == Code::CommandMissing,
             _ => false,
         }
@@ -158,44 +80,30 @@ fn error_number(text: &str) -> Option<u32> {
     digits.parse().ok()
 }
 
-/// The kinds of failure that a user acts on differently.
-enum Kind {
-    Denied,
-    Unreachable,
-    NoProgram,
-    Other,
-}
-
 /// Access denied: to the server, to a database, to a table, to an operation, without a password, to a view's definer.
 const DENIED: &[u32] = &[1044, 1045, 1142, 1143, 1227, 1370, 1698];
 /// Cannot connect, connection lost or killed, too many connections, the server is going down.
 const UNREACHABLE: &[u32] =
     &[1040, 1053, 1077, 1158, 1159, 1160, 1161, 1203, 1927, 2002, 2003, 2005, 2006, 2013, 2026];
 
-impl Kind {
-    fn of(code: i32, text: &str) -> Self {
-        let number = error_number(text);
-        let missing = text.is_empty() || text.contains("not found") || text.contains("No such file");
-        if matches!(code, 126 | 127) && missing {
-            Self::NoProgram
-        } else if number.is_some_and(|number| DENIED.contains(&number)) {
-            Self::Denied
-        } else if number.is_some_and(|number| UNREACHABLE.contains(&number)) || matches!(code, 137 | 143) {
-            // A program that was killed where the server is was most often killed with the server.
-            Self::Unreachable
-        } else {
-            Self::Other
-        }
+fn kind_of(code: i32, text: &str) -> Kind {
+    let number = error_number(text);
+    let missing = text.is_empty() || text.contains("not found") || text.contains("No such file");
+    if matches!(code, 126 | 127) && missing {
+        Kind::NoProgram
+    } else if number.is_some_and(|number| DENIED.contains(&number)) {
+        Kind::Denied
+    } else if number.is_some_and(|number| UNREACHABLE.contains(&number)) || matches!(code, 137 | 143) {
+        // A program that was killed where the server is was most often killed with the server.
+        Kind::Unreachable
+    } else {
+        Kind::Other
     }
 }
 
-/// An open client. Everything it is told goes through its standard input. Dropping it ends it and takes back what was
-/// not committed.
+/// An open client.
 pub(crate) struct Session {
-    stdin: Box<dyn AsyncWrite + Send + Unpin>,
-    stdout: BufReader<Box<dyn AsyncRead + Send + Unpin>>,
-    ended: Option<oneshot::Receiver<Result<CommandResult>>>,
-    asked: u64,
+    conversation: Conversation,
     pub(crate) names: Names,
 }
 
@@ -227,26 +135,21 @@ impl Session {
         if force {
             arguments.push("--force".to_owned());
         }
-        let stream = access.start(names.client(), &arguments).await?;
-        let mut session = Self {
-            stdin: stream.stdin,
-            stdout: BufReader::new(stream.stdout),
-            ended: Some(stream.ended),
-            asked: 0,
-            names,
-        };
+        let stream = access.start_mariadb(names.client(), &arguments).await?;
+        let conversation = Conversation::with(stream, "the client", |text| format!("SELECT '{text}';"));
+        let mut session = Self { conversation, names };
         session.run(SETTINGS).await?;
         Ok(session)
     }
 
     /// Runs statements, each with its semicolon; what they give is dropped.
     pub(crate) async fn run(&mut self, sql: &str) -> std::result::Result<(), Failure> {
-        self.lines(sql).await.map(drop)
+        self.conversation.lines(sql).await.map(drop)
     }
 
     /// Runs a query that gives one column of text.
     pub(crate) async fn texts(&mut self, sql: &str) -> std::result::Result<Vec<String>, Failure> {
-        Ok(self.lines(sql).await?.iter().map(|line| unescaped(line)).collect())
+        Ok(self.conversation.lines(sql).await?.iter().map(|line| unescaped(line)).collect())
     }
 
     /// Runs a query that gives one row of one column of text.
@@ -265,57 +168,5 @@ impl Session {
                     .map_err(|error| Failure::Said(format!("the client answered no JSON: {error}")))
             })
             .collect()
-    }
-
-    async fn lines(&mut self, sql: &str) -> std::result::Result<Vec<String>, Failure> {
-        self.asked += 1;
-        let end = format!("eclusa-end-{}", self.asked);
-        let text = format!("{sql}\nSELECT '{end}';\n");
-        // When the client has ended already, its own words are better than "broken pipe".
-        let told = async {
-            self.stdin.write_all(text.as_bytes()).await?;
-            self.stdin.flush().await
-        };
-        let told = told.await;
-        let mut lines = Vec::new();
-        let mut line = Vec::new();
-        loop {
-            line.clear();
-            match self.stdout.read_until(b'\n', &mut line).await {
-                Ok(0) => break,
-                Ok(_) => {}
-                Err(error) => return Err(Failure::Said(error.to_string())),
-            }
-            let text = String::from_utf8_lossy(&line);
-            let text = text.trim_end_matches('\n');
-            if text == end {
-                return Ok(lines);
-            }
-            lines.push(text.to_owned());
-        }
-        match self.ended.take() {
-            Some(ended) => Err(failure(ended).await),
-            None => Err(Failure::Said(format!("the client has ended: {told:?}"))),
-        }
-    }
-}
-
-/// How a program ended that should not have.
-async fn failure(ended: oneshot::Receiver<Result<CommandResult>>) -> Failure {
-    match end(ended).await {
-        Ok(result) => Failure::Ended(result),
-        Err(failure) => failure,
-    }
-}
-
-/// How a program ended whose output has ended.
-pub(crate) async fn end(
-    ended: oneshot::Receiver<Result<CommandResult>>,
-) -> std::result::Result<CommandResult, Failure> {
-    match tokio::time::timeout(END_LIMIT, ended).await {
-        Ok(Ok(Ok(result))) => Ok(result),
-        Ok(Ok(Err(fault))) => Err(Failure::NotStarted(fault)),
-        Ok(Err(_)) => Err(Failure::Said("the connection to the running program broke".to_owned())),
-        Err(_) => Err(Failure::Said("the program closed its output and did not end".to_owned())),
     }
 }

@@ -297,7 +297,7 @@ async fn views(session: &mut Session, database: &str) -> Outcome<Vec<String>> {
 }
 
 async fn written(access: &Access, programs: Programs, arguments: &[String]) -> Outcome<Vec<u8>> {
-    let mut stream = access.start(programs.dump(), arguments).await?;
+    let mut stream = access.start_mariadb(programs.dump(), arguments).await?;
     let mut text = Vec::new();
     let read = stream.stdout.read_to_end(&mut text).await;
     let result = end(stream.ended).await?;

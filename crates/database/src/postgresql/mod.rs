@@ -26,8 +26,8 @@ use eclusa_ports::{DatabaseCopy, DatabaseFacts, DatabaseSummary, Dump, SwapState
 
 use self::catalogue::Live;
 use self::quote::{identifier, literal};
-pub(crate) use self::session::Access;
-use self::session::{Failure, Session};
+pub(crate) use self::session::PROGRAMS;
+use self::session::{Access, Failure, Session};
 use crate::names::{Part, copy_name, part_name};
 
 /// The comment by which a scratch database is known, so that no other is ever emptied or dropped as one.

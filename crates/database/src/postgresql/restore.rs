@@ -5,21 +5,23 @@
 
 use std::io::Read;
 
-use eclusa_ports::ExecStream;
 use serde_json::Value;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::sync::mpsc;
 
 use super::catalogue::{self, Live};
-use super::dump::{TRAILER, keep_end};
 use super::quote::{identifier, literal, setting};
-use super::session::{Access, Failure, Session, end, psql};
+use super::session::{Access, Failure, Session, psql};
 use super::summary::text;
 use crate::names::{Part, part_name};
+use crate::server::{Feeding, TRAILER, feed};
 
-/// How many bytes are read at a time, and how many such pieces wait between reader and writer.
-const PIECE: usize = 256 * 1024;
-const PIECES: usize = 8;
+/// How a dump is fed to psql.
+const FEEDING: Feeding = Feeding {
+    // What a crash could lose is dropped and restored again.
+    before: "SET synchronous_commit = off;\n",
+    tail: TRAILER.len(),
+    is_whole: |tail| tail == TRAILER,
+    point: "postgresql.restore.piece",
+};
 
 type Outcome<T> = Result<T, Failure>;
 
@@ -58,87 +60,9 @@ pub(crate) async fn restore_beside(
 
 /// Feeds the dump to psql and lets the server count what it got.
 async fn fill(access: &Access, database: &str, stream: Box<dyn Read + Send>) -> Outcome<()> {
-    let psql = access.start(psql(), database).await?;
-    feed(psql, stream).await?;
+    let psql = access.start_postgresql(psql(), database).await?;
+    feed(psql, stream, &FEEDING).await?;
     Session::open(access, database).await?.run("ANALYZE;").await
-}
-
-async fn feed(psql: ExecStream, mut stream: Box<dyn Read + Send>) -> Outcome<()> {
-    let (sender, mut pieces) = mpsc::channel::<std::io::Result<Vec<u8>>>(PIECES);
-    tokio::task::spawn_blocking(move || {
-        loop {
-            let mut piece = vec![0; PIECE];
-            let read = stream.read(&mut piece).map(|count| {
-                piece.truncate(count);
-                piece
-            });
-            let last = read.as_ref().map_or(true, Vec::is_empty);
-            if sender.blocking_send(read).is_err() || last {
-                break;
-            }
-        }
-    });
-    let ExecStream { mut stdin, mut stdout, ended } = psql;
-    // What psql answers (values of sequences) is of no use, but must be read.
-    let drained = tokio::spawn(async move {
-        let mut buffer = vec![0; 64 * 1024];
-        while matches!(stdout.read(&mut buffer).await, Ok(count) if count > 0) {}
-    });
-    let pump = async move {
-        let mut tail = Vec::new();
-        // What a crash could lose is dropped and restored again.
-        stdin.write_all(b"SET synchronous_commit = off;\n").await?;
-        loop {
-            let piece =
-                pieces.recv().await.ok_or_else(|| std::io::Error::other("the reader has ended"))??;
-            if piece.is_empty() {
-                break;
-            }
-            keep_end(&mut tail, &piece, TRAILER.len());
-            stdin.write_all(&piece).await?;
-            eclusa_crash::point("postgresql.restore.piece");
-        }
-        if tail != TRAILER {
-            return Err(std::io::Error::other("the dump is not whole: its last line is missing"));
-        }
-        stdin.flush().await?;
-        // Only dropping it closes it for sure.
-        stdin.shutdown().await?;
-        drop(stdin);
-        Ok(())
-    };
-    tokio::pin!(pump);
-    let mut ended = Box::pin(end_of(ended));
-    let pumped = tokio::select! {
-        biased;
-        // It ends before it has read everything when a statement fails.
-        early = &mut ended => return Err(early.map_or_else(|failure| failure, Failure::Ended)),
-        pumped = &mut pump => pumped,
-    };
-    match pumped {
-        Ok(()) => {}
-        // psql has ended, and its own words are better than "broken pipe".
-        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => {}
-        Err(error) => {
-            drained.abort();
-            return Err(Failure::Said(error.to_string()));
-        }
-    }
-    let result = ended.await?;
-    if result.code == 0 { Ok(()) } else { Err(Failure::Ended(result)) }
-}
-
-/// How psql ended, without a limit on when.
-async fn end_of(
-    ended: tokio::sync::oneshot::Receiver<eclusa_fault::Result<eclusa_ports::CommandResult>>,
-) -> Outcome<eclusa_ports::CommandResult> {
-    let (sender, receiver) = tokio::sync::oneshot::channel();
-    if let Ok(result) = ended.await {
-        let _ = sender.send(result);
-    } else {
-        drop(sender);
-    }
-    end(receiver).await
 }
 
 /// Gives the new database what belongs to the live one but stands in no dump of it, then its name.
