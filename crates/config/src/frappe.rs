@@ -5,7 +5,6 @@ use eclusa_model::{DatabasePlace, FilesPlace, ServiceName, Tenant, TenantName};
 
 use crate::environment::EnvironmentFiles;
 use crate::model::{FrappeTable, Stack};
-use crate::stack::MARIADB_ADMINISTRATOR;
 
 /// A site as it was found on a bench.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,15 +38,13 @@ impl Stack {
         }
         let internal = |what: &str| Fault::new(Code::Internal).with("what", what);
         let table = self.database.as_ref().ok_or_else(|| internal("a Frappe stack without a database"))?;
-        let service = table.service.clone().or_else(|| self.services.database.clone());
-        let service = service.ok_or_else(|| internal("a database without its service"))?;
+        let service =
+            self.database_service(table).ok_or_else(|| internal("a database without its service"))?;
         let web =
             self.migrate_service().cloned().ok_or_else(|| internal("a Frappe stack without services.web"))?;
-        let user = match &table.user {
-            Some(user) => self.plain_value(user, environment)?,
-            None => MARIADB_ADMINISTRATOR.to_owned(),
-        };
-        let password = table.password.as_ref().map(|reference| reference.as_str().to_owned());
+        let user = self.mariadb_user(table, environment)?;
+        let password = table.password_reference();
+        let bench = self.bench();
         sites
             .iter()
             .map(|site| {
@@ -60,9 +57,9 @@ impl Stack {
                         user: user.clone(),
                         password: password.clone(),
                     },
-                    files: site_files(&self.bench(), &web, &site.name),
+                    files: site_files(&bench, &web, &site.name),
                     configuration: self.configuration_paths()?,
-                    service_configuration: site_configuration(&self.bench(), &web, &site.name),
+                    service_configuration: site_configuration(&bench, &web, &site.name),
                 })
             })
             .collect()

@@ -12,7 +12,7 @@ use crate::model::{Check, CheckPlace, Database, FileSet, Stack, TenantTable, Val
 use crate::source::resolved;
 
 /// Who may do everything on a MariaDB server as it is made.
-pub(crate) const MARIADB_ADMINISTRATOR: &str = "root";
+const MARIADB_ADMINISTRATOR: &str = "root";
 
 impl Stack {
     /// A path of the file made absolute.
@@ -202,32 +202,34 @@ impl Stack {
         let absent = |key: &str| Fault::new(Code::Internal).with("what", format!("a database without {key}"));
         match database.engine {
             DatabaseEngine::Postgresql => Ok(DatabasePlace::Postgresql {
-                service: database
-                    .service
-                    .clone()
-                    .or_else(|| self.services.database.clone())
-                    .ok_or_else(|| absent("service"))?,
+                service: self.database_service(database).ok_or_else(|| absent("service"))?,
                 name: self.plain_value(database.name.as_ref().ok_or_else(|| absent("name"))?, environment)?,
                 user: self.plain_value(database.user.as_ref().ok_or_else(|| absent("user"))?, environment)?,
-                password: database.password.as_ref().map(|reference| reference.as_str().to_owned()),
+                password: database.password_reference(),
             }),
             DatabaseEngine::Mariadb => Ok(DatabasePlace::Mariadb {
-                service: database
-                    .service
-                    .clone()
-                    .or_else(|| self.services.database.clone())
-                    .ok_or_else(|| absent("service"))?,
+                service: self.database_service(database).ok_or_else(|| absent("service"))?,
                 name: self.plain_value(database.name.as_ref().ok_or_else(|| absent("name"))?, environment)?,
-                user: match &database.user {
-                    Some(user) => self.plain_value(user, environment)?,
-                    None => MARIADB_ADMINISTRATOR.to_owned(),
-                },
-                password: database.password.as_ref().map(|reference| reference.as_str().to_owned()),
+                user: self.mariadb_user(database, environment)?,
+                password: database.password_reference(),
             }),
             DatabaseEngine::Sqlite => {
                 let path = database.path.as_ref().ok_or_else(|| absent("path"))?;
                 Ok(DatabasePlace::Sqlite { path: self.text_path(path)? })
             }
+        }
+    }
+
+    /// The service whose container holds a database's server.
+    pub(crate) fn database_service(&self, database: &Database) -> Option<ServiceName> {
+        database.service.clone().or_else(|| self.services.database.clone())
+    }
+
+    /// The account by which a MariaDB server is worked with.
+    pub(crate) fn mariadb_user(&self, database: &Database, environment: &EnvironmentFiles) -> Result<String> {
+        match &database.user {
+            Some(user) => self.plain_value(user, environment),
+            None => Ok(MARIADB_ADMINISTRATOR.to_owned()),
         }
     }
 

@@ -4,9 +4,7 @@
 
 mod site;
 
-use std::collections::BTreeMap;
-
-use eclusa_config::{FrappeTable, Stack};
+use eclusa_config::Stack;
 use eclusa_fault::Message;
 use eclusa_model::{AppKind, Release, ServiceName, Tenant, TenantName, TenantObservation};
 use eclusa_planner::{App, Back, NamedCommand, NamedGate, Reversible, TestRun};
@@ -26,13 +24,8 @@ const PATCH: &str = "Executing ";
 /// Sites of a bench.
 pub struct Frappe;
 
-/// The Frappe table of a stack; a checked configuration has one for each Frappe stack.
-fn table(stack: &Stack) -> FrappeTable {
-    stack.frappe.clone().unwrap_or_default()
-}
-
 fn in_bench(stack: &Stack, place: &Place, argv: Vec<String>) -> Exec {
-    Exec { directory: Some(table(stack).bench), ..exec(place, argv) }
+    Exec { directory: Some(stack.bench().bench), ..exec(place, argv) }
 }
 
 /// `bench --site SITE …`, where commands of the running release run.
@@ -52,7 +45,7 @@ fn set_maintenance(stack: &Stack, place: &Place, site: &TenantName, on: bool) ->
 
 /// Whether Eclusa sets a site's maintenance mode: not where its owner had it on already.
 fn sets_maintenance(stack: &Stack, tenant: &TenantObservation) -> bool {
-    table(stack).maintenance && tenant.site.as_ref().is_none_or(|site| !site.maintenance)
+    stack.bench().maintenance && tenant.site.as_ref().is_none_or(|site| !site.maintenance)
 }
 
 impl App for Frappe {
@@ -182,12 +175,11 @@ impl App for Frappe {
     /// whole (`clear-cache` ends with 0 and does not help). What runs once on every start, such as the configurator,
     /// writes the list of apps.
     fn after_pin(&self, stack: &Stack, to: &Release, from: Option<&Release>) -> Vec<Reversible> {
-        let table = table(stack);
+        let bench = stack.bench();
         let mut found = Vec::new();
-        if let Some(service) = &table.configurator {
-            let once = |release: &Release| Exec {
-                directory: None,
-                ..exec(&Place::Candidate { service: service.clone(), release: release.clone() }, Vec::new())
+        if let Some(service) = &bench.configurator {
+            let once = |release: &Release| {
+                exec(&Place::Candidate { service: service.clone(), release: release.clone() }, Vec::new())
             };
             found.push(Reversible {
                 name: "configurator".to_owned(),
@@ -200,7 +192,7 @@ impl App for Frappe {
                 timeout: 5 * SHORT,
             });
         }
-        if let Some(service) = &table.cache {
+        if let Some(service) = &bench.cache {
             let flush = flush(service);
             found.push(Reversible {
                 name: "cache".to_owned(),
@@ -215,7 +207,8 @@ impl App for Frappe {
 
     /// `ping` proves nothing: it answers 200 when nine tenths of the tables are gone.
     fn served_gates(&self, stack: &Stack, tenant: &Tenant) -> Vec<NamedGate> {
-        let pages: Vec<PageProbe> = table(stack)
+        let pages: Vec<PageProbe> = stack
+            .bench()
             .pages
             .iter()
             .map(|path| PageProbe {
@@ -266,11 +259,5 @@ impl App for Frappe {
 fn flush(service: &ServiceName) -> Exec {
     let argv = ["redis-cli", "flushall"].map(String::from).to_vec();
     let expect = Expect { last_line_contains: Some("OK".to_owned()), ..Expect::default() };
-    Exec {
-        place: Place::Service { service: service.clone() },
-        argv,
-        environment: BTreeMap::new(),
-        directory: None,
-        expect,
-    }
+    Exec { expect, ..exec(&Place::Service { service: service.clone() }, argv) }
 }

@@ -66,12 +66,9 @@ fn sites<'a>(
             if database.name.is_some() {
                 findings.add_on_key(here.key("name"), Mistake::new("config-frappe-site").with("key", "name"));
             }
-            if database.service.is_none() && stack.services.database.is_none() {
-                findings.add(here.key("engine"), Mistake::new("config-database-service"));
-            }
-            for (key, value) in [("user", &database.user)] {
-                let Some(value) = value else { continue };
-                findings.reference(here.key(key), value);
+            needs_service(findings, &here, database, stack);
+            if let Some(user) = &database.user {
+                findings.reference(here.key("user"), user);
             }
         }
         None => findings.add_on_key(path.clone(), Mistake::new("config-no-database")),
@@ -92,6 +89,13 @@ fn sites<'a>(
     }
 }
 
+/// A server's container must be known.
+fn needs_service(findings: &mut Findings, path: &KeyPath, database: &Database, stack: &Stack) {
+    if stack.database_service(database).is_none() {
+        findings.add(path.key("engine"), Mistake::new("config-database-service"));
+    }
+}
+
 fn check_database(findings: &mut Findings, path: &KeyPath, database: &Database, stack: &Stack) {
     let of_servers = [
         ("service", database.service.is_some()),
@@ -107,9 +111,7 @@ fn check_database(findings: &mut Findings, path: &KeyPath, database: &Database, 
                     Mistake::new("config-database-needs").with("engine", "postgresql").with("key", key);
                 findings.add(path.key("engine"), mistake);
             }
-            if database.service.is_none() && stack.services.database.is_none() {
-                findings.add(path.key("engine"), Mistake::new("config-database-service"));
-            }
+            needs_service(findings, path, database, stack);
             ("postgresql", database.path.iter().map(|_| "path").collect())
         }
         DatabaseEngine::Mariadb => {
@@ -118,9 +120,7 @@ fn check_database(findings: &mut Findings, path: &KeyPath, database: &Database, 
                     Mistake::new("config-database-needs").with("engine", "mariadb").with("key", "name");
                 findings.add(path.key("engine"), mistake);
             }
-            if database.service.is_none() && stack.services.database.is_none() {
-                findings.add(path.key("engine"), Mistake::new("config-database-service"));
-            }
+            needs_service(findings, path, database, stack);
             ("mariadb", database.path.iter().map(|_| "path").collect())
         }
         DatabaseEngine::Sqlite => {

@@ -26,6 +26,13 @@ pub struct Database {
     pub path: Option<PathBuf>,
 }
 
+impl Database {
+    /// The reference to the password, as a tenant has it.
+    pub(crate) fn password_reference(&self) -> Option<String> {
+        self.password.as_ref().map(|reference| reference.as_str().to_owned())
+    }
+}
+
 /// `[[stacks.NAME.files]]`: a set of files of a tenant, in a service or in a directory of the host.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]

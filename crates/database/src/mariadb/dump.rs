@@ -137,12 +137,7 @@ async fn begin(access: &Access, session: &mut Session, database: &str) -> Outcom
 async fn begin_once(access: &Access, session: &mut Session, database: &str) -> Outcome<Begun> {
     let mut locking = Session::open(access).await?;
     lock(&mut locking, database).await?;
-    session
-        .run(
-            "SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ; \
-             START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY;",
-        )
-        .await?;
+    session.begin_snapshot().await?;
     let stream = access.start_mariadb(session.names.dump(), &arguments(database)).await?;
     let begun = begun(stream).await?;
     locking.run("UNLOCK TABLES;").await?;

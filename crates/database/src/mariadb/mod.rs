@@ -58,12 +58,7 @@ impl Mariadb {
             if catalogue::comment(&mut session, &name).await?.is_none() {
                 return Err(Failure::Said(format!("the database {name:?} does not exist")));
             }
-            session
-                .run(
-                    "SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ; \
-                     START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY;",
-                )
-                .await?;
+            session.begin_snapshot().await?;
             summary::summarise(&mut session, &name).await
         };
         let missing =

@@ -142,6 +142,15 @@ impl Session {
         Ok(session)
     }
 
+    /// Begins a transaction that sees the data of this moment, whatever is written later.
+    pub(crate) async fn begin_snapshot(&mut self) -> std::result::Result<(), Failure> {
+        self.run(
+            "SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ; \
+             START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY;",
+        )
+        .await
+    }
+
     /// Runs statements, each with its semicolon; what they give is dropped.
     pub(crate) async fn run(&mut self, sql: &str) -> std::result::Result<(), Failure> {
         self.conversation.lines(sql).await.map(drop)
