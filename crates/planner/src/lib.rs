@@ -26,6 +26,7 @@ pub use app::{App, Back, NamedCommand, NamedGate, Reversible, TestRun};
 pub use input::{History, PlanInput, PreviousRelease};
 pub use lint::{Finding, lint};
 pub use retention::{Candidate, Needed, Why, retain};
+pub use simple::log_rule;
 
 use eclusa_fault::{Code, Fault, Result};
 use eclusa_runbook::{Intent, Plan};

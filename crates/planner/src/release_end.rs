@@ -25,7 +25,7 @@ pub(crate) fn watch(draft: &mut Draft<'_, '_>, release: &ReleaseDraft) -> Result
         probes: baseline_probes(input, &release.tenants),
         rule,
         baseline: baseline_source()?,
-        logs: log_rule(input),
+        logs: log_rule(input.stack),
     };
     let back = release.code_only || input.stack.watch.after_open == AfterOpen::Restore;
     let title = Message::new("step-watch").with("minutes", format!("{:.1}", seconds as f64 / 60.0));

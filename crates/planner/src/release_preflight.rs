@@ -44,7 +44,7 @@ pub(crate) fn preflight(draft: &mut Draft<'_, '_>, release: &ReleaseDraft) -> Re
         GateKind::Baseline {
             probes: baseline_probes(draft.input, &release.tenants),
             samples: 30,
-            logs: log_rule(draft.input),
+            logs: log_rule(draft.input.stack),
         },
     )?
     .on_no_go(OnNoGo::Warn)

@@ -317,7 +317,7 @@ pub(crate) fn validate(draft: &mut Draft<'_, '_>, release: &ReleaseDraft) -> Res
         }
         draft.together(gates)?;
     }
-    let rule = log_rule(input);
+    let rule = log_rule(input.stack);
     let since =
         StepName::new("change.pin").map_err(|error| Fault::new(Code::Internal).with("what", error))?;
     let baseline = Some(baseline_source()?);

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use eclusa_config::{Check, CheckPlace, Watch};
+use eclusa_config::{Check, CheckPlace, Stack, Watch};
 use eclusa_fault::{Code, Fault, Message, Result};
 use eclusa_model::{
     Environment, Release, RuntimeKind, ServiceName, ServiceRole, ServiceState, Tenant, TenantName,
@@ -92,15 +92,10 @@ pub(crate) fn check_exec(
 }
 
 /// Which log lines count, in which services.
-pub(crate) fn log_rule(input: &PlanInput<'_>) -> LogRule {
-    let logs = &input.stack.logs;
-    let roles = &input.stack.services;
-    let services: Vec<ServiceName> = if logs.services.is_empty() {
-        roles.web.iter().chain(&roles.workers).chain(&roles.schedulers).cloned().collect()
-    } else {
-        logs.services.clone()
-    };
-    LogRule { services, patterns: logs.patterns.clone(), ignore: logs.ignore.clone() }
+#[must_use]
+pub fn log_rule(stack: &Stack) -> LogRule {
+    let logs = &stack.logs;
+    LogRule { services: stack.log_services(), patterns: logs.patterns.clone(), ignore: logs.ignore.clone() }
 }
 
 /// The limits of a watch, as the runbook has them.

@@ -3,15 +3,10 @@
 use eclusa_ports::LogLine;
 use eclusa_runbook::LogRule;
 
-/// Whether a line counts: it contains one of the patterns and none of the texts to ignore (exact case). An empty
-/// pattern is in every line and says nothing, so it is passed over; else one stray empty string would count or hide
-/// everything.
+/// Whether a line counts, as [`LogRule::counts`] says.
 #[must_use]
 pub fn counts_as_error(text: &str, rule: &LogRule) -> bool {
-    let has_one = |patterns: &[String]| {
-        patterns.iter().any(|pattern| !pattern.is_empty() && text.contains(pattern.as_str()))
-    };
-    has_one(&rule.patterns) && !has_one(&rule.ignore)
+    rule.counts(text)
 }
 
 /// The lines that count, of the services that the rule names, in the order they came.

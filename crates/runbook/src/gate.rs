@@ -58,6 +58,19 @@ pub struct LogRule {
     pub ignore: Vec<String>,
 }
 
+impl LogRule {
+    /// Whether a line counts: it contains one of the patterns and none of the texts to ignore (exact case). An empty
+    /// pattern is in every line and says nothing, so it is passed over; else one stray empty string would count or hide
+    /// everything.
+    #[must_use]
+    pub fn counts(&self, line: &str) -> bool {
+        let has_one = |patterns: &[String]| {
+            patterns.iter().any(|pattern| !pattern.is_empty() && line.contains(pattern.as_str()))
+        };
+        has_one(&self.patterns) && !has_one(&self.ignore)
+    }
+}
+
 /// The limits of a watch. Their defaults stand in DESIGN section 5.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct WatchRule {

@@ -94,11 +94,7 @@ async fn error_lines(
         return Ok(Vec::new());
     }
     let lines = context.ports.runtime.logs(&rule.services, since, 20_000).await?;
-    let counts = |line: &&LogLine| {
-        rule.patterns.iter().any(|pattern| line.text.contains(pattern.as_str()))
-            && !rule.ignore.iter().any(|pattern| line.text.contains(pattern.as_str()))
-            && !known.contains(&look_of(&line.text))
-    };
+    let counts = |line: &&LogLine| rule.counts(&line.text) && !known.contains(&look_of(&line.text));
     Ok(lines
         .iter()
         .filter(counts)

@@ -4,7 +4,7 @@ use clap::Args;
 use eclusa_config::Period;
 use eclusa_fault::{Code, Fault, Message, Result};
 use eclusa_model::{ServiceName, ServiceRole};
-use eclusa_ports::LogLine;
+use eclusa_planner::log_rule;
 use jiff::SignedDuration;
 use jiff::tz::TimeZone;
 use serde_json::json;
@@ -61,24 +61,22 @@ impl Logs {
         // Errors may be few among many.
         let most = if self.errors { self.lines.max(20_000) } else { self.lines };
         let mut lines = assembly.ports.runtime.logs(&chosen, since, most).await?;
-        let rule = &assembly.stack.logs;
-        let is_error = |line: &LogLine| {
-            rule.patterns.iter().any(|pattern| line.text.contains(pattern.as_str()))
-                && !rule.ignore.iter().any(|pattern| line.text.contains(pattern.as_str()))
-        };
+        let rule = log_rule(&assembly.stack);
         if self.errors {
-            lines.retain(|line| is_error(line));
+            lines.retain(|line| rule.counts(&line.text));
         }
         let from = lines.len().saturating_sub(self.lines);
         let secrets = &assembly.ports.secrets;
         for line in lines.iter().skip(from) {
             let text = secrets.redact(&line.text);
             if session.json() {
-                say(json!({"at": line.at, "service": line.service, "text": text, "error": is_error(line)}));
+                say(
+                    json!({"at": line.at, "service": line.service, "text": text, "error": rule.counts(&line.text)}),
+                );
                 continue;
             }
             let at = line.at.to_zoned(TimeZone::system()).strftime("%m-%d %H:%M:%S");
-            let shown = if is_error(line) { format!("{RED}{text}{RED:#}") } else { text };
+            let shown = if rule.counts(&line.text) { format!("{RED}{text}{RED:#}") } else { text };
             say(format!("{DIM}{at} {}{DIM:#} {shown}", line.service));
         }
         if lines.is_empty() && !session.json() {
