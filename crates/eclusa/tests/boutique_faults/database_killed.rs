@@ -4,16 +4,7 @@ use crate::bench::Bench;
 
 /// In the middle of the dump: E0501, no point is listed, and the next backup is taken.
 pub fn backup(bench: &Bench) {
-    let points = bench.points();
-    let colleague = bench.colleague("lock table sales_sale");
-    let run = bench.begin(&["backup"]);
-    bench.until_waiting("eclusa");
-    bench.crash("db");
-    bench.attach(&run).must(3).says("E0501");
-    drop(colleague);
-    bench.until_database();
-    assert_eq!(bench.points(), points);
-    bench.eclusa(&["backup"]).must(0);
+    bench.backup_broken_in_its_dump(|| bench.crash("db")).says("E0501");
 }
 
 /// In the middle of the migration: the way back waits until the server is there again, then brings the data back.

@@ -303,6 +303,22 @@ impl Bench {
         self.attach(run)
     }
 
+    /// Breaks something in the middle of the dump of a backup: gives what the backup said; no point of it is listed, and the
+    /// next one is taken.
+    pub fn backup_broken_in_its_dump(&self, breaking: impl FnOnce()) -> Said {
+        let points = self.points();
+        let colleague = self.colleague("lock table sales_sale");
+        let run = self.begin(&["backup"]);
+        self.until_waiting("eclusa");
+        breaking();
+        let said = self.attach(&run).must(3);
+        drop(colleague);
+        self.until_database();
+        assert_eq!(self.points(), points);
+        self.eclusa(&["backup"]).must(0);
+        said
+    }
+
     /// Every restore point by its id.
     pub fn points(&self) -> usize {
         self.eclusa(&["backups", "--json"]).must(0).text.matches("\"taken_at\"").count()
