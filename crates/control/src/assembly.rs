@@ -1,6 +1,5 @@
 //! A stack with everything behind its ports, put together from the configuration.
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -10,7 +9,7 @@ use eclusa_database::Databases;
 use eclusa_fault::{Code, Fault, Result};
 use eclusa_host::{LocalFilesSwap, LocalHost};
 use eclusa_journal::SqliteJournal;
-use eclusa_model::{AppKind, FingerprintKey, RunId, ServiceRole, StackName, Tenant};
+use eclusa_model::{AppKind, FingerprintKey, RunId, ServiceRole, StackName, Tenant, TenantName};
 use eclusa_planner::App;
 use eclusa_ports::{Clock, Edge, JournalStore, LeaseHolder, Observer, SecretResolver};
 use eclusa_probes::HttpProbes;
@@ -33,8 +32,6 @@ pub struct Assembly {
     pub stack: Arc<Stack>,
     /// Its tenants.
     pub tenants: Arc<Vec<Tenant>>,
-    /// Sites of a bench that cannot be used, by the name of their directory, with why.
-    pub unusable_sites: Arc<BTreeMap<String, String>>,
     /// What is run.
     pub app: &'static dyn App,
     /// What stands behind the ports. The edge is there only when it is installed.
@@ -56,6 +53,17 @@ pub struct Assembly {
 }
 
 impl Assembly {
+    /// The tenant of a name.
+    ///
+    /// # Errors
+    /// `TenantUnknown`.
+    pub fn tenant(&self, name: &TenantName) -> Result<&Tenant> {
+        self.tenants.iter().find(|known| known.name == *name).ok_or_else(|| {
+            let known: Vec<&str> = self.tenants.iter().map(|tenant| tenant.name.as_str()).collect();
+            Fault::new(Code::TenantUnknown).with("tenant", name).with("known", known.join(", "))
+        })
+    }
+
     /// Puts a stack together.
     ///
     /// # Errors
@@ -94,13 +102,13 @@ impl Assembly {
         };
         let listed = stack.tenants(&environment)?;
         let chosen = choose(&wanted(&listed)).await?;
-        let (chosen, tenants, unusable_sites) = if stack.app == AppKind::Frappe {
+        let (chosen, tenants) = if stack.app == AppKind::Frappe {
             // The runtime knows where the sites lie, and what stands in front of it must know their names.
             let found = sites::look(&stack, chosen.runtime.as_ref(), host.as_ref()).await?;
             let tenants = stack.tenants_of_sites(&found.found(), &environment)?;
-            (choose(&wanted(&tenants)).await?, tenants, found.unusable)
+            (choose(&wanted(&tenants)).await?, tenants)
         } else {
-            (chosen, listed, BTreeMap::new())
+            (chosen, listed)
         };
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let store: Arc<dyn JournalStore> = journal.clone();
@@ -135,7 +143,6 @@ impl Assembly {
         Ok(Self {
             app: eclusa_apps::app(stack.app),
             tenants: Arc::new(tenants),
-            unusable_sites: Arc::new(unusable_sites),
             name,
             stack,
             ports,

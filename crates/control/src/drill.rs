@@ -23,11 +23,11 @@ pub struct Drill {
 ///
 /// # Errors
 /// As [`points::list`].
-pub async fn choose(assembly: &Assembly, tenants: &[TenantName], sample: Option<usize>) -> Result<Drill> {
+pub async fn choose(assembly: &Assembly, tenants: &[TenantName], sample: Option<u32>) -> Result<Drill> {
     Ok(of(points::list(assembly, tenants).await?, sample))
 }
 
-fn of(all: Vec<TenantPoints>, sample: Option<usize>) -> Drill {
+fn of(all: Vec<TenantPoints>, sample: Option<u32>) -> Drill {
     let (mut found, mut without): (Vec<(Option<Proof>, TenantName, PointId)>, _) = (Vec::new(), Vec::new());
     for TenantPoints { tenant, points, proof, .. } in all {
         let newest = points.into_iter().find(|point| point.kind != PointKind::Salvage && point.id.is_some());
@@ -37,7 +37,7 @@ fn of(all: Vec<TenantPoints>, sample: Option<usize>) -> Drill {
         }
     }
     found.sort_by_key(|(proof, tenant, _)| (proof.as_ref().map(|proof| proof.at), tenant.clone()));
-    found.truncate(sample.unwrap_or(usize::MAX));
+    found.truncate(sample.map_or(usize::MAX, |count| count as usize));
     let points: BTreeMap<TenantName, PointId> =
         found.into_iter().map(|(_, tenant, point)| (tenant, point)).collect();
     Drill { intent: Intent::Drill { points }, without }

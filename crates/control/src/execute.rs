@@ -21,15 +21,26 @@ pub struct Prepared {
 /// # Errors
 /// `TenantUnknown`, `ServiceMissing`.
 pub fn prepare(assembly: &Assembly, tenant: &TenantName, argv: &[String]) -> Result<Prepared> {
-    if !assembly.tenants.iter().any(|known| known.name == *tenant) {
-        let known: Vec<&str> = assembly.tenants.iter().map(|tenant| tenant.name.as_str()).collect();
-        return Err(Fault::new(Code::TenantUnknown).with("tenant", tenant).with("known", known.join(", ")));
-    }
+    assembly.tenant(tenant)?;
     let exec = assembly
         .app
         .command(&assembly.stack, tenant, argv)
         .ok_or_else(|| Fault::new(Code::ServiceMissing).with("service", "web").with("known", "none"))?;
     Ok(Prepared { exec, mark: format!("exec-{}", assembly.ports.clock.random_text(12)) })
+}
+
+/// A command that gets no environment and no input.
+pub(crate) fn spec_of(exec: Exec, within: Duration) -> ExecSpec {
+    ExecSpec {
+        place: exec.place,
+        argv: exec.argv,
+        environment: BTreeMap::new(),
+        directory: exec.directory,
+        stdin: None,
+        timeout: within,
+        mark: None,
+        images: Outputs::new(),
+    }
 }
 
 /// Runs it to its end, or until it was asked to end: then it is ended where it runs, not only here.
@@ -46,22 +57,14 @@ pub async fn run(
 ) -> Result<Option<CommandResult>> {
     let Prepared { exec, mark } = prepared;
     let runtime = &assembly.ports.runtime;
-    let spec = ExecSpec {
-        place: exec.place.clone(),
-        argv: exec.argv,
-        environment: BTreeMap::new(),
-        directory: exec.directory,
-        stdin,
-        timeout: within,
-        mark: Some(mark.clone()),
-        images: Outputs::new(),
-    };
+    let place = exec.place.clone();
+    let spec = ExecSpec { stdin, mark: Some(mark.clone()), ..spec_of(exec, within) };
     let running = runtime.exec(spec, output);
     tokio::pin!(running, asked_to_end);
     tokio::select! {
         result = &mut running => result.map(Some),
         () = &mut asked_to_end => {
-            runtime.exec_end(&exec.place, &mark).await?;
+            runtime.exec_end(&place, &mark).await?;
             Ok(None)
         }
     }

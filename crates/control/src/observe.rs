@@ -11,9 +11,10 @@ use eclusa_model::{
     OBSERVATION_FORMAT, Observation, ServiceName, ServiceRole, ServiceState, Tenant, TenantName,
     TenantObservation,
 };
-use eclusa_ports::{ExecSpec, GateState, NoOutput, Observer, RuntimeObservation, clean_line};
-use eclusa_runbook::{Exec, Intent, Outputs, Place};
+use eclusa_ports::{GateState, NoOutput, Observer, RuntimeObservation, clean_line};
+use eclusa_runbook::{Exec, Intent, Place};
 
+use crate::execute::spec_of;
 use crate::sites::{self, Sites};
 use crate::{Assembly, candidate};
 
@@ -173,16 +174,7 @@ async fn pending(
 }
 
 pub(crate) async fn run(assembly: &Assembly, exec: Exec) -> Option<String> {
-    let spec = ExecSpec {
-        place: exec.place,
-        argv: exec.argv,
-        environment: BTreeMap::new(),
-        directory: exec.directory,
-        stdin: None,
-        timeout: MIGRATIONS_WITHIN,
-        mark: None,
-        images: Outputs::new(),
-    };
+    let spec = spec_of(exec, MIGRATIONS_WITHIN);
     let result = assembly.ports.runtime.exec(spec, &NoOutput).await.ok()?;
     let lines = result.stdout.lines().map(|line| clean_line(line.as_bytes()));
     (result.code == 0 && !result.truncated).then(|| lines.collect::<Vec<_>>().join("\n"))

@@ -28,11 +28,8 @@ pub struct TenantPoints {
 /// `VaultUnreachable`, `VaultKey`, `TenantUnknown`.
 pub async fn list(assembly: &Assembly, tenants: &[TenantName]) -> Result<Vec<TenantPoints>> {
     use eclusa_ports::JournalStore;
-    if let Some(unknown) =
-        tenants.iter().find(|name| !assembly.tenants.iter().any(|tenant| tenant.name == **name))
-    {
-        let known: Vec<&str> = assembly.tenants.iter().map(|tenant| tenant.name.as_str()).collect();
-        return Err(Fault::new(Code::TenantUnknown).with("tenant", unknown).with("known", known.join(", ")));
+    for name in tenants {
+        assembly.tenant(name)?;
     }
     let mut all = Vec::new();
     for tenant in

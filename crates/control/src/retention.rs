@@ -68,15 +68,13 @@ pub async fn decide(assembly: &Assembly, tenants: &[TenantName]) -> Result<Vec<T
             held: holds.into_iter().map(|(point, hold)| (point, hold.reason)).collect(),
             runs: running.clone(),
         };
-        let readable: Vec<PointManifest> = points.into_iter().filter(|point| point.id.is_some()).collect();
-        let candidates: Vec<Candidate> = readable
-            .iter()
-            .filter_map(|point| {
-                Some(Candidate { id: point.id.clone()?, taken_at: point.taken_at, kind: point.kind })
-            })
-            .collect();
+        let candidate = |point: PointManifest| {
+            let id = point.id.clone()?;
+            Some((Candidate { id, taken_at: point.taken_at, kind: point.kind }, point))
+        };
+        let (candidates, points): (Vec<_>, Vec<_>) = points.into_iter().filter_map(candidate).unzip();
         let reasons = retain(&candidates, &keep, &needed, now, &zone);
-        let points = readable.into_iter().zip(reasons).map(|(point, why)| Decided { point, why }).collect();
+        let points = points.into_iter().zip(reasons).map(|(point, why)| Decided { point, why }).collect();
         decided.push(TenantDecided { tenant, points, unreadable });
     }
     Ok(decided)

@@ -105,6 +105,14 @@ names! {
     PersonName, "person", 80, "@+";
 }
 
+impl PointId {
+    /// The beginning of it, as people write it.
+    #[must_use]
+    pub fn short(&self) -> &str {
+        self.as_str().get(..8).unwrap_or(self.as_str())
+    }
+}
+
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {

@@ -189,6 +189,18 @@ pub enum PointKind {
     Salvage,
 }
 
+impl PointKind {
+    /// The word.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Backup => "backup",
+            Self::Release => "release",
+            Self::Salvage => "salvage",
+        }
+    }
+}
+
 /// Which restore point is meant.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]

@@ -184,12 +184,9 @@ pub(crate) fn write(document: &mut Document, facts: &Facts) -> Result<()> {
 /// # Errors
 /// `DatabaseUnsupported` when no service of the project is one.
 pub(crate) fn database(facts: &Facts) -> Result<DatabaseFound> {
-    let image = |name: &String| {
-        let service = facts.project.services.get(name);
-        service.and_then(|service| service.image.clone()).unwrap_or_default().to_lowercase()
-    };
     let services = facts.roles.names(Role::Database);
-    let servers: Vec<&String> = services.iter().filter(|name| image(name).contains("mariadb")).collect();
+    let servers: Vec<&String> =
+        services.iter().filter(|name| facts.image(name).contains("mariadb")).collect();
     let named = variable(facts, "DB_HOST");
     let chosen = match &named {
         Some(host) => servers.iter().find(|name| **name == host),
@@ -201,15 +198,13 @@ pub(crate) fn database(facts: &Facts) -> Result<DatabaseFound> {
                 why("bench-database-outside").with("host", host)
             }
             (_, Some(other)) => {
-                why("bench-database-other").with("service", other).with("image", image(other))
+                why("bench-database-other").with("service", other).with("image", facts.image(other))
             }
             (_, None) => why("bench-database-none"),
         };
-        return Err(Fault::new(Code::DatabaseUnsupported)
-            .with("problem", problem.render(&Language::default()))
-            .state(Message::new("adopt-nothing-written")));
+        return Err(super::database::unsupported(&problem));
     };
-    let reason = why("database-service").with("service", &service).with("image", image(&service));
+    let reason = why("database-service").with("service", &service).with("image", facts.image(&service));
     let certain = servers.len() == 1 || named.as_deref() == Some(&service);
     let guess = if certain { Guess::found(service, reason) } else { Guess::check(service, reason) };
     Ok(super::database::mariadb(facts, guess))

@@ -48,7 +48,7 @@ enum Origin {
     File(PathBuf),
 }
 
-fn unsupported(problem: &eclusa_fault::Message) -> Fault {
+pub(super) fn unsupported(problem: &eclusa_fault::Message) -> Fault {
     Fault::new(Code::DatabaseUnsupported)
         .with("problem", problem.render(&Language::default()))
         .state(eclusa_fault::Message::new("adopt-nothing-written"))
@@ -66,18 +66,9 @@ pub(crate) fn find(facts: &Facts, hints: &DatabaseHints) -> Result<DatabaseFound
         return Ok(DatabaseFound::Sqlite { path: sqlite(facts, hints) });
     }
     let services = facts.roles.names(Role::Database);
-    let image = |name: &String| {
-        facts
-            .project
-            .services
-            .get(name)
-            .and_then(|service| service.image.clone())
-            .unwrap_or_default()
-            .to_lowercase()
-    };
     let postgresql: Vec<&String> = services
         .iter()
-        .filter(|name| ["postg", "timescale", "pgvector"].iter().any(|word| image(name).contains(word)))
+        .filter(|name| ["postg", "timescale", "pgvector"].iter().any(|word| facts.image(name).contains(word)))
         .collect();
     let host = app_host(facts, hints);
     let chosen = host
@@ -86,12 +77,12 @@ pub(crate) fn find(facts: &Facts, hints: &DatabaseHints) -> Result<DatabaseFound
         .or_else(|| postgresql.first());
     let Some(service) = chosen.map(|name| (*name).clone()) else {
         return Err(unsupported(&match services.first() {
-            Some(other) => why("database-other").with("service", other).with("image", image(other)),
+            Some(other) => why("database-other").with("service", other).with("image", facts.image(other)),
             None => why("database-none"),
         }));
     };
     let certain = postgresql.len() == 1 || host.as_deref() == Some(&service);
-    let reason = why("database-service").with("service", &service).with("image", image(&service));
+    let reason = why("database-service").with("service", &service).with("image", facts.image(&service));
     let service_guess =
         if certain { Guess::found(service.clone(), reason) } else { Guess::check(service.clone(), reason) };
     let mut further = Vec::new();

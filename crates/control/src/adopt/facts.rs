@@ -120,6 +120,12 @@ impl Facts {
         }
     }
 
+    /// The image of a service, in lower case; empty where it has none.
+    pub(crate) fn image(&self, service: &str) -> String {
+        let found = self.project.services.get(service).and_then(|service| service.image.as_deref());
+        found.unwrap_or_default().to_lowercase()
+    }
+
     /// The first service that serves the application.
     pub(crate) fn web(&self) -> Option<&str> {
         let all = self.roles.of_role(Role::Web);

@@ -261,12 +261,7 @@ fn write_database(document: &mut Document, facts: &Facts, found: &DatabaseFound)
             document.set("service", &text(&service.value), service.certainty, &service.why);
             document.set("name", &text(&name.value), name.certainty, &name.why);
             document.set("user", &text(&user.value), user.certainty, &user.why);
-            match password {
-                Ok(password) => {
-                    document.set("password", &text(&password.value), password.certainty, &password.why)
-                }
-                Err(reason) => document.missing("password", &text("env:POSTGRES_PASSWORD"), reason),
-            }
+            write_password(document, password, "env:POSTGRES_PASSWORD");
             let others = facts.roles.names(Role::Database).into_iter().filter(|name| *name != service.value);
             let others: Vec<String> = others.collect();
             if !others.is_empty() {
@@ -275,14 +270,21 @@ fn write_database(document: &mut Document, facts: &Facts, found: &DatabaseFound)
         }
         DatabaseFound::Mariadb { service, password, .. } => {
             document.set("service", &text(&service.value), service.certainty, &service.why);
-            match password {
-                Ok(password) => {
-                    document.set("password", &text(&password.value), password.certainty, &password.why)
-                }
-                Err(reason) => document.missing("password", &text("env:MARIADB_ROOT_PASSWORD"), reason),
-            }
+            write_password(document, password, "env:MARIADB_ROOT_PASSWORD");
         }
         DatabaseFound::Sqlite { path } => document.set("path", &text(&path.value), path.certainty, &path.why),
+    }
+}
+
+/// The reference to a password, or how one is written.
+fn write_password(
+    document: &mut Document,
+    password: &std::result::Result<Guess<String>, Message>,
+    example: &str,
+) {
+    match password {
+        Ok(password) => document.set("password", &text(&password.value), password.certainty, &password.why),
+        Err(reason) => document.missing("password", &text(example), reason),
     }
 }
 

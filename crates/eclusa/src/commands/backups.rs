@@ -80,9 +80,9 @@ impl Backups {
                 let held = point.id.as_ref().and_then(|id| tenant.holds.get(id));
                 let proved = tenant.proof.as_ref().filter(|proof| proof.point == id);
                 table.add_row([
-                    id.chars().take(8).collect(),
+                    point.id.as_ref().map(PointId::short).unwrap_or_default().to_owned(),
                     point.taken_at.strftime("%Y-%m-%d %H:%M:%S UTC").to_string(),
-                    format!("{:?}", point.kind).to_lowercase(),
+                    point.kind.word().to_owned(),
                     point.release.as_ref().map_or_else(|| "–".to_owned(), |release| release.name.clone()),
                     count_text(point.summary.rows()),
                     count_text(files as u64),
@@ -126,6 +126,5 @@ async fn end_hold(session: &Session, assembly: &Assembly, point: &str, reason: &
 }
 
 fn tell_done(id: &str, session: &Session, tenant: &TenantName, point: &PointId) {
-    let short: String = point.as_str().chars().take(8).collect();
-    tell(Message::new(id).with("tenant", tenant).with("point", short).render(&session.language));
+    tell(Message::new(id).with("tenant", tenant).with("point", point.short()).render(&session.language));
 }

@@ -27,8 +27,7 @@ impl Drill {
     /// Plans and carries it out. Nothing live is touched, so nobody is asked.
     pub async fn run(self, session: &Session) -> Result<Exit> {
         let assembly = session.assembly().await?;
-        let sample = self.sample.map(|count| count as usize);
-        let chosen = drill::choose(&assembly, &self.tenants, sample).await?;
+        let chosen = drill::choose(&assembly, &self.tenants, self.sample).await?;
         let how = Performance { yes: true, ..self.how };
         let exit = perform(session, &assembly, &chosen.intent, PlanOptions::default(), None, &how).await?;
         for tenant in &chosen.without {

@@ -108,10 +108,7 @@ impl Wanted {
                 let point = point_of(assembly, &tenant, point.as_deref()).await?;
                 Intent::Restore { tenant, point, check_only: check }
             }
-            Self::Drill { tenants, sample } => {
-                let sample = sample.map(|count| count as usize);
-                drill::choose(assembly, &tenants, sample).await?.intent
-            }
+            Self::Drill { tenants, sample } => drill::choose(assembly, &tenants, sample).await?.intent,
             Self::Prune { tenants } => retention::intent(&retention::decide(assembly, &tenants).await?),
             Self::Start => Intent::Start,
             Self::Stop => Intent::Stop,

@@ -5,7 +5,7 @@ use comfy_table::{Table, presets::NOTHING};
 use eclusa_control::planning::PlanOptions;
 use eclusa_control::retention::{self, TenantDecided};
 use eclusa_fault::{Language, Message, Result};
-use eclusa_model::TenantName;
+use eclusa_model::{PointId, TenantName};
 use eclusa_planner::Why;
 use eclusa_runbook::Intent;
 
@@ -45,7 +45,6 @@ fn show(tenant: &TenantDecided, language: &Language) {
     let mut table = Table::new();
     table.load_preset(NOTHING);
     for decided in &tenant.points {
-        let id = decided.point.id.as_ref().map(ToString::to_string).unwrap_or_default();
         let verdict = if decided.why.is_empty() {
             Message::new("prune-goes").render(language)
         } else {
@@ -53,9 +52,9 @@ fn show(tenant: &TenantDecided, language: &Language) {
             Message::new("prune-stays").with("why", why.join(", ")).render(language)
         };
         table.add_row([
-            id.chars().take(8).collect(),
+            decided.point.id.as_ref().map(PointId::short).unwrap_or_default().to_owned(),
             decided.point.taken_at.strftime("%Y-%m-%d %H:%M UTC").to_string(),
-            format!("{:?}", decided.point.kind).to_lowercase(),
+            decided.point.kind.word().to_owned(),
             verdict,
         ]);
     }

@@ -28,10 +28,7 @@ pub struct Restore {
 
 /// The restore point that is meant, by its whole id.
 pub async fn point_of(assembly: &Assembly, tenant: &TenantName, point: Option<&str>) -> Result<String> {
-    if !assembly.tenants.iter().any(|known| known.name == *tenant) {
-        let known: Vec<&str> = assembly.tenants.iter().map(|tenant| tenant.name.as_str()).collect();
-        return Err(Fault::new(Code::TenantUnknown).with("tenant", tenant).with("known", known.join(", ")));
-    }
+    assembly.tenant(tenant)?;
     let unknown = || {
         Fault::new(Code::PointUnknown)
             .with("tenant", tenant)
