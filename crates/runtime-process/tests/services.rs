@@ -154,7 +154,11 @@ async fn a_service_that_dies_is_started_again_and_one_whose_supervisor_dies_goes
     let second = bench.instance("web").await.unwrap();
     kill(parent_of(second));
     until("the service goes with its supervisor", async || !lives(second)).await;
-    assert_eq!(bench.runtime.observe().await.unwrap().services[0].state, ServiceState::Exited);
+    // For a moment, the supervisor may still be there as a process that nobody has waited for.
+    until("both are known to be gone", async || {
+        bench.runtime.observe().await.unwrap().services[0].state == ServiceState::Exited
+    })
+    .await;
     // Starting mends it.
     bench.apply(&RuntimeOperation::Start { services: vec![name("web")], healthy_within: 20 }).await.unwrap();
     assert_eq!(get(&bench.runtime.public_address().await.unwrap()).await.unwrap(), "v1");
