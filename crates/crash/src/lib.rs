@@ -5,6 +5,7 @@
 //! | variable | meaning |
 //! |---|---|
 //! | `ECLUSA_CRASH_AT=POINT#N` | the process ends itself with SIGKILL when it passes the point for the N-th time (`POINT` alone: the first); `*#N`: when it passes its N-th point of all |
+//! | `ECLUSA_CRASH_AT=@FILE` | … when it passes the first of the points that stand in the file, a line each: `POINT#N` |
 //! | `ECLUSA_CRASH_AT=after:7` | … when the seventh entry of the run's journal is durable; `before:7`: when it is about to be written |
 //! | `ECLUSA_CRASH_TRACE=FILE` | every point that is passed is appended to the file, a line each: `POINT#N` |
 //! | `ECLUSA_MUTANT=PART,…` | these parts are left out |

@@ -1,6 +1,6 @@
 //! The instants as a test build has them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io::Write;
 use std::path::PathBuf;
@@ -21,6 +21,8 @@ enum At {
     Point(String, u64),
     /// At the N-th point of all.
     Any(u64),
+    /// At the first of these.
+    OneOf(BTreeSet<String>),
     /// Before or after the entry of this number.
     Entry(Side, u64),
 }
@@ -33,6 +35,10 @@ impl At {
         }
         if let Some(sequence) = text.strip_prefix("after:").and_then(number) {
             return Self::Entry(Side::After, sequence);
+        }
+        if let Some(path) = text.strip_prefix('@') {
+            let lines = std::fs::read_to_string(path).unwrap_or_default();
+            return Self::OneOf(lines.lines().map(str::to_owned).collect());
         }
         match text.rsplit_once('#') {
             Some(("*", count)) => Self::Any(number(count).unwrap_or(1)),
@@ -96,12 +102,14 @@ fn count(settings: &Settings, passed: &mut Passed, name: String) {
         *count += 1;
         *count
     };
+    let passing = format!("{name}#{count}");
     if let Some(mut trace) = settings.trace.as_ref() {
-        let _ = trace.write_all(format!("{name}#{count}\n").as_bytes());
+        let _ = trace.write_all(format!("{passing}\n").as_bytes());
     }
     match &settings.at {
         Some(At::Point(wanted, at)) if *wanted == name && *at == count => die(),
         Some(At::Any(at)) if *at == all => die(),
+        Some(At::OneOf(points)) if points.contains(&passing) => die(),
         _ => {}
     }
 }

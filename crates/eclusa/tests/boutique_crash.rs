@@ -6,23 +6,23 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod boutique_stack;
-#[path = "points/coverage.rs"]
-#[allow(dead_code)]
-mod coverage;
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::os::unix::process::ExitStatusExt;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use boutique_stack::{Boutique, get};
-use coverage::Coverage;
 use rand::SeedableRng;
 use rand::rngs::StdRng;
+use rand::seq::IteratorRandom;
 
 /// How many points one release is killed at, when not all are wanted.
 const SAMPLE: usize = 10;
 /// A run is killed so often at most.
-const KILLS: usize = 24;
+const KILLS: usize = 60;
+/// How many releases are tried that do not come past a point, because they took another way before it.
+const TRIES: u8 = 3;
 /// A runner that lives for longer hangs.
 const HANGS_AFTER: Duration = Duration::from_secs(300);
 
@@ -52,23 +52,69 @@ fn a_killed_release_of_the_boutique_is_resumed_to_a_safe_end() {
 
     let seed = std::env::var("ECLUSA_SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or(1);
     let mut random = StdRng::seed_from_u64(seed);
-    let mut coverage = Coverage::of(points);
+    let mut points = Points::of(points);
     if std::env::var_os("ECLUSA_LONG").is_none() {
-        coverage.sample(SAMPLE, &mut random);
+        points.sample(SAMPLE, &mut random);
     }
-    while coverage.wanted() > 0 {
-        let kills = kill_again_and_again(&shop, &trace, &mut coverage, &mut random);
+    while !points.wanted.is_empty() {
+        let kills = kill_again_and_again(&shop, &trace, &mut points, &mut random);
         assert_eq!(State::of(&shop), before, "killed at {kills:#?}");
         assert_eq!(get(shop.port, "/api/v1/auth/csrf/").status, 200);
         shop.must(0, &["status"]);
         assert!(shop.must(0, &["history", "--verify"]).contains("whole"));
-        assert!(!kills.is_empty(), "no point was reached: {:?}", coverage.unreached());
-        println!("{} kills in one release; {} points wanted", kills.len(), coverage.wanted());
+        println!("{} kills in one release; {} points wanted", kills.len(), points.wanted.len());
     }
-    for point in coverage.list() {
+    for point in &points.reached {
         println!("point: boutique: {point}");
     }
-    assert!(coverage.unreached().len() * 5 <= coverage.distinct(), "{:?}", coverage.unreached());
+    for point in &points.never {
+        println!("never reached: boutique: {point}");
+    }
+    println!("killed at {} points, {} were never reached", points.reached.len(), points.never.len());
+    assert!(points.never.len() * 5 <= points.reached.len(), "{:?}", points.never);
+}
+
+/// The instants at which the runner is killed.
+struct Points {
+    /// Those that are still to come, and how many releases did not come past them.
+    wanted: BTreeMap<String, u8>,
+    reached: BTreeSet<String>,
+    never: BTreeSet<String>,
+}
+
+impl Points {
+    fn of(points: Vec<String>) -> Self {
+        let wanted = points.into_iter().map(|point| (point, 0)).collect();
+        Self { wanted, reached: BTreeSet::new(), never: BTreeSet::new() }
+    }
+
+    /// Leaves only some of them wanted, by chance.
+    fn sample(&mut self, most: usize, random: &mut StdRng) {
+        let chosen = self.choose(most, random);
+        self.wanted.retain(|point, _| chosen.contains(point));
+    }
+
+    fn choose(&self, most: usize, random: &mut StdRng) -> BTreeSet<String> {
+        self.wanted.keys().cloned().choose_multiple(random, most).into_iter().collect()
+    }
+
+    fn reach(&mut self, point: &str) {
+        if self.wanted.remove(point).is_some() {
+            self.reached.insert(point.to_owned());
+        }
+    }
+
+    /// After a release: those of its points that it did not come past.
+    fn miss(&mut self, chosen: &BTreeSet<String>) {
+        for point in chosen {
+            let Some(tries) = self.wanted.get_mut(point) else { continue };
+            *tries += 1;
+            if *tries >= TRIES {
+                self.wanted.remove(point);
+                self.never.insert(point.clone());
+            }
+        }
+    }
 }
 
 /// What must be the same before and after.
@@ -131,57 +177,35 @@ fn wait_for_the_runner(shop: &Boutique) -> String {
     }
 }
 
-/// One release, killed at every point that lies ahead, and resumed to its end; gives where it died.
+/// One release, killed at each of some points that it passes, and resumed to its end; gives where it died.
 fn kill_again_and_again(
     shop: &Boutique,
     trace: &std::path::Path,
-    coverage: &mut Coverage,
+    points: &mut Points,
     random: &mut StdRng,
 ) -> Vec<String> {
+    let chosen = points.choose(KILLS, random);
+    let file = trace.with_extension("points");
+    let at = format!("@{}", file.display());
     let mut died: Vec<String> = Vec::new();
     let mut run: Option<String> = None;
-    let mut target = coverage.take(None, random);
-    while let Some((index, at)) = target.take() {
+    loop {
+        let ahead: Vec<&String> = chosen.iter().filter(|point| points.wanted.contains_key(*point)).collect();
+        std::fs::write(&file, ahead.iter().map(|point| format!("{point}\n")).collect::<String>()).unwrap();
         let _ = std::fs::remove_file(trace);
         let killed = match &run {
             None => {
-                let output = shop
-                    .command(&["release", "v2", "--yes", "--detach"])
-                    .env("ECLUSA_CRASH_AT", &at)
-                    .env("ECLUSA_CRASH_TRACE", trace)
-                    .output()
-                    .unwrap();
-                assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-                let begun = wait_for_the_runner(shop);
-                let events = shop.must(0, &["history", &begun, "--json"]);
+                let (begun, killed) = begin(shop, &at, trace);
                 run = Some(begun);
-                !events.contains("\"ended\"")
+                killed
             }
-            Some(run) => {
-                let mut child = shop
-                    .command(&["own-run", run, "--resume", "tester"])
-                    .env("ECLUSA_CRASH_AT", &at)
-                    .env("ECLUSA_CRASH_TRACE", trace)
-                    .stdout(Stdio::null())
-                    .stderr(Stdio::null())
-                    .spawn()
-                    .unwrap();
-                let began = Instant::now();
-                loop {
-                    if let Some(status) = child.try_wait().unwrap() {
-                        break status.signal() == Some(9);
-                    }
-                    assert!(began.elapsed() < HANGS_AFTER, "{run} hangs on its way to {at}");
-                    std::thread::sleep(Duration::from_millis(20));
-                }
-            }
+            Some(run) => resume(shop, run, &at, trace),
         };
-        let last = passed(trace).pop().unwrap_or_default();
-        let position = if killed { coverage.reached(&last) } else { None };
-        coverage.give_back(index);
         if !killed {
             break;
         }
+        let last = passed(trace).pop().unwrap_or_default();
+        points.reach(&last);
         died.push(last);
         if died.len() == 1 {
             let text = shop.must(1, &["status"]);
@@ -189,15 +213,45 @@ fn kill_again_and_again(
             // Another release is refused while this one has not ended.
             assert!(shop.must(1, &["release", "v5", "--yes"]).contains("E0405"));
         }
-        if died.len() >= KILLS {
-            break;
-        }
-        target = coverage.take(position.or(Some(index)), random);
     }
-    let run = run.unwrap();
-    if !shop.must(0, &["history", &run, "--json"]).contains("\"ended\"") {
-        let text = shop.must(3, &["resume"]);
-        assert!(text.contains("WENT BACK") || text.contains("NO-GO"), "{text}");
-    }
+    points.miss(&chosen);
     died
+}
+
+/// Begins a release whose runner is to die; gives its id and whether it died.
+fn begin(shop: &Boutique, at: &str, trace: &std::path::Path) -> (String, bool) {
+    let output = shop
+        .command(&["release", "v2", "--yes", "--detach"])
+        .env("ECLUSA_CRASH_AT", at)
+        .env("ECLUSA_CRASH_TRACE", trace)
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let begun = wait_for_the_runner(shop);
+    let ended = shop.must(0, &["history", &begun, "--json"]).contains("\"ended\"");
+    (begun, !ended)
+}
+
+/// Takes a run up with a runner that is to die; gives whether it died. One that does not must end the run.
+fn resume(shop: &Boutique, run: &str, at: &str, trace: &std::path::Path) -> bool {
+    let mut child = shop
+        .command(&["own-run", run, "--resume", "tester"])
+        .env("ECLUSA_CRASH_AT", at)
+        .env("ECLUSA_CRASH_TRACE", trace)
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let began = Instant::now();
+    loop {
+        if let Some(status) = child.try_wait().unwrap() {
+            if status.signal() != Some(9) {
+                assert_eq!(status.code(), Some(3), "{run} went back");
+                return false;
+            }
+            return true;
+        }
+        assert!(began.elapsed() < HANGS_AFTER, "{run} hangs");
+        std::thread::sleep(Duration::from_millis(20));
+    }
 }
