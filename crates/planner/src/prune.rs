@@ -28,8 +28,7 @@ pub(crate) fn plan(input: &PlanInput<'_>, points: &BTreeMap<TenantName, Vec<Poin
             effect,
         )?
         .undo(Undo::NoReturn { why: Message::new("undo-no-return-forget") })
-        .seconds(6 * 3600)
-        .tolerated();
+        .seconds(6 * 3600);
         steps.push(step);
     }
     if steps.is_empty() {

@@ -31,12 +31,15 @@ impl Prune {
         if !session.json() {
             decided.iter().for_each(|tenant| show(tenant, &session.language));
         }
+        // A tenant of whom nothing goes because something is damaged is no success, however much of the others goes.
+        let unreadable = decided.iter().any(|tenant| !tenant.unreadable.is_empty());
         let intent = retention::intent(&decided);
         if matches!(&intent, Intent::Prune { points } if points.is_empty()) {
             tell(Message::new("prune-nothing").render(&session.language));
-            return Ok(Exit::Ok);
+            return Ok(if unreadable { Exit::NoGo } else { Exit::Ok });
         }
-        perform(session, &assembly, &intent, PlanOptions::default(), None, &self.how).await
+        let exit = perform(session, &assembly, &intent, PlanOptions::default(), None, &self.how).await?;
+        Ok(if exit == Exit::Ok && unreadable { Exit::NoGo } else { exit })
     }
 }
 
