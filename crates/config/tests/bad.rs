@@ -92,6 +92,11 @@ fn services_and_releases() {
 #[test]
 fn data() {
     snapshot(&all(&[
+        (
+            "a mirror's name and directory",
+            and(COMPOSE, "[[stacks.boutique.mirrors]]\nname = \"The NAS\"\ndirectory = \"nas\""),
+        ),
+        ("rules that keep nothing", and(COMPOSE, "[stacks.boutique.keep]\nsalvages = \"90d\"")),
         ("no database", but(PROCESS, "database = { engine = \"sqlite\", path = \"data/beta.db\" }\n", "")),
         ("shared database", but(PROCESS, "data/beta.db", "data/alpha.db")),
         ("shared domain", but(PROCESS, "beta.localhost", "ALPHA.localhost")),

@@ -21,7 +21,7 @@ use crate::edge_port::EdgeControl;
 use crate::observe::StackObserver;
 use crate::runtimes::{Wanted, choose};
 use crate::secrets::StackSecrets;
-use crate::{SystemClock, Workspace, notices, sites};
+use crate::{SystemClock, Workspace, mirrors, notices, sites};
 
 /// A stack with everything behind its ports.
 #[derive(Clone)]
@@ -117,7 +117,8 @@ impl Assembly {
             stack.key_directory(&state),
             name.clone(),
             state.join("scratch").join(name.as_str()),
-        );
+        )
+        .with_mirrors(mirrors::of(&stack));
         let ports = Ports {
             host,
             database: Arc::new(Databases::new(

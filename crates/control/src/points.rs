@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use eclusa_fault::{Code, Fault, Result};
 use eclusa_model::{PointId, TenantName};
-use eclusa_ports::{Hold, PointManifest, Proof};
+use eclusa_ports::{Hold, MirrorCopies, PointManifest, Proof};
 
 use crate::Assembly;
 
@@ -18,6 +18,8 @@ pub struct TenantPoints {
     pub unreadable: Vec<String>,
     /// The newest proof.
     pub proof: Option<Proof>,
+    /// What is known of their copies elsewhere.
+    pub copies: Vec<MirrorCopies>,
     /// Points that somebody has said must not go.
     pub holds: BTreeMap<PointId, Hold>,
 }
@@ -38,7 +40,8 @@ pub async fn list(assembly: &Assembly, tenants: &[TenantName]) -> Result<Vec<Ten
         let (points, unreadable) = assembly.ports.vault.list(&tenant.name).await?;
         let proof = assembly.journal.newest_proof(&assembly.name, &tenant.name)?;
         let holds = assembly.ports.vault.holds(&tenant.name).await?;
-        all.push(TenantPoints { tenant: tenant.name.clone(), points, unreadable, proof, holds });
+        let copies = assembly.ports.vault.copies(&tenant.name).await?;
+        all.push(TenantPoints { tenant: tenant.name.clone(), points, unreadable, proof, copies, holds });
     }
     Ok(all)
 }

@@ -61,7 +61,9 @@ pub async fn decide(assembly: &Assembly, tenants: &[TenantName]) -> Result<Vec<T
     let rollback = history.previous.map(|previous| previous.points).unwrap_or_default();
     let running = in_use(assembly)?;
     let mut decided = Vec::new();
-    for TenantPoints { tenant, points, unreadable, proof, holds } in points::list(assembly, tenants).await? {
+    for TenantPoints { tenant, points, unreadable, proof, holds, .. } in
+        points::list(assembly, tenants).await?
+    {
         let needed = Needed {
             proved: proof.and_then(|proof| PointId::new(proof.point).ok()),
             rollback: rollback.get(&tenant).and_then(|id| PointId::new(id.as_str()).ok()),

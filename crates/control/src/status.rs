@@ -6,8 +6,9 @@ use eclusa_ports::JournalStore;
 use jiff::Timestamp;
 use serde::Serialize;
 
+use crate::mirrors::MirrorSafety;
 use crate::observe::observe;
-use crate::{Assembly, history, running};
+use crate::{Assembly, history, mirrors, running};
 
 /// A tenant's safety at a glance.
 #[derive(Debug, Clone, Serialize)]
@@ -22,6 +23,9 @@ pub struct TenantSafety {
     pub proved_at: Option<Timestamp>,
     /// How long that took, in milliseconds.
     pub restore_milliseconds: Option<u64>,
+    /// Its copies elsewhere.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub mirrors: Vec<MirrorSafety>,
     /// Why the points cannot be listed.
     pub trouble: Option<String>,
 }
@@ -108,6 +112,7 @@ async fn safety_of(assembly: &Assembly, tenant: &TenantName) -> TenantSafety {
         taken_at: None,
         proved_at: None,
         restore_milliseconds: None,
+        mirrors: Vec::new(),
         trouble: None,
     };
     match assembly.ports.vault.newest(tenant).await {
@@ -115,6 +120,12 @@ async fn safety_of(assembly: &Assembly, tenant: &TenantName) -> TenantSafety {
             found.newest_point =
                 newest.as_ref().and_then(|newest| newest.id.as_ref()).map(ToString::to_string);
             found.taken_at = newest.map(|newest| newest.taken_at);
+        }
+        Err(fault) => found.trouble = Some(assembly.ports.secrets.redact(&fault.to_string())),
+    }
+    match assembly.ports.vault.copies(tenant).await {
+        Ok(copies) => {
+            found.mirrors = mirrors::safety(&assembly.stack, copies, assembly.ports.clock.now());
         }
         Err(fault) => found.trouble = Some(assembly.ports.secrets.redact(&fault.to_string())),
     }
@@ -168,6 +179,7 @@ fn troubles(assembly: &Assembly, status: &Status) -> Vec<Trouble> {
     }
     for safety in &status.safety {
         let tenant = &safety.tenant;
+        found.extend(mirrors::troubles(tenant, &safety.mirrors));
         if let Some(problem) = &safety.trouble {
             let text = Message::new("trouble-vault").with("tenant", tenant).with("problem", problem);
             found.push(trouble(Severity::Problem, text, None));

@@ -8,8 +8,8 @@ use eclusa_model::PersonName;
 
 use crate::commands::{
     abort, adopt, answer, attach, audit, backup, backups, bundle, completions, doctor, drill, edge, exec,
-    history, logs, man, note, own_run, plan, prune, release, report, restore, resume, rollback, seed, shop,
-    start, status, stop, supervise, tenants,
+    history, logs, man, mirror, note, own_run, plan, prune, release, report, restore, resume, rollback, seed,
+    shop, start, status, stop, supervise, tenants,
 };
 use crate::demo;
 
@@ -64,6 +64,8 @@ pub enum Command {
     Backup(backup::Backup),
     /// List restore points.
     Backups(backups::Backups),
+    /// Copy restore points to other disks and read them back there, or copy them back.
+    Mirror(mirror::Mirror),
     /// Show which restore points would go and why the others stay, and throw those away.
     Prune(prune::Prune),
     /// Try to restore the newest restore points somewhere harmless, and prove them.

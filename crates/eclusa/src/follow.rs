@@ -193,10 +193,17 @@ impl Follower {
         let message = match &run.plan.intent {
             // The points that were taken are no less good for the one that could not be.
             Intent::Backup { tenants } if outcome == Outcome::WentBack => {
-                let without = without_point(run);
+                let without = unfinished_tenants(run);
                 let some = without.len() < tenants.len();
                 let id = if some { "follow-end-backup-some" } else { "follow-end-backup" };
                 Message::new(id).with("tenants", without.join(", "))
+            }
+            Intent::Mirror { .. } if outcome == Outcome::WentBack => {
+                Message::new("follow-end-mirror").with("tenants", unfinished_tenants(run).join(", "))
+            }
+            // What was thrown away before stays away: there is nothing to go back to.
+            Intent::Prune { .. } if outcome == Outcome::WentBack => {
+                Message::new("follow-end-prune").with("tenants", unfinished_tenants(run).join(", "))
             }
             _ => Message::new(word).with("why", why),
         };
@@ -237,8 +244,8 @@ impl Follower {
     }
 }
 
-/// The tenants of a backup that have no new restore point.
-fn without_point(run: &Run) -> Vec<&str> {
+/// The tenants of which a step was not done.
+fn unfinished_tenants(run: &Run) -> Vec<&str> {
     let undone = |step: &&Step| run.progress.get(&step.name) != Some(&Progress::Done);
     let names = run.plan.steps.iter().filter(undone).filter_map(|step| match &step.scope {
         Scope::Tenant(tenant) => Some(tenant.as_str()),

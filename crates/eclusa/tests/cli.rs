@@ -381,8 +381,122 @@ fn restore_points_go_by_rules_and_what_is_needed_stays() {
     assert_eq!(points("beta").len(), 6, "only the tenant that was named");
     shop.run(&["prune", "alpha", "--yes"]).must(0).says("No restore point has to go");
     shop.run(&["restore", "alpha", "--point", &after[3], "--check"]).must(0);
+    // A repository that cannot be read whole loses nothing, and that is no success; nor when it is so only later on.
+    let repository = shop.state().join("vault/shop/beta/data");
+    let away = repository.with_file_name("away");
+    let move_away = format!("mv {0} {1} && mkdir {0}", repository.display(), away.display());
+    let break_it =
+        |command: &str| assert!(Command::new("sh").args(["-c", command]).status().unwrap().success());
+    let mend = format!("rmdir {0} && mv {1} {0}", repository.display(), away.display());
+    break_it(&move_away);
+    shop.run(&["prune", "beta", "--yes"]).must(3).says("a point cannot be read");
+    break_it(&mend);
+    let hook = format!(
+        "\n[[stacks.shop.hooks]]\nname = \"damage\"\nat = \"before.accept\"\ncommand = [\"sh\", \"-c\", \"{move_away}\"]\n"
+    );
+    shop.change_configuration(|text| text + &hook);
+    shop.run(&["prune", "beta", "--yes"]).must(3).shows("could not throw away").shows("of beta");
+    shop.change_configuration(|text| text.replace(&hook, ""));
+    break_it(&mend);
+    assert_eq!(points("beta").len(), 6, "nothing of it is gone");
     // What the plan saved is what is carried out, and the rollback has what it needs.
     shop.run(&["rollback", "--yes"]).must(0);
+}
+
+#[test]
+fn restore_points_are_copied_elsewhere_and_come_back_from_there() {
+    // One at a time, so that the second is not under way when the first one fails.
+    let shop = Shop::open(&Setting::default());
+    shop.change_configuration(|text| {
+        text.replace("[stacks.shop.limits]", "[stacks.shop.limits]\nparallel = 1")
+    });
+    shop.run(&["mirror"]).must(1).says("there is no mirror").says("[[stacks.shop.mirrors]]");
+    let nas = shop.directory.join("nas");
+    let table = format!(
+        "\n[[stacks.shop.mirrors]]\nname = \"nas\"\ndirectory = \"{}\"\nsame_file_system = true\n",
+        nas.display()
+    );
+    shop.change_configuration(|text| text + &table);
+    shop.run(&["backup", "--prove"]).must(0);
+    shop.run(&["status"])
+        .must(1)
+        .shows("alpha have not been copied to nas yet")
+        .shows("eclusa mirror alpha --to nas");
+    // A disk that is not mounted is not made, and both tenants are named.
+    shop.run(&["mirror"]).must(3).shows("NO-GO").shows("alpha, beta").shows("E0606");
+    assert!(!nas.exists());
+    std::fs::create_dir(&nas).unwrap();
+    shop.run(&["mirror", "--to", "tape"]).must(1).refused("E0607").says("tape");
+    shop.run(&["plan", "mirror", "--read-all"]).must(0).shows("read everything there");
+    // One tenant's failure keeps no other from its copy.
+    let place = shop.state().join("vault/shop/alpha");
+    let (packs, away) = (place.join("data"), place.join("away"));
+    std::fs::rename(&packs, &away).unwrap();
+    shop.run(&["mirror"]).must(3).shows("restore points of alpha. Of the others");
+    let copies = |tenant: &str| {
+        let listed = shop.run(&["backups", tenant, "--json"]).must(0).json();
+        listed["tenants"][0]["copies"][0]["points"].as_array().unwrap().len()
+    };
+    assert_eq!((copies("alpha"), copies("beta")), (0, 2));
+    std::fs::rename(&away, &packs).unwrap();
+    shop.run(&["mirror"]).must(0).shows("GO.");
+    shop.run(&["backups"]).must(0).shows("nas");
+    shop.run(&["status"]).must(0);
+    // A copy that has become too old is said, and ends in an error.
+    shop.change_configuration(|text| {
+        text.replace("same_file_system", "stale_after = \"0s\"\nsame_file_system")
+    });
+    shop.run(&["status"]).must(1).shows("older than it may be");
+    shop.change_configuration(|text| text.replace("stale_after = \"0s\"\n", ""));
+
+    std::fs::remove_dir_all(shop.state().join("vault/shop")).unwrap();
+    shop.run(&["backups", "alpha"]).must(0).lacks("nas");
+    shop.run(&["mirror", "--from", "nas"]).must(0).shows("GO.");
+    shop.run(&["restore", "alpha", "--check"]).must(0).shows("GO.");
+    shop.run(&["mirror", "--read-all"]).must(0);
+    shop.run(&["status"]).must(0);
+}
+
+#[test]
+fn restore_points_are_compared_and_single_files_come_out_of_them() {
+    let shop = Shop::open(&Setting::default());
+    let point = || {
+        let listed = shop.run(&["backups", "alpha", "--json"]).must(0).json();
+        listed["tenants"][0]["points"][0]["id"].as_str().unwrap()[..8].to_owned()
+    };
+    let receipts = shop.directory.join("data/alpha/receipts");
+    std::fs::create_dir_all(&receipts).unwrap();
+    std::fs::write(receipts.join("1.txt"), "one").unwrap();
+    std::fs::write(receipts.join("2.txt"), "two").unwrap();
+    shop.run(&["backup"]).must(0);
+    let first = point();
+    shop.run(&["backups", "diff", &first, &first]).must(0).shows("hold the same");
+    let database = shop.directory.join("data/alpha/shop.sqlite");
+    let sql = "CREATE TABLE audit_notes (id INTEGER PRIMARY KEY, note TEXT); INSERT INTO audit_notes (note) VALUES ('a'), ('b');";
+    rusqlite::Connection::open(&database).unwrap().execute_batch(sql).unwrap();
+    std::fs::write(receipts.join("1.txt"), "ONE").unwrap();
+    std::fs::remove_file(receipts.join("2.txt")).unwrap();
+    std::fs::write(receipts.join("3.txt"), "three").unwrap();
+    shop.run(&["backup"]).must(0);
+    let second = point();
+    let shown = shop.run(&["backups", "diff", &first, &second]).must(0);
+    shown.shows("audit_notes").shows("+2").shows("~ 1.txt").shows("- 2.txt").shows("+ 3.txt");
+    let difference = shop.run(&["backups", "diff", &first, &second, "--json"]).must(0).json();
+    assert_eq!(difference["difference"]["tables"][0]["rows_after"], 2);
+    let listed = shop.run(&["backups", "--json"]).must(0).json();
+    let of_beta = listed["tenants"][1]["points"][0]["id"].as_str().unwrap();
+    shop.run(&["backups", "diff", &first, of_beta]).must(1).says("one of beta");
+
+    shop.run(&["backups", "browse", &first]).must(0).shows("files/receipts/2.txt").shows("database");
+    let got = shop.directory.join("got");
+    let get = |path: &str| shop.run(&["backups", "get", &first, path, "-o", got.to_str().unwrap()]);
+    get("files/receipts/2.txt").must(0).says("files/receipts/2.txt");
+    assert_eq!(std::fs::read_to_string(&got).unwrap(), "two");
+    get("files/receipts/1.txt").must(1).refused("E0901");
+    assert_eq!(std::fs::read_to_string(&got).unwrap(), "two", "what is there is not overwritten");
+    std::fs::remove_file(&got).unwrap();
+    get("files/receipts/../receipts/1.txt").must(1).refused("E0602");
+    assert!(!got.exists());
 }
 
 #[test]

@@ -135,6 +135,10 @@ codes! {
     PointFailed = 604,
     /// The vault's key is missing or wrong.
     VaultKey = 605,
+    /// A mirror of the vault cannot be used, or copying to it failed.
+    MirrorFailed = 606,
+    /// No such mirror.
+    MirrorUnknown = 607,
 
     /// The edge does not answer.
     EdgeUnreachable = 701,

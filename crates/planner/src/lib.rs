@@ -9,6 +9,7 @@ mod drill;
 mod edge;
 mod input;
 mod lint;
+mod mirror;
 mod order;
 mod prune;
 mod release;
@@ -43,6 +44,7 @@ pub fn plan(input: &PlanInput<'_>, intent: &Intent) -> Result<Plan> {
         Intent::Backup { tenants } => backup::plan(input, tenants)?,
         Intent::Restore { tenant, point, check_only } => restore::plan(input, tenant, point, *check_only)?,
         Intent::Drill { points } => drill::plan(input, points)?,
+        Intent::Mirror { mirrors, tenants, way } => mirror::plan(input, mirrors, tenants, *way)?,
         Intent::Prune { points } => prune::plan(input, points)?,
         Intent::Start => simple::start(input)?,
         Intent::Stop => simple::stop(input)?,

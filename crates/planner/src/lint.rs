@@ -59,6 +59,7 @@ fn one_step(tenants: &BTreeSet<&TenantName>, step: &Step, found: &mut impl FnMut
         Action::Perform(Effect::Vault(
             VaultOperation::Take { tenant, .. }
             | VaultOperation::Check { tenant, .. }
+            | VaultOperation::Copy { tenant, .. }
             | VaultOperation::Forget { tenant, .. },
         )) => Some(tenant),
         Action::Perform(Effect::Edge(

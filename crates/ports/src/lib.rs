@@ -36,6 +36,6 @@ pub use runtime::{
 };
 pub use secrets::SecretResolver;
 pub use vault::{
-    DirectorySet, FileEntry, FilesManifest, Forgotten, Hold, HoldEnd, MANIFEST_FORMAT, PointManifest,
-    StreamManifest, TakeRequest, Vault, VerifyReport,
+    Copied, Copying, DirectorySet, FileEntry, FilesManifest, Forgotten, Hold, HoldEnd, MANIFEST_FORMAT,
+    MirrorCopies, PointManifest, StreamManifest, TakeRequest, Vault, VerifyReport,
 };

@@ -1,11 +1,11 @@
 //! Restore points: taken from streams and directories, verified by reading back, opened as streams.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use async_trait::async_trait;
-use eclusa_fault::Result;
+use eclusa_fault::{Code, Fault, Result};
 use eclusa_model::{PointId, Release, RunId, StackName, TenantName};
 use eclusa_runbook::PointKind;
 use jiff::Timestamp;
@@ -169,6 +169,43 @@ pub struct Forgotten {
     pub bytes: u64,
 }
 
+/// How a copy of the restore points is brought about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Copying {
+    /// Whether everything that is there already is read too, and what is damaged copied anew.
+    pub read_all: bool,
+    /// When it is done.
+    pub at: Timestamp,
+}
+
+/// What copying a tenant's restore points came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Copied {
+    /// How many restore points are at the other place now.
+    pub points: u64,
+    /// How many files were copied and read back.
+    pub files: u64,
+    /// Their bytes.
+    pub bytes: u64,
+    /// How many files were there already and were read as well.
+    pub read: u64,
+    /// How many of the files that were copied replace a damaged one.
+    pub mended: u64,
+}
+
+/// What is known of the copies of a tenant's restore points at one place, without going there.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct MirrorCopies {
+    /// The place.
+    pub mirror: String,
+    /// When everything that was there was last copied and read back.
+    pub at: Option<Timestamp>,
+    /// When the whole mirror was last read.
+    pub read_at: Option<Timestamp>,
+    /// The points that were there then.
+    pub points: BTreeSet<PointId>,
+}
+
 /// The restore points of one stack, one repository per tenant.
 #[async_trait]
 pub trait Vault: Send + Sync {
@@ -216,6 +253,33 @@ pub trait Vault: Send + Sync {
     /// `VaultUnreachable` (when the repository cannot be read whole nothing was thrown away), `VaultKey`, `PointFailed`.
     async fn forget(&self, tenant: &TenantName, points: &[PointId]) -> Result<Forgotten>;
 
+    /// Copies what of a tenant's restore points a mirror lacks, and reads it back there. Nothing is removed there.
+    ///
+    /// # Errors
+    /// `MirrorUnknown`; `MirrorFailed`: a point that is not wholly there is not listed there. `VaultUnreachable`.
+    async fn copy_to(&self, tenant: &TenantName, mirror: &str, how: Copying) -> Result<Copied> {
+        let _ = (tenant, how);
+        Err(Fault::new(Code::MirrorUnknown).with("mirror", mirror))
+    }
+
+    /// Copies what of a tenant's restore points the vault lacks out of a mirror, and what is damaged in the vault.
+    ///
+    /// # Errors
+    /// `MirrorUnknown`, `MirrorFailed`, `VaultUnreachable`.
+    async fn copy_back(&self, tenant: &TenantName, mirror: &str) -> Result<Copied> {
+        let _ = tenant;
+        Err(Fault::new(Code::MirrorUnknown).with("mirror", mirror))
+    }
+
+    /// Where copies of a tenant's points are, as it was written down here when they were read back.
+    ///
+    /// # Errors
+    /// `VaultUnreachable` when what was written down cannot be read.
+    async fn copies(&self, tenant: &TenantName) -> Result<Vec<MirrorCopies>> {
+        let _ = tenant;
+        Ok(Vec::new())
+    }
+
     /// The points of a tenant that are held now.
     ///
     /// # Errors
@@ -246,7 +310,7 @@ pub trait Vault: Send + Sync {
     /// `VaultUnreachable`, `VaultKey`.
     async fn find_marked(&self, tenant: &TenantName, mark: &str) -> Result<Option<PointManifest>>;
 
-    /// Opens the stream of the database or of a configuration file for reading on a blocking thread. The reader
+    /// Opens the stream of the database, of a configuration file or of a file (`files/SET/PATH`) for reading on a blocking thread. The reader
     /// gives an error when the bytes read are not those of the manifest.
     ///
     /// # Errors

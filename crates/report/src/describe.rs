@@ -2,8 +2,8 @@
 
 use eclusa_fault::{Language, Message};
 use eclusa_runbook::{
-    DatabaseOperation, EdgeOperation, Effect, Gate, GateKind, Intent, LeaseOperation, OnNoGo, PointKind,
-    PointReference, ProbeRoute, RestoreOperation, RuntimeOperation, Undo, VaultOperation,
+    DatabaseOperation, EdgeOperation, Effect, Gate, GateKind, Intent, LeaseOperation, MirrorWay, OnNoGo,
+    PointKind, PointReference, ProbeRoute, RestoreOperation, RuntimeOperation, Undo, VaultOperation,
 };
 
 use crate::words::{bytes_text, duration_text, listed, short};
@@ -20,6 +20,10 @@ pub fn intent_text(intent: &Intent, language: &Language) -> String {
             Message::new(id).with("tenant", tenant).with("point", short(point, 8))
         }
         Intent::Drill { points } => Message::new("plan-intent-drill").with("count", points.len()),
+        Intent::Mirror { mirrors, way, .. } => {
+            let id = if *way == MirrorWay::Back { "plan-intent-mirror-back" } else { "plan-intent-mirror" };
+            Message::new(id).with("mirrors", mirrors.join(", "))
+        }
         Intent::Prune { points } => {
             let count: usize = points.values().map(Vec::len).sum();
             Message::new("plan-intent-prune").with("count", count)
@@ -70,6 +74,9 @@ pub fn effect_text(effect: &Effect, language: &Language) -> String {
         }
         Effect::Vault(VaultOperation::Check { tenant, .. }) => {
             Message::new("back-check").with("tenant", tenant)
+        }
+        Effect::Vault(VaultOperation::Copy { tenant, mirror, .. }) => {
+            Message::new("back-copy").with("tenant", tenant).with("mirror", mirror)
         }
         Effect::Vault(VaultOperation::Forget { tenant, points }) => {
             Message::new("back-forget").with("tenant", tenant).with("count", points.len())

@@ -6,6 +6,8 @@ use std::collections::BTreeMap;
 use eclusa_model::{PointId, Release, RunId, ServiceName, StepName, TenantName};
 use serde::{Deserialize, Serialize};
 
+use crate::MirrorWay;
+
 /// A generic operation on the world.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "effect", rename_all = "kebab-case")]
@@ -233,6 +235,15 @@ pub enum VaultOperation {
         tenant: TenantName,
         /// Which.
         point: PointReference,
+    },
+    /// Copies a tenant's restore points to a mirror, or back. Outputs: `points`, `files`, `bytes`, `read`, `mended`.
+    Copy {
+        /// Whose.
+        tenant: TenantName,
+        /// The mirror.
+        mirror: String,
+        /// Which way.
+        way: MirrorWay,
     },
     /// Throws points away, with what no other point needs. Outputs: `points`, `freed` (bytes).
     Forget {

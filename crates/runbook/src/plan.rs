@@ -50,6 +50,15 @@ pub enum Intent {
         /// Which of whom.
         points: BTreeMap<TenantName, PointId>,
     },
+    /// Restore points copied to another place, or back from it.
+    Mirror {
+        /// The places.
+        mirrors: Vec<String>,
+        /// Whose.
+        tenants: Vec<TenantName>,
+        /// Which way, and how much is read.
+        way: MirrorWay,
+    },
     /// Restore points that nothing needs thrown away.
     Prune {
         /// Which of whom.
@@ -77,6 +86,7 @@ impl Intent {
             Self::Backup { .. } => "backup",
             Self::Restore { .. } => "restore",
             Self::Drill { .. } => "drill",
+            Self::Mirror { .. } => "mirror",
             Self::Prune { .. } => "prune",
             Self::Start => "start",
             Self::Stop => "stop",
@@ -85,6 +95,24 @@ impl Intent {
             Self::Seed => "seed",
         }
     }
+
+    /// Whether it is nothing but the sum of what is done for each tenant, so that one's failure stops no other's.
+    #[must_use]
+    pub fn is_tenant_by_tenant(&self) -> bool {
+        matches!(self, Self::Backup { .. } | Self::Drill { .. } | Self::Mirror { .. } | Self::Prune { .. })
+    }
+}
+
+/// Which way restore points are copied, and how much is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum MirrorWay {
+    /// To the mirror: what it lacks. That is read back.
+    There,
+    /// The same, and everything that is there is read; what is damaged is copied anew.
+    ThereReadingAll,
+    /// Out of the mirror: what the vault lacks, and what is damaged in it.
+    Back,
 }
 
 /// How a tenant's data goes back, computed when the plan is made.

@@ -10,7 +10,7 @@ use jiff::Timestamp;
 
 use crate::{
     Action, Effect, Entry, Event, Evidence, OnNoGo, Outcome, Outputs, Phase, Plan, Recovery,
-    RestoreOperation, Step, Undo, Verdict, VerdictKind,
+    RestoreOperation, Scope, Step, Undo, Verdict, VerdictKind,
 };
 
 /// Why a journal is no run.
@@ -600,10 +600,11 @@ impl Run {
     }
 
     fn next_forward(&self) -> Vec<Next> {
-        if let Some((step, why)) = self.stopper() {
-            // What the present runner has begun ends first, so that it is known what has to be taken back.
-            let busy = self.plan.steps.iter().any(|step| self.is_in_hand(&step.name));
-            return if busy { Vec::new() } else { vec![Next::TurnBack { step, why }] };
+        let stopper = self.stopper();
+        if let Some((step, _)) = &stopper
+            && !self.goes_on_without(step)
+        {
+            return self.turn_back(stopper);
         }
         let mut next = Vec::new();
         let mut all_passed = true;
@@ -612,14 +613,35 @@ impl Run {
                 continue;
             }
             all_passed = false;
-            if step.after.iter().all(|name| self.is_passed(name)) {
+            if !self.has_failed(step) && step.after.iter().all(|name| self.is_passed(name)) {
                 next.extend(self.next_of(step));
             }
         }
         if all_passed {
             next.push(Next::End { outcome: Outcome::Done });
         }
-        next
+        if next.is_empty() { self.turn_back(stopper) } else { next }
+    }
+
+    /// What the present runner has begun ends first, so that it is known what has to be taken back.
+    fn turn_back(&self, stopper: Option<(StepName, Message)>) -> Vec<Next> {
+        let busy = self.plan.steps.iter().any(|step| self.is_in_hand(&step.name));
+        match stopper {
+            Some((step, why)) if !busy => vec![Next::TurnBack { step, why }],
+            _ => Vec::new(),
+        }
+    }
+
+    /// Whether the other steps are done all the same, because each serves a tenant of its own: that one tenant's copy
+    /// failed is no reason for another to have none.
+    fn goes_on_without(&self, step: &StepName) -> bool {
+        let is_of_a_tenant = self.plan.step(step).is_some_and(|step| matches!(step.scope, Scope::Tenant(_)));
+        self.plan.intent.is_tenant_by_tenant() && is_of_a_tenant
+    }
+
+    /// Whether a step failed as often as it may.
+    fn has_failed(&self, step: &Step) -> bool {
+        matches!(self.progress.get(&step.name), Some(Progress::Failed { attempts, .. }) if *attempts > step.limits.retries)
     }
 
     /// The first step that ends the way forward.

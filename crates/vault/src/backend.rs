@@ -79,6 +79,13 @@ impl DirectoryBackend {
         Ok(hex::encode(hash.finalize()) == id.to_hex().as_str())
     }
 
+    /// The same of a file that was just written: what the kernel still remembers of it is put aside first, so that the disk
+    /// is asked.
+    pub(crate) fn is_sound_on_disk(&self, kind: FileType, id: &Id) -> io::Result<bool> {
+        rustix::fs::fadvise(File::open(self.path(kind, id))?, 0, None, rustix::fs::Advice::DontNeed)?;
+        self.is_sound(kind, id)
+    }
+
     fn unfinished(&self) -> PathBuf {
         self.root.join("tmp")
     }

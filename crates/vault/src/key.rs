@@ -24,6 +24,13 @@ pub fn new_key() -> SecretString {
     SecretString::from(STANDARD.encode(bytes))
 }
 
+/// A name that nothing else has: 16 random bytes in hexadecimal.
+pub(crate) fn random_name() -> String {
+    let mut bytes = [0_u8; 16];
+    rand::rng().fill_bytes(&mut bytes);
+    hex::encode(bytes)
+}
+
 /// Where a tenant's key lies.
 pub(crate) fn path_of(keys: &Path, tenant: &TenantName) -> PathBuf {
     keys.join(format!("{tenant}.key"))

@@ -12,6 +12,8 @@ mod holds;
 mod key;
 mod key_file;
 mod lock;
+mod mirror;
+mod mirror_record;
 mod point;
 mod repository;
 mod restore;
@@ -29,10 +31,12 @@ use async_trait::async_trait;
 use eclusa_fault::{Code, Fault, Result};
 use eclusa_model::{PointId, StackName, TenantName};
 use eclusa_ports::{
-    FilesManifest, Forgotten, Hold, HoldEnd, PointManifest, TakeRequest, Vault, VerifyReport,
+    Copied, Copying, FilesManifest, Forgotten, Hold, HoldEnd, MirrorCopies, PointManifest, TakeRequest,
+    Vault, VerifyReport,
 };
 
 pub use key::new_key;
+pub use mirror::Mirror;
 
 use crate::point::PointReader;
 use crate::repository::Places;
@@ -57,7 +61,15 @@ impl LocalVault {
     #[must_use]
     pub fn new(root: PathBuf, keys: PathBuf, stack: StackName, scratch: PathBuf) -> Self {
         drop(scratch);
-        Self { places: Places { root, keys, stack, unlocked: repository::Unlocked::default() } }
+        let unlocked = repository::Unlocked::default();
+        Self { places: Places { root, keys, stack, mirrors: Vec::new(), unlocked } }
+    }
+
+    /// With these places for copies.
+    #[must_use]
+    pub fn with_mirrors(mut self, mirrors: Vec<Mirror>) -> Self {
+        self.places.mirrors = mirrors;
+        self
     }
 
     /// Where the key of a tenant lies, for telling people what they must keep a copy of.
@@ -117,6 +129,21 @@ impl Vault for LocalVault {
     async fn forget(&self, tenant: &TenantName, points: &[PointId]) -> Result<Forgotten> {
         let (tenant, points) = (tenant.clone(), points.to_vec());
         self.on_thread(move |places| forget::forget(places, &tenant, &points)).await
+    }
+
+    async fn copy_to(&self, tenant: &TenantName, mirror: &str, how: Copying) -> Result<Copied> {
+        let (tenant, mirror) = (tenant.clone(), mirror.to_owned());
+        self.on_thread(move |places| mirror::copy_to(places, &tenant, &mirror, how)).await
+    }
+
+    async fn copy_back(&self, tenant: &TenantName, mirror: &str) -> Result<Copied> {
+        let (tenant, mirror) = (tenant.clone(), mirror.to_owned());
+        self.on_thread(move |places| mirror::copy_back(places, &tenant, &mirror)).await
+    }
+
+    async fn copies(&self, tenant: &TenantName) -> Result<Vec<MirrorCopies>> {
+        let tenant = tenant.clone();
+        self.on_thread(move |places| mirror::copies(places, &tenant)).await
     }
 
     async fn holds(&self, tenant: &TenantName) -> Result<BTreeMap<PointId, Hold>> {

@@ -319,25 +319,40 @@ pub(crate) struct PointReader {
     ended: bool,
 }
 
+/// The length and the hash of a stream or file by its path in the point.
+fn content_of(manifest: &PointManifest, path: &str) -> Option<(u64, String)> {
+    let mut streams = manifest.database.iter().chain(&manifest.configuration);
+    if let Some(stream) = streams.find(|stream| stream.path == path) {
+        return Some((stream.bytes, stream.sha256.clone()));
+    }
+    let (set, file) = path.strip_prefix("files/")?.split_once('/')?;
+    manifest.files.get(set)?.files.get(file).map(|file| (file.bytes, file.sha256.clone()))
+}
+
+/// The node of a path as the manifest writes it. The names of files are not always texts, so their paths are compared as
+/// they are written there.
+fn node_at(point: &Point, path: &str) -> std::result::Result<Node, String> {
+    if !path.starts_with("files/") {
+        let found = point.repository.node_from_path(point.tree, Path::new(path));
+        return found.map_err(|error| error.display_log());
+    }
+    let (nodes, _) = nodes(&point.repository, point.tree)?;
+    let mut nodes = nodes.into_iter();
+    let found = nodes.find(|(found, node)| node.is_file() && walk::text_of(found) == path);
+    found.map(|(_, node)| node).ok_or_else(|| "the list of files does not name it".to_owned())
+}
+
 impl PointReader {
     /// Opens the stream that the manifest lists under this path.
     pub(crate) fn open(point: Point, tenant: &TenantName, path: &str) -> Result<Self> {
         let id = point.manifest.id.clone();
         let id = id.as_ref().map_or("", PointId::as_str);
-        let stream = point
-            .manifest
-            .database
-            .iter()
-            .chain(&point.manifest.configuration)
-            .find(|stream| stream.path == path)
-            .cloned()
-            .ok_or_else(|| unknown(tenant, id).because(format!("it has no stream {path}")))?;
-        let node = point.repository.node_from_path(point.tree, Path::new(path)).map_err(|error| {
-            damaged(tenant, id, format!("{path} is missing")).because(error.display_log())
-        })?;
+        let (bytes, sha256) = content_of(&point.manifest, path)
+            .ok_or_else(|| unknown(tenant, id).because(format!("it has no stream or file {path}")))?;
+        let node = node_at(&point, path)
+            .map_err(|error| damaged(tenant, id, format!("{path} is missing")).because(error))?;
         let content = Content::of(&point.repository, &node)
             .map_err(|error| damaged(tenant, id, format!("{path} cannot be read")).because(error))?;
-        let (bytes, sha256) = (stream.bytes, stream.sha256);
         Ok(Self { point, content, bytes, sha256, piece: bytes::Bytes::new(), ended: false })
     }
 

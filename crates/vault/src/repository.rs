@@ -16,6 +16,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 
 use crate::backend::DirectoryBackend;
 use crate::lock::Lock;
+use crate::mirror::Mirror;
 use crate::{durable, key, key_file};
 
 /// A repository whose index is in memory: everything can be read.
@@ -27,6 +28,7 @@ pub(crate) struct Places {
     pub(crate) root: PathBuf,
     pub(crate) keys: PathBuf,
     pub(crate) stack: StackName,
+    pub(crate) mirrors: Vec<Mirror>,
     pub(crate) unlocked: Unlocked,
 }
 
@@ -96,7 +98,7 @@ impl Places {
     }
 
     /// Whether the repository was made; its configuration is the last thing that is written then.
-    fn is_made(&self, tenant: &TenantName, backend: &DirectoryBackend) -> Result<bool> {
+    pub(crate) fn is_made(&self, tenant: &TenantName, backend: &DirectoryBackend) -> Result<bool> {
         let configurations =
             backend.list_with_size(FileType::Config).map_err(|error| self.opening(tenant, &error))?;
         if configurations.is_empty() && backend.holds_data().map_err(|error| self.opening(tenant, &error))? {
@@ -113,8 +115,7 @@ impl Places {
         if !self.is_made(tenant, &backend)? {
             return Ok(None);
         }
-        let lock =
-            Lock::to_read(&self.locks(), tenant.as_str()).map_err(|error| self.unreachable(tenant, error))?;
+        let lock = self.lock_to_read(tenant)?;
         self.unlock(tenant, backend, lock).map(Some)
     }
 
@@ -122,13 +123,22 @@ impl Places {
     /// unfinished is removed.
     pub(crate) fn open_to_add(&self, tenant: &TenantName) -> Result<Opened> {
         let backend = Arc::new(DirectoryBackend::new(self.repository(tenant)));
-        let lock =
-            Lock::to_add(&self.locks(), tenant.as_str()).map_err(|error| self.unreachable(tenant, error))?;
+        let lock = self.lock_to_add(tenant)?;
         backend.remove_unfinished().map_err(|error| self.unreachable(tenant, error))?;
         if self.is_made(tenant, &backend)? {
             return self.unlock(tenant, backend, lock);
         }
         self.make(tenant, backend, lock)
+    }
+
+    /// Keeps others from deleting, without opening the repository.
+    pub(crate) fn lock_to_read(&self, tenant: &TenantName) -> Result<Lock> {
+        Lock::to_read(&self.locks(), tenant.as_str()).map_err(|error| self.unreachable(tenant, error))
+    }
+
+    /// Keeps others from adding and deleting, without opening the repository.
+    pub(crate) fn lock_to_add(&self, tenant: &TenantName) -> Result<Lock> {
+        Lock::to_add(&self.locks(), tenant.as_str()).map_err(|error| self.unreachable(tenant, error))
     }
 
     /// Keeps others from changing what of a tenant is held.
@@ -155,28 +165,36 @@ impl Places {
         if !directory.is_dir() {
             return Ok(());
         }
-        let _lock =
-            Lock::to_add(&self.locks(), tenant.as_str()).map_err(|error| self.unreachable(tenant, error))?;
+        let _lock = self.lock_to_add(tenant)?;
         DirectoryBackend::new(directory).remove_unfinished().map_err(|error| self.unreachable(tenant, error))
     }
 
     fn unlock(&self, tenant: &TenantName, backend: Arc<DirectoryBackend>, lock: Lock) -> Result<Opened> {
+        let repository = self.unlocked_on(tenant, &backend)?;
+        Ok(Opened { repository, backend, lock })
+    }
+
+    /// The repository in a directory, opened with the tenant's key.
+    pub(crate) fn unlocked_on(
+        &self,
+        tenant: &TenantName,
+        backend: &Arc<DirectoryBackend>,
+    ) -> Result<Repository<OpenStatus>> {
         let Some(key) = key::read(&self.keys, tenant)? else {
             return Err(key::fault(&self.keys, tenant).because("there is a repository, but no key"));
         };
         // One that was made anew with the same password has another master key: then the password decides.
         if let Some(master) = self.unlocked.by(tenant, &key)
-            && let Ok(repository) =
-                self.repository_on(tenant, &backend)?.open(&Credentials::Masterkey(master))
+            && let Ok(repository) = self.repository_on(tenant, backend)?.open(&Credentials::Masterkey(master))
         {
-            return Ok(Opened { repository, backend, lock });
+            return Ok(repository);
         }
         let repository = self
-            .repository_on(tenant, &backend)?
+            .repository_on(tenant, backend)?
             .open(&Credentials::password(key.expose_secret()))
             .map_err(|error| self.opening(tenant, &error))?;
         self.unlocked.keep(tenant, key, repository.key());
-        Ok(Opened { repository, backend, lock })
+        Ok(repository)
     }
 
     /// Makes a repository. The key is durable before anything is encrypted with it.

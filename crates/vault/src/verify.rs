@@ -7,10 +7,10 @@ use eclusa_fault::{Code, Fault, Result};
 use eclusa_model::TenantName;
 use eclusa_ports::{PointManifest, VerifyReport};
 use rustic_core::repofile::{Node, NodeType};
-use rustic_core::{FileType, Id};
+use rustic_core::{FileType, Id, TreeId};
 
 use crate::point::{self, Content, MANIFEST, Point};
-use crate::repository::{Places, Unlocked};
+use crate::repository::{Indexed, Places, Unlocked};
 use crate::walk;
 
 /// What the manifest says about the content of a file or stream.
@@ -120,19 +120,37 @@ fn read_back(point: &Point) -> VerifyReport {
             Err(error) => report.problems.push(format!("{path}: {error}")),
         }
     }
-    let mut packs = BTreeSet::new();
-    let trees = trees.iter().map(|tree| point.repository.get_index_entry(tree));
-    let contents = nodes.values().flat_map(|node| node.content.iter().flatten());
-    for entry in trees.chain(contents.map(|blob| point.repository.get_index_entry(blob))) {
+    let (packs, problems) = packs(&point.repository, &trees, nodes.values().copied());
+    report.problems.extend(problems);
+    report.problems.extend(packs.iter().filter_map(|pack| pack_problem(point, pack)));
+    report
+}
+
+/// The packs in which these lists of files and the contents of these files lie, and what the index does not know.
+fn packs<'a>(
+    repository: &Indexed,
+    trees: &[TreeId],
+    nodes: impl Iterator<Item = &'a Node>,
+) -> (BTreeSet<Id>, Vec<String>) {
+    let trees = trees.iter().map(|tree| repository.get_index_entry(tree));
+    let contents = nodes.flat_map(|node| node.content.iter().flatten());
+    let (mut packs, mut problems) = (BTreeSet::new(), Vec::new());
+    for entry in trees.chain(contents.map(|blob| repository.get_index_entry(blob))) {
         match entry {
             Ok(entry) => {
                 packs.insert(*entry.pack);
             }
-            Err(error) => report.problems.push(error.display_log()),
+            Err(error) => problems.push(error.display_log()),
         }
     }
-    report.problems.extend(packs.iter().filter_map(|pack| pack_problem(point, pack)));
-    report
+    (packs, problems)
+}
+
+/// All packs that a snapshot needs.
+pub(crate) fn packs_of(repository: &Indexed, tree: TreeId) -> std::result::Result<BTreeSet<Id>, String> {
+    let (nodes, trees) = point::nodes(repository, tree)?;
+    let (packs, problems) = packs(repository, &trees, nodes.values());
+    problems.into_iter().next().map_or(Ok(packs), Err)
 }
 
 /// What was read above are the blobs; this reads what lies around them too, without which the repository cannot

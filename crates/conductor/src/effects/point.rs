@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use eclusa_fault::{Code, Fault, Message, Result};
-use eclusa_model::{FilesPlace, PointId, Release, Tenant};
-use eclusa_ports::{DirectorySet, PointManifest, Proof, TakeRequest};
-use eclusa_runbook::{Outputs, PointKind, VaultOperation};
+use eclusa_model::{FilesPlace, PointId, Release, Tenant, TenantName};
+use eclusa_ports::{Copying, DirectorySet, PointManifest, Proof, TakeRequest};
+use eclusa_runbook::{MirrorWay, Outputs, PointKind, VaultOperation};
 
 use super::restore;
 use crate::context::{Context, Ports};
@@ -23,6 +23,7 @@ pub(super) async fn perform(context: &Context, operation: &VaultOperation) -> Re
             let manifest = context.ports.vault.find(&tenant.name, &id).await?;
             prove(context, &tenant, &manifest).await
         }
+        VaultOperation::Copy { tenant, mirror, way } => copy(&context.ports, tenant, mirror, *way).await,
         VaultOperation::Forget { tenant, points } => {
             let forgotten = context.ports.vault.forget(tenant, points).await?;
             Ok(BTreeMap::from([
@@ -31,6 +32,23 @@ pub(super) async fn perform(context: &Context, operation: &VaultOperation) -> Re
             ]))
         }
     }
+}
+
+async fn copy(ports: &Ports, tenant: &TenantName, mirror: &str, way: MirrorWay) -> Result<Outputs> {
+    let how = |read_all| Copying { read_all, at: ports.clock.now() };
+    let copied = match way {
+        MirrorWay::There => ports.vault.copy_to(tenant, mirror, how(false)).await?,
+        MirrorWay::ThereReadingAll => ports.vault.copy_to(tenant, mirror, how(true)).await?,
+        MirrorWay::Back => ports.vault.copy_back(tenant, mirror).await?,
+    };
+    let outputs = [
+        ("points", copied.points),
+        ("files", copied.files),
+        ("bytes", copied.bytes),
+        ("read", copied.read),
+        ("mended", copied.mended),
+    ];
+    Ok(outputs.map(|(name, count)| (name.to_owned(), count.to_string())).into())
 }
 
 async fn take(

@@ -8,7 +8,7 @@ use serde::Deserialize;
 
 use super::{
     Check, ChecklistItem, Commands, Compose, Database, Decide, Duties, EdgeTable, FileSet, FrappeTable, Hook,
-    Keep, Limits, Logs, Person, Preflight, Probe, Process, ReleaseTable, Roles, Secure, TenantTable,
+    Keep, Limits, Logs, Mirror, Person, Preflight, Probe, Process, ReleaseTable, Roles, Secure, TenantTable,
     VaultTable, Watch, Webhook, Window,
 };
 
@@ -107,6 +107,9 @@ pub struct Stack {
     pub vault: VaultTable,
     /// Which restore points are kept; absent: all.
     pub keep: Option<Keep>,
+    /// Where copies of the restore points lie.
+    #[serde(default)]
+    pub mirrors: Vec<Mirror>,
     /// Commands at named points of a run.
     #[serde(default)]
     pub hooks: Vec<Hook>,

@@ -16,6 +16,7 @@ pub mod exec;
 pub mod history;
 pub mod logs;
 pub mod man;
+pub mod mirror;
 pub mod note;
 pub mod own_run;
 pub mod plan;
@@ -114,6 +115,7 @@ async fn dispatch(command: Command, session: Arc<Session>) -> Result<Exit> {
         Command::Rollback(command) => command.run(session).await,
         Command::Backup(command) => command.run(session).await,
         Command::Backups(command) => command.run(session).await,
+        Command::Mirror(command) => command.run(session).await,
         Command::Prune(command) => command.run(session).await,
         Command::Drill(command) => command.run(session).await,
         Command::Exec(command) => command.run(session).await,

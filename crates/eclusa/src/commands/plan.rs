@@ -74,6 +74,8 @@ enum Wanted {
         #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
         sample: Option<u32>,
     },
+    /// Restore points copied to other disks, or back.
+    Mirror(super::mirror::What),
     /// Restore points that nothing needs thrown away.
     Prune {
         /// The tenants; all when none is named.
@@ -109,6 +111,7 @@ impl Wanted {
                 Intent::Restore { tenant, point, check_only: check }
             }
             Self::Drill { tenants, sample } => drill::choose(assembly, &tenants, sample).await?.intent,
+            Self::Mirror(what) => what.intent(assembly),
             Self::Prune { tenants } => retention::intent(&retention::decide(assembly, &tenants).await?),
             Self::Start => Intent::Start,
             Self::Stop => Intent::Stop,

@@ -54,6 +54,12 @@ config-empty-list-hint = Name at least one, or remove the key where it is option
 config-duplicate-name = the name "{ $name }" stands in the list twice
 config-duplicate-name-label = used before
 config-duplicate-name-hint = Give it another name.
+config-mirror-name = a name that cannot be a mirror's
+config-mirror-name-label = expected small letters, digits and -
+config-mirror-name-hint = Write a short name, such as nas.
+config-mirror-directory = a relative directory of a mirror
+config-mirror-directory-label = expected an absolute path
+config-mirror-directory-hint = Write the path from the root, such as /mnt/nas/eclusa. The directory must be there.
 config-keep-nothing = rules that keep no restore point
 config-keep-nothing-label = expected at least one rule
 config-keep-nothing-hint = Write how many are kept, such as daily = 14. Without the table every point is kept.

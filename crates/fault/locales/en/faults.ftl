@@ -148,6 +148,12 @@ E0604-state = Those that were there before are as they were.
 E0604-hint = Mend the cause (a full disk: make room in the vault), then type the same command again.
 E0605 = The key of { $tenant }'s vault is missing or wrong
 E0605-hint = It belongs in { $path }; put it back from your copy of it.
+E0606 = The mirror { $mirror } of { $tenant }'s restore points, { $path }, cannot be used: { $problem }
+E0606-state = The vault is as it was. What the mirror held before is still there.
+E0606-hint = Mend the cause (mount the disk, make room), then type the same command again.
+E0607 = There is no mirror { $mirror }
+E0607-state = Nothing was changed.
+E0607-hint = Name one of [[stacks.NAME.mirrors]] in eclusa.toml.
 
 E0701 = The edge does not answer at { $socket }
 E0701-hint = See what runs: eclusa doctor

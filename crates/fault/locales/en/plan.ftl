@@ -32,6 +32,9 @@ step-forget = Throw away { $count ->
     [one] one restore point
    *[other] { $count } restore points
     } of { $tenant }, and what no other needs
+step-mirror = Copy the restore points of { $tenant } to { $mirror } and read back what was copied
+step-mirror-all = Copy the restore points of { $tenant } to { $mirror } and read everything there
+step-mirror-back = Copy from { $mirror } what the vault of { $tenant } lacks or has damaged
 step-point-check = Restore point { $point } of { $tenant } somewhere harmless, prove it, discard the copy
 step-salvage = Put what { $tenant } has now into a salvage point, before it is overwritten
 step-gather = All { $count } of these are done before the next ones begin
@@ -78,6 +81,7 @@ undo-nothing-maintenance = on the way back it is turned off once the release bef
 undo-nothing-static = no earlier release's files can be collected; the new ones do no harm
 undo-nothing-start = services that run harm nothing
 undo-nothing-stop = eclusa start starts them again
+undo-nothing-mirror = what was copied is one copy more
 undo-nothing-seed = demo data stays
 undo-no-return-image = images that were let go have to be built or pulled again
 undo-no-return-forget = what is thrown away cannot be brought back; the rules of [stacks.NAME.keep] let it go
@@ -134,6 +138,7 @@ back-forget = throw away { $count ->
     [one] one restore point
    *[other] { $count } restore points
     } of { $tenant }
+back-copy = copy restore points of { $tenant } to or from { $mirror }
 back-check = check a restore point of { $tenant }
 back-restore = restore the data of { $tenant } from { $point }, prove it, swap it in
 back-beside = restore { $tenant } beside the live data
@@ -208,6 +213,8 @@ plan-intent-drill = Try to restore { $count ->
     [one] one tenant
    *[other] { $count } tenants
     }
+plan-intent-mirror = Copy restore points to { $mirrors }
+plan-intent-mirror-back = Copy restore points back from { $mirrors }
 plan-intent-prune = Throw away { $count ->
     [one] one restore point
    *[other] { $count } restore points

@@ -9,7 +9,7 @@ use eclusa_ports::Vault;
 
 use crate::fixture::{Fixture, files_below, id};
 
-fn flip(path: &Path, position: usize) {
+pub fn flip(path: &Path, position: usize) {
     std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600)).unwrap();
     let mut bytes = std::fs::read(path).unwrap();
     bytes[position] ^= 0x10;

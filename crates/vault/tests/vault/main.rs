@@ -8,5 +8,6 @@ mod fixture;
 mod forget;
 mod keys;
 mod memory;
+mod mirror;
 mod restic;
 mod round_trip;

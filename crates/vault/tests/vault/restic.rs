@@ -10,11 +10,16 @@ use serde_json::Value;
 use crate::fixture::{Fixture, id, pattern};
 
 pub fn restic(fixture: &Fixture, arguments: &[&str], directory: &Path) -> String {
+    restic_on(&fixture.repository(), fixture, arguments, directory)
+}
+
+/// On a copy of the repository elsewhere.
+pub fn restic_on(repository: &Path, fixture: &Fixture, arguments: &[&str], directory: &Path) -> String {
     let output = Command::new("restic")
         .args(["--no-cache", "--quiet"])
         .args(arguments)
         .current_dir(directory)
-        .env("RESTIC_REPOSITORY", fixture.repository())
+        .env("RESTIC_REPOSITORY", repository)
         .env("RESTIC_PASSWORD_FILE", fixture.key())
         .output()
         .expect("this test needs restic: apt-get install restic");

@@ -28,6 +28,15 @@ async fn a_point_gives_back_database_configuration_and_files() {
     vault.open(&fixture.tenant, &id(&taken), "database.sql").await.unwrap().read_to_end(&mut stream).unwrap();
     assert!(stream == pattern(5_000_000, 1), "the database came back otherwise");
     let mut text = String::new();
+    // Every file by the name that the manifest gives it, those whose names are no texts among them.
+    let public = &taken.files["public"].files;
+    assert!(public.keys().any(|name| name.contains("latin")), "{public:?}");
+    for (name, file) in public {
+        let mut content = Vec::new();
+        let path = format!("files/public/{name}");
+        vault.open(&fixture.tenant, &id(&taken), &path).await.unwrap().read_to_end(&mut content).unwrap();
+        assert_eq!(content.len() as u64, file.bytes, "{path}");
+    }
     let mut reader = vault.open(&fixture.tenant, &id(&taken), "configuration/.env.production").await.unwrap();
     reader.read_to_string(&mut text).unwrap();
     assert_eq!(text, "KEY=secret\n");

@@ -1,17 +1,23 @@
-//! `eclusa backups`: lists restore points, and says which must not go.
+//! `eclusa backups`: lists restore points, says which must not go, compares them and looks into them.
+
+mod contents;
+mod difference;
+mod holds;
+
+use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 use comfy_table::{Table, presets::NOTHING};
-use eclusa_control::{Assembly, points};
+use eclusa_control::points;
 use eclusa_fault::{Message, Result};
 use eclusa_model::{PointId, TenantName};
-use eclusa_ports::{Hold, HoldEnd};
+use eclusa_ports::MirrorCopies;
 use eclusa_report::{bytes_text, count_text};
 use serde_json::json;
 
 use super::Session;
 use crate::exit::Exit;
-use crate::terminal::{BOLD, YELLOW, say, tell};
+use crate::terminal::{BOLD, YELLOW, say};
 
 /// The arguments.
 #[derive(Debug, Args)]
@@ -42,6 +48,28 @@ enum Wanted {
         #[arg(long, value_name = "TEXT")]
         reason: String,
     },
+    /// Show what changed from one restore point of a tenant to another.
+    Diff {
+        /// The earlier restore point, or the beginning of its id.
+        from: String,
+        /// The later one.
+        to: String,
+    },
+    /// List what is in a restore point.
+    Browse {
+        /// The restore point, or the beginning of its id.
+        point: String,
+    },
+    /// Take one file out of a restore point.
+    Get {
+        /// The restore point, or the beginning of its id.
+        point: String,
+        /// The file, as `browse` names it.
+        path: String,
+        /// Where to write it; a file that is there is not overwritten.
+        #[arg(long, short, value_name = "FILE")]
+        output: PathBuf,
+    },
 }
 
 impl Backups {
@@ -49,9 +77,18 @@ impl Backups {
     pub async fn run(self, session: &Session) -> Result<Exit> {
         let assembly = session.assembly().await?;
         match self.wanted {
-            Some(Wanted::Hold { point, reason }) => return hold(session, &assembly, &point, &reason).await,
+            Some(Wanted::Hold { point, reason }) => {
+                return holds::hold(session, &assembly, &point, &reason).await;
+            }
             Some(Wanted::EndHold { point, reason }) => {
-                return end_hold(session, &assembly, &point, &reason).await;
+                return holds::end_hold(session, &assembly, &point, &reason).await;
+            }
+            Some(Wanted::Diff { from, to }) => {
+                return difference::show(session, &assembly, &from, &to).await;
+            }
+            Some(Wanted::Browse { point }) => return contents::browse(session, &assembly, &point).await,
+            Some(Wanted::Get { point, path, output }) => {
+                return contents::get(session, &assembly, &point, &path, &output).await;
             }
             None => {}
         }
@@ -60,7 +97,7 @@ impl Backups {
             let value: Vec<_> = all
                 .iter()
                 .map(|tenant| {
-                    json!({"tenant": tenant.tenant, "points": tenant.points, "unreadable": tenant.unreadable, "proof": tenant.proof, "holds": tenant.holds})
+                    json!({"tenant": tenant.tenant, "points": tenant.points, "unreadable": tenant.unreadable, "proof": tenant.proof, "copies": tenant.copies, "holds": tenant.holds})
                 })
                 .collect();
             say(json!({"format": 1, "tenants": value}));
@@ -70,8 +107,9 @@ impl Backups {
             say(format!("{BOLD}{}{BOLD:#}", tenant.tenant));
             let mut table = Table::new();
             table.load_preset(NOTHING);
-            table
-                .set_header(["point", "taken", "why", "release", "rows", "files", "bytes", "proved", "held"]);
+            table.set_header([
+                "point", "taken", "why", "release", "rows", "files", "bytes", "proved", "copies", "held",
+            ]);
             for point in &tenant.points {
                 let id = point.id.as_ref().map(ToString::to_string).unwrap_or_default();
                 let files: usize = point.files.values().map(|set| set.files.len()).sum();
@@ -91,6 +129,7 @@ impl Backups {
                         || "–".to_owned(),
                         |proof| proof.at.strftime("%Y-%m-%d %H:%M UTC").to_string(),
                     ),
+                    copies_of(tenant, point.id.as_ref()),
                     held.map_or_else(|| "–".to_owned(), |hold| hold.reason.clone()),
                 ]);
             }
@@ -107,24 +146,9 @@ impl Backups {
     }
 }
 
-async fn hold(session: &Session, assembly: &Assembly, point: &str, reason: &str) -> Result<Exit> {
-    let (tenant, id) = points::one(assembly, point).await?;
-    let by = session.person()?.to_string();
-    let hold = Hold { reason: reason.to_owned(), by, at: assembly.ports.clock.now(), ended: None };
-    assembly.ports.vault.hold(&tenant, &id, hold).await?;
-    tell_done("backups-held", session, &tenant, &id);
-    Ok(Exit::Ok)
-}
-
-async fn end_hold(session: &Session, assembly: &Assembly, point: &str, reason: &str) -> Result<Exit> {
-    let (tenant, id) = points::one(assembly, point).await?;
-    let by = session.person()?.to_string();
-    let end = HoldEnd { reason: reason.to_owned(), by, at: assembly.ports.clock.now() };
-    assembly.ports.vault.end_hold(&tenant, &id, end).await?;
-    tell_done("backups-hold-ended", session, &tenant, &id);
-    Ok(Exit::Ok)
-}
-
-fn tell_done(id: &str, session: &Session, tenant: &TenantName, point: &PointId) {
-    tell(Message::new(id).with("tenant", tenant).with("point", point.short()).render(&session.language));
+/// The mirrors where a point was read back.
+fn copies_of(tenant: &points::TenantPoints, point: Option<&PointId>) -> String {
+    let has = |copies: &&MirrorCopies| point.is_some_and(|point| copies.points.contains(point));
+    let names: Vec<&str> = tenant.copies.iter().filter(has).map(|copies| copies.mirror.as_str()).collect();
+    if names.is_empty() { "–".to_owned() } else { names.join(", ") }
 }
