@@ -16,20 +16,33 @@ pub struct Drill {
     pub intent: Intent,
     /// Tenants of whom there is no backup that could be read.
     pub without: Vec<TenantName>,
+    /// Points that are there and cannot be read, and why.
+    pub unreadable: Vec<(TenantName, String)>,
 }
 
 /// Chooses for some tenants, or all; with `sample` only so many of them, those first that were never proved, then those whose
-/// proof is oldest.
+/// proof is oldest. `from` names a mirror whose copies are restored instead of what is in the vault.
 ///
 /// # Errors
 /// As [`points::list`].
-pub async fn choose(assembly: &Assembly, tenants: &[TenantName], sample: Option<u32>) -> Result<Drill> {
-    Ok(of(points::list(assembly, tenants).await?, sample))
+pub async fn choose(
+    assembly: &Assembly,
+    tenants: &[TenantName],
+    sample: Option<u32>,
+    from: Option<String>,
+) -> Result<Drill> {
+    let all = match &from {
+        None => points::list(assembly, tenants).await?,
+        Some(mirror) => points::list_at(assembly, tenants, mirror).await?,
+    };
+    Ok(of(all, sample, from))
 }
 
-fn of(all: Vec<TenantPoints>, sample: Option<u32>) -> Drill {
+fn of(all: Vec<TenantPoints>, sample: Option<u32>, from: Option<String>) -> Drill {
     let (mut found, mut without): (Vec<(Option<Proof>, TenantName, PointId)>, _) = (Vec::new(), Vec::new());
-    for TenantPoints { tenant, points, proof, .. } in all {
+    let mut damaged = Vec::new();
+    for TenantPoints { tenant, points, proof, unreadable, .. } in all {
+        damaged.extend(unreadable.into_iter().map(|problem| (tenant.clone(), problem)));
         let newest = points.into_iter().find(|point| point.kind != PointKind::Salvage && point.id.is_some());
         match newest.and_then(|point| point.id) {
             Some(id) => found.push((proof, tenant, id)),
@@ -40,5 +53,5 @@ fn of(all: Vec<TenantPoints>, sample: Option<u32>) -> Drill {
     found.truncate(sample.map_or(usize::MAX, |count| count as usize));
     let points: BTreeMap<TenantName, PointId> =
         found.into_iter().map(|(_, tenant, point)| (tenant, point)).collect();
-    Drill { intent: Intent::Drill { points }, without }
+    Drill { intent: Intent::Drill { points, from }, without, unreadable: damaged }
 }

@@ -1,10 +1,11 @@
 //! The restore points of a stack.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use eclusa_fault::{Code, Fault, Result};
 use eclusa_model::{PointId, TenantName};
-use eclusa_ports::{Hold, MirrorCopies, PointManifest, Proof};
+use eclusa_ports::{Hold, MirrorCopies, PointManifest, Proof, Vault};
 
 use crate::Assembly;
 
@@ -29,6 +30,22 @@ pub struct TenantPoints {
 /// # Errors
 /// `VaultUnreachable`, `VaultKey`, `TenantUnknown`.
 pub async fn list(assembly: &Assembly, tenants: &[TenantName]) -> Result<Vec<TenantPoints>> {
+    list_in(assembly, tenants, &assembly.ports.vault).await
+}
+
+/// Those at a mirror.
+///
+/// # Errors
+/// As [`list`], and `MirrorUnknown`, `MirrorFailed`.
+pub async fn list_at(assembly: &Assembly, tenants: &[TenantName], mirror: &str) -> Result<Vec<TenantPoints>> {
+    list_in(assembly, tenants, &assembly.ports.vault.at_mirror(mirror)?).await
+}
+
+async fn list_in(
+    assembly: &Assembly,
+    tenants: &[TenantName],
+    vault: &Arc<dyn Vault>,
+) -> Result<Vec<TenantPoints>> {
     use eclusa_ports::JournalStore;
     for name in tenants {
         assembly.tenant(name)?;
@@ -37,7 +54,7 @@ pub async fn list(assembly: &Assembly, tenants: &[TenantName]) -> Result<Vec<Ten
     for tenant in
         assembly.tenants.iter().filter(|tenant| tenants.is_empty() || tenants.contains(&tenant.name))
     {
-        let (points, unreadable) = assembly.ports.vault.list(&tenant.name).await?;
+        let (points, unreadable) = vault.list(&tenant.name).await?;
         let proof = assembly.journal.newest_proof(&assembly.name, &tenant.name)?;
         let holds = assembly.ports.vault.holds(&tenant.name).await?;
         let copies = assembly.ports.vault.copies(&tenant.name).await?;

@@ -199,6 +199,8 @@ fn kill_again_and_again(
                 run = Some(begun);
                 killed
             }
+            // One that died after its run's last word has nothing to be taken up.
+            Some(run) if has_ended(shop, run) => false,
             Some(run) => resume(shop, run, &at, trace),
         };
         if !killed {
@@ -228,25 +230,31 @@ fn begin(shop: &Boutique, at: &str, trace: &std::path::Path) -> (String, bool) {
         .unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let begun = wait_for_the_runner(shop);
-    let ended = shop.must(0, &["history", &begun, "--json"]).contains("\"ended\"");
+    let ended = has_ended(shop, &begun);
     (begun, !ended)
+}
+
+fn has_ended(shop: &Boutique, run: &str) -> bool {
+    shop.must(0, &["history", run, "--json"]).contains("\"ended\"")
 }
 
 /// Takes a run up with a runner that is to die; gives whether it died. One that does not must end the run.
 fn resume(shop: &Boutique, run: &str, at: &str, trace: &std::path::Path) -> bool {
+    let said = trace.with_extension("said");
     let mut child = shop
         .command(&["own-run", run, "--resume", "tester"])
         .env("ECLUSA_CRASH_AT", at)
         .env("ECLUSA_CRASH_TRACE", trace)
         .stdout(Stdio::null())
-        .stderr(Stdio::null())
+        .stderr(std::fs::File::create(&said).unwrap())
         .spawn()
         .unwrap();
     let began = Instant::now();
     loop {
         if let Some(status) = child.try_wait().unwrap() {
             if status.signal() != Some(9) {
-                assert_eq!(status.code(), Some(3), "{run} went back");
+                let said = std::fs::read_to_string(&said).unwrap();
+                assert_eq!(status.code(), Some(3), "{run} does not go back to its end: {said}");
                 return false;
             }
             return true;

@@ -441,6 +441,17 @@ fn restore_points_are_copied_elsewhere_and_come_back_from_there() {
     std::fs::rename(&away, &packs).unwrap();
     shop.run(&["mirror"]).must(0).shows("GO.");
     shop.run(&["backups"]).must(0).shows("nas");
+    // The copy itself is restored and proved, also when the vault could not; a damaged one is not.
+    std::fs::rename(&packs, &away).unwrap();
+    shop.run(&["drill", "alpha"]).must(3).says("a restore point is damaged").says("E0603");
+    shop.run(&["drill", "alpha", "--from", "nas"]).must(0).shows("from nas").shows("GO.");
+    std::fs::rename(&away, &packs).unwrap();
+    let copied = nas.join("shop/alpha/data");
+    std::fs::rename(&copied, &away).unwrap();
+    shop.run(&["drill", "alpha"]).must(0);
+    shop.run(&["drill", "alpha", "--from", "nas"]).must(3).says("a restore point is damaged");
+    std::fs::rename(&away, &copied).unwrap();
+    shop.run(&["drill", "--from", "tape"]).must(1).refused("E0607");
     shop.run(&["status"]).must(0);
     // A copy that has become too old is said, and ends in an error.
     shop.change_configuration(|text| {

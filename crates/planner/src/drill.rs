@@ -11,7 +11,11 @@ use crate::backup::one;
 use crate::draft::{Draft, Frame, NewStep};
 use crate::restore::short;
 
-pub(crate) fn plan(input: &PlanInput<'_>, points: &BTreeMap<TenantName, PointId>) -> Result<Plan> {
+pub(crate) fn plan(
+    input: &PlanInput<'_>,
+    points: &BTreeMap<TenantName, PointId>,
+    from: Option<&str>,
+) -> Result<Plan> {
     let all: Vec<Tenant> = input.observation.tenants.iter().map(|tenant| tenant.tenant.clone()).collect();
     if points.is_empty() {
         return Err(
@@ -24,12 +28,12 @@ pub(crate) fn plan(input: &PlanInput<'_>, points: &BTreeMap<TenantName, PointId>
     let (mut steps, mut tenants) = (Vec::new(), Vec::new());
     for (name, point) in points {
         tenants.push(one(&all, name)?);
-        steps.push(check(name, point.as_str())?);
+        steps.push(check(name, point.as_str(), from)?);
     }
     // One tenant's failure keeps no other from its drill; the run's end says whose point was not proved.
     draft.together(steps)?;
     draft.finish(Frame {
-        intent: Intent::Drill { points: points.clone() },
+        intent: Intent::Drill { points: points.clone(), from: from.map(str::to_owned) },
         to: None,
         tenants,
         services: Vec::new(),
@@ -39,12 +43,17 @@ pub(crate) fn plan(input: &PlanInput<'_>, points: &BTreeMap<TenantName, PointId>
 }
 
 /// Restores one point somewhere harmless, proves it and discards the copy.
-pub(crate) fn check(tenant: &TenantName, point: &str) -> Result<NewStep> {
+pub(crate) fn check(tenant: &TenantName, point: &str, from: Option<&str>) -> Result<NewStep> {
     let effect = Effect::Vault(VaultOperation::Check {
         tenant: tenant.clone(),
         point: PointReference::Id(point.to_owned()),
+        from: from.map(str::to_owned),
     });
-    let title = Message::new("step-point-check").with("tenant", tenant).with("point", short(point));
+    let title = match from {
+        None => Message::new("step-point-check"),
+        Some(mirror) => Message::new("step-point-check-mirror").with("mirror", mirror),
+    };
+    let title = title.with("tenant", tenant).with("point", short(point));
     let name = format!("validate.point.{tenant}");
     let step = NewStep::perform(Phase::Validate, &name, Scope::Tenant(tenant.clone()), title, effect)?;
     Ok(step.nothing_to_undo("undo-nothing-proof").seconds(6 * 3600))

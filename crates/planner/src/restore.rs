@@ -52,7 +52,7 @@ pub(crate) fn plan(
 
 fn check(draft: &mut Draft<'_, '_>, tenant: &Tenant, point: &str) -> Result<()> {
     draft.phase(Phase::Validate)?;
-    draft.then(drill::check(&tenant.name, point)?).map(|_| ())
+    draft.then(drill::check(&tenant.name, point, None)?).map(|_| ())
 }
 
 pub(crate) fn short(point: &str) -> &str {

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use eclusa_fault::{Code, Fault, Result};
@@ -268,6 +269,14 @@ pub trait Vault: Send + Sync {
     /// `MirrorUnknown`, `MirrorFailed`, `VaultUnreachable`.
     async fn copy_back(&self, tenant: &TenantName, mirror: &str) -> Result<Copied> {
         let _ = tenant;
+        Err(Fault::new(Code::MirrorUnknown).with("mirror", mirror))
+    }
+
+    /// The copies at a mirror, as a vault that is only read from.
+    ///
+    /// # Errors
+    /// `MirrorUnknown`; `MirrorFailed` when it is not there, or is another one than what was copied to.
+    fn at_mirror(&self, mirror: &str) -> Result<Arc<dyn Vault>> {
         Err(Fault::new(Code::MirrorUnknown).with("mirror", mirror))
     }
 

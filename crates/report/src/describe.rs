@@ -19,7 +19,7 @@ pub fn intent_text(intent: &Intent, language: &Language) -> String {
             let id = if *check_only { "plan-intent-restore-check" } else { "plan-intent-restore" };
             Message::new(id).with("tenant", tenant).with("point", short(point, 8))
         }
-        Intent::Drill { points } => Message::new("plan-intent-drill").with("count", points.len()),
+        Intent::Drill { points, .. } => Message::new("plan-intent-drill").with("count", points.len()),
         Intent::Mirror { mirrors, way, .. } => {
             let id = if *way == MirrorWay::Back { "plan-intent-mirror-back" } else { "plan-intent-mirror" };
             Message::new(id).with("mirrors", mirrors.join(", "))

@@ -235,6 +235,9 @@ pub enum VaultOperation {
         tenant: TenantName,
         /// Which.
         point: PointReference,
+        /// The mirror it is read from; none: the vault.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        from: Option<String>,
     },
     /// Copies a tenant's restore points to a mirror, or back. Outputs: `points`, `files`, `bytes`, `read`, `mended`.
     Copy {

@@ -49,6 +49,9 @@ pub enum Intent {
     Drill {
         /// Which of whom.
         points: BTreeMap<TenantName, PointId>,
+        /// The mirror they are read from; none: the vault.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        from: Option<String>,
     },
     /// Restore points copied to another place, or back from it.
     Mirror {

@@ -2,7 +2,6 @@
 //! ever taken out of the file. Whoever throws points away reads it while holding the lock to delete.
 
 use std::collections::BTreeMap;
-use std::io;
 use std::path::PathBuf;
 
 use eclusa_fault::{Code, Fault, Result};
@@ -11,12 +10,10 @@ use eclusa_ports::{Hold, HoldEnd};
 use serde::{Deserialize, Serialize};
 
 use crate::repository::Places;
-use crate::{durable, point};
+use crate::{document, point};
 
 /// The format of the file.
 const FORMAT: u32 = 1;
-/// A larger file is none of ours.
-const LARGEST: u64 = 16 << 20;
 
 /// The file as it stands.
 #[derive(Debug, Default, Serialize, Deserialize)]
@@ -41,31 +38,17 @@ fn read(places: &Places, tenant: &TenantName) -> Result<File> {
     let path = path(places, tenant);
     let fault =
         |cause: String| Fault::new(Code::VaultUnreachable).with("path", path.display()).because(cause);
-    let text = match std::fs::metadata(&path).and_then(|found| {
-        if found.len() > LARGEST { Err(io::ErrorKind::FileTooLarge.into()) } else { std::fs::read(&path) }
-    }) {
-        Ok(text) => text,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            return Ok(File { format: FORMAT, ..File::default() });
-        }
-        Err(error) => return Err(fault(error.to_string())),
+    let Some(file) = document::read::<File>(&path).map_err(fault)? else {
+        return Ok(File { format: FORMAT, ..File::default() });
     };
-    let file: File = serde_json::from_slice(&text).map_err(|error| fault(error.to_string()))?;
-    if file.format != FORMAT {
-        return Err(fault(format!("it has format {}, which this version does not read", file.format)));
-    }
+    document::known(file.format, FORMAT).map_err(fault)?;
     Ok(file)
 }
 
 fn write(places: &Places, tenant: &TenantName, file: &File) -> Result<()> {
     let path = path(places, tenant);
-    let fault =
-        |cause: String| Fault::new(Code::VaultUnreachable).with("path", path.display()).because(cause);
-    let text = serde_json::to_vec_pretty(file).map_err(|error| fault(error.to_string()))?;
-    let directory = places.root.join(".holds");
-    durable::make_directory(&directory)
-        .and_then(|()| durable::write_file(&path, &directory, 0o600, [text.as_slice()]))
-        .map_err(|error| fault(error.to_string()))
+    document::write(&path, file)
+        .map_err(|cause| Fault::new(Code::VaultUnreachable).with("path", path.display()).because(cause))
 }
 
 /// The points that are held now.

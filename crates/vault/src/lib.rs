@@ -6,6 +6,7 @@
 //! has the tags `eclusa`, `mark:MARK` and, in a run, `run:RUN`.
 
 mod backend;
+mod document;
 mod durable;
 mod forget;
 mod holds;
@@ -26,6 +27,7 @@ mod walk;
 use std::collections::BTreeMap;
 use std::io::Read;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use eclusa_fault::{Code, Fault, Result};
@@ -139,6 +141,10 @@ impl Vault for LocalVault {
     async fn copy_back(&self, tenant: &TenantName, mirror: &str) -> Result<Copied> {
         let (tenant, mirror) = (tenant.clone(), mirror.to_owned());
         self.on_thread(move |places| mirror::copy_back(places, &tenant, &mirror)).await
+    }
+
+    fn at_mirror(&self, mirror: &str) -> Result<Arc<dyn Vault>> {
+        Ok(Arc::new(Self { places: mirror::places(&self.places, mirror)? }))
     }
 
     async fn copies(&self, tenant: &TenantName) -> Result<Vec<MirrorCopies>> {

@@ -194,6 +194,25 @@ pub(crate) fn copy_back(places: &Places, tenant: &TenantName, name: &str) -> Res
     Ok(done)
 }
 
+/// The copies at a mirror as places of their own, with the keys of the vault.
+pub(crate) fn places(places: &Places, name: &str) -> Result<Places> {
+    let mirror = places.mirrors.iter().find(|mirror| mirror.name == name);
+    let mirror = mirror.ok_or_else(|| Fault::new(Code::MirrorUnknown).with("mirror", name))?;
+    let root = mirror.directory.join(places.stack.as_str());
+    let fault = |problem: String| {
+        Fault::new(Code::MirrorFailed)
+            .with("mirror", name)
+            .with("tenant", &places.stack)
+            .with("path", mirror.directory.display())
+            .with("problem", problem)
+    };
+    match Marker::read(&root) {
+        Ok(Some(_)) => Ok(Places { root, mirrors: Vec::new(), ..places.clone() }),
+        Ok(None) => Err(fault("no restore points were copied there".to_owned())),
+        Err(problem) => Err(fault(problem)),
+    }
+}
+
 /// What is known here of each mirror's copies.
 pub(crate) fn copies(places: &Places, tenant: &TenantName) -> Result<Vec<MirrorCopies>> {
     let of = |mirror: &Mirror| {

@@ -3,19 +3,16 @@
 //! `VAULT/.mirrors/MIRROR/TENANT.json` says which points were read back when, so that nobody has to go there to know.
 
 use std::collections::BTreeSet;
-use std::io;
 use std::path::{Path, PathBuf};
 
 use eclusa_model::{PointId, TenantName};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::{durable, key};
+use crate::{document, key};
 
 /// The format of both files.
 const FORMAT: u32 = 1;
-/// A larger file is none of ours.
-const LARGEST: u64 = 16 << 20;
 
 /// `eclusa-mirror.json` at the mirror.
 #[derive(Debug, Serialize, Deserialize)]
@@ -31,12 +28,13 @@ impl Marker {
     }
 
     pub(crate) fn read(root: &Path) -> Result<Option<Self>, String> {
-        read(&Self::path(root))?.map_or(Ok(None), |marker: Self| known(marker.format).map(|()| Some(marker)))
+        document::read(&Self::path(root))?
+            .map_or(Ok(None), |marker: Self| document::known(marker.format, FORMAT).map(|()| Some(marker)))
     }
 
     pub(crate) fn write_new(root: &Path) -> Result<Self, String> {
         let marker = Self { format: FORMAT, place: key::random_name() };
-        write(&Self::path(root), &marker)?;
+        document::write(&Self::path(root), &marker)?;
         Ok(marker)
     }
 }
@@ -71,39 +69,11 @@ impl Record {
     }
 
     pub(crate) fn read(path: &Path) -> Result<Option<Self>, String> {
-        read(path)?.map_or(Ok(None), |record: Self| known(record.format).map(|()| Some(record)))
+        document::read(path)?
+            .map_or(Ok(None), |record: Self| document::known(record.format, FORMAT).map(|()| Some(record)))
     }
 
     pub(crate) fn write(&self, path: &Path) -> Result<(), String> {
-        write(path, self)
+        document::write(path, self)
     }
-}
-
-fn known(format: u32) -> Result<(), String> {
-    if format == FORMAT {
-        Ok(())
-    } else {
-        Err(format!("it has format {format}, which this version does not read"))
-    }
-}
-
-fn read<T: for<'a> Deserialize<'a>>(path: &Path) -> Result<Option<T>, String> {
-    let fault = |cause: &dyn std::fmt::Display| format!("{}: {cause}", path.display());
-    let text = std::fs::metadata(path).and_then(|found| {
-        if found.len() > LARGEST { Err(io::ErrorKind::FileTooLarge.into()) } else { std::fs::read(path) }
-    });
-    match text {
-        Ok(text) => serde_json::from_slice(&text).map(Some).map_err(|error| fault(&error)),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(fault(&error)),
-    }
-}
-
-fn write(path: &Path, value: &impl Serialize) -> Result<(), String> {
-    let fault = |cause: &dyn std::fmt::Display| format!("{}: {cause}", path.display());
-    let text = serde_json::to_vec_pretty(value).map_err(|error| fault(&error))?;
-    let directory = path.parent().unwrap_or(path);
-    durable::make_directory(directory)
-        .and_then(|()| durable::write_file(path, directory, 0o600, [text.as_slice()]))
-        .map_err(|error| fault(&error))
 }

@@ -17,8 +17,14 @@ pub(super) async fn perform(context: &Context, operation: &VaultOperation) -> Re
             let tenant = context.tenant(tenant)?.clone();
             take(context, &tenant, *kind, release.clone(), *prove).await
         }
-        VaultOperation::Check { tenant, point } => {
+        VaultOperation::Check { tenant, point, from } => {
             let tenant = context.tenant(tenant)?.clone();
+            // From a mirror, everything else is the same: the copy is restored beside, proved and discarded.
+            let mut context = context.clone();
+            if let Some(mirror) = from {
+                context.ports.vault = context.ports.vault.at_mirror(mirror)?;
+            }
+            let context = &context;
             let id = context.point(point)?;
             let manifest = context.ports.vault.find(&tenant.name, &id).await?;
             prove(context, &tenant, &manifest).await

@@ -5,6 +5,7 @@ use eclusa_control::drill;
 use eclusa_control::planning::PlanOptions;
 use eclusa_fault::{Message, Result};
 use eclusa_model::TenantName;
+use eclusa_runbook::Intent;
 
 use super::Session;
 use crate::exit::Exit;
@@ -19,6 +20,9 @@ pub struct Drill {
     /// Only so many of them: those first that were never proved, then those whose proof is oldest.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     sample: Option<u32>,
+    /// From the copies at this mirror, instead of the vault.
+    #[arg(long, value_name = "MIRROR")]
+    from: Option<String>,
     #[command(flatten)]
     how: Performance,
 }
@@ -27,14 +31,24 @@ impl Drill {
     /// Plans and carries it out. Nothing live is touched, so nobody is asked.
     pub async fn run(self, session: &Session) -> Result<Exit> {
         let assembly = session.assembly().await?;
-        let chosen = drill::choose(&assembly, &self.tenants, self.sample).await?;
+        let chosen = drill::choose(&assembly, &self.tenants, self.sample, self.from).await?;
         let how = Performance { yes: true, ..self.how };
-        let exit = perform(session, &assembly, &chosen.intent, PlanOptions::default(), None, &how).await?;
-        for tenant in &chosen.without {
-            let text = Message::new("drill-without").with("tenant", tenant).render(&session.language);
-            tell(format!("{YELLOW}{text}{YELLOW:#}"));
+        let nothing = matches!(&chosen.intent, Intent::Drill { points, .. } if points.is_empty());
+        // When no point can be tried, what is said about those that are there is the answer.
+        let exit = if nothing && !chosen.unreadable.is_empty() {
+            Exit::NoGo
+        } else {
+            perform(session, &assembly, &chosen.intent, PlanOptions::default(), None, &how).await?
+        };
+        let warn = |text: Message| tell(format!("{YELLOW}{}{YELLOW:#}", text.render(&session.language)));
+        for (tenant, problem) in &chosen.unreadable {
+            warn(Message::new("drill-unreadable").with("tenant", tenant).with("problem", problem));
         }
-        // A tenant without a backup is no success, however well the others were restored.
-        Ok(if exit == Exit::Ok && !chosen.without.is_empty() { Exit::NoGo } else { exit })
+        for tenant in &chosen.without {
+            warn(Message::new("drill-without").with("tenant", tenant));
+        }
+        // A tenant without a backup, or with a damaged one, is no success, however well the others were restored.
+        let wanting = !chosen.without.is_empty() || !chosen.unreadable.is_empty();
+        Ok(if exit == Exit::Ok && wanting { Exit::NoGo } else { exit })
     }
 }

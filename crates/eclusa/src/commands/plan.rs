@@ -73,6 +73,9 @@ enum Wanted {
         /// Only so many of them: those first that were never proved, then those whose proof is oldest.
         #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
         sample: Option<u32>,
+        /// From the copies at this mirror, instead of the vault.
+        #[arg(long, value_name = "MIRROR")]
+        from: Option<String>,
     },
     /// Restore points copied to other disks, or back.
     Mirror(super::mirror::What),
@@ -110,7 +113,9 @@ impl Wanted {
                 let point = point_of(assembly, &tenant, point.as_deref()).await?;
                 Intent::Restore { tenant, point, check_only: check }
             }
-            Self::Drill { tenants, sample } => drill::choose(assembly, &tenants, sample).await?.intent,
+            Self::Drill { tenants, sample, from } => {
+                drill::choose(assembly, &tenants, sample, from).await?.intent
+            }
             Self::Mirror(what) => what.intent(assembly),
             Self::Prune { tenants } => retention::intent(&retention::decide(assembly, &tenants).await?),
             Self::Start => Intent::Start,

@@ -38,6 +38,7 @@ abort-asked = Run { $run } was asked to go back.
 answer-taken = The answer is written down; run { $run } takes it within a second.
 answer-waits = The answer is written down, and nobody owns the run. To go on: eclusa resume { $run }
 note-taken = It stands in the report of run { $run }.
+drill-unreadable = Of { $tenant } a restore point is damaged: { $problem }
 drill-without = There is no restore point of { $tenant } that could be tried. Take one: eclusa backup { $tenant } --prove
 exec-beside-a-run = The run { $run } has not ended; what you do here it does not know of.
 exec-ended = It was ended where it ran.

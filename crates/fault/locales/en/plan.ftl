@@ -35,6 +35,7 @@ step-forget = Throw away { $count ->
 step-mirror = Copy the restore points of { $tenant } to { $mirror } and read back what was copied
 step-mirror-all = Copy the restore points of { $tenant } to { $mirror } and read everything there
 step-mirror-back = Copy from { $mirror } what the vault of { $tenant } lacks or has damaged
+step-point-check-mirror = Restore point { $point } of { $tenant } from { $mirror } somewhere harmless, prove it, discard the copy
 step-point-check = Restore point { $point } of { $tenant } somewhere harmless, prove it, discard the copy
 step-salvage = Put what { $tenant } has now into a salvage point, before it is overwritten
 step-gather = All { $count } of these are done before the next ones begin
