@@ -22,6 +22,7 @@ pub const RUNBOOKS: &[(&str, &str)] = &[
     ("rollback", "rollback"),
     ("backup", "backup"),
     ("restore", "restore"),
+    ("mirror", "mirror"),
     ("resume", "resume"),
     ("abort", "abort"),
     ("attach", "attach"),

@@ -1,6 +1,7 @@
 //! What the faults have in common: a stack that is in service, what it had before, and what must have come of a run.
 
 pub mod disk;
+pub mod mirror;
 pub mod services;
 
 use std::sync::atomic::{AtomicBool, Ordering};
