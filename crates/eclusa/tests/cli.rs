@@ -439,7 +439,8 @@ fn restore_points_are_copied_elsewhere_and_come_back_from_there() {
     };
     assert_eq!((copies("alpha"), copies("beta")), (0, 2));
     std::fs::rename(&away, &packs).unwrap();
-    shop.run(&["mirror"]).must(0).shows("GO.");
+    shop.run(&["mirror"]).must(0).shows("2 restore points there, ").shows(" files copied and read back, ");
+    shop.run(&["mirror"]).must(0).shows("nothing to copy");
     shop.run(&["backups"]).must(0).shows("nas");
     // The copy itself is restored and proved, also when the vault could not; a damaged one is not.
     std::fs::rename(&packs, &away).unwrap();

@@ -11,7 +11,8 @@ fn is_left_out(name: &str) -> bool {
 }
 
 /// The order in which outputs are said: what matters most comes first.
-const ORDER: [&str; 8] = ["rows", "tables", "files", "bytes", "point", "verified", "proved", "seconds"];
+const ORDER: [&str; 10] =
+    ["there", "copied", "rows", "tables", "files", "bytes", "point", "verified", "proved", "seconds"];
 
 /// Outputs as short phrases.
 pub(crate) fn phrases(outputs: &Outputs, language: &Language) -> Vec<String> {
@@ -37,6 +38,12 @@ fn phrase(name: &str, value: &str) -> Message {
         ("files", Some(count), _) => counted("output-files", count),
         ("tables", Some(count), _) => counted("output-tables", count),
         ("verified", Some(count), _) => counted("output-verified", count),
+        ("there", Some(count), _) => counted("output-there", count),
+        ("copied", Some(count), _) => counted("output-copied", count),
+        ("reread", Some(count), _) => counted("output-reread", count),
+        ("mended", Some(count), _) => counted("output-mended", count),
+        ("points", Some(count), _) => counted("output-points", count),
+        ("freed", Some(bytes), _) => Message::new("output-freed").with("bytes", bytes_text(bytes)),
         ("remaining", Some(count), _) => counted("output-remaining", count),
         ("bytes", Some(bytes), _) => Message::verbatim(bytes_text(bytes)),
         ("closed-seconds", _, Some(time)) => {

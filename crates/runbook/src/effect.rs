@@ -239,7 +239,8 @@ pub enum VaultOperation {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         from: Option<String>,
     },
-    /// Copies a tenant's restore points to a mirror, or back. Outputs: `points`, `files`, `bytes`, `read`, `mended`.
+    /// Copies a tenant's restore points to a mirror, or back. Outputs: `there` (points), `copied` (files), and where
+    /// there are any, `bytes`, `reread` and `mended` (files).
     Copy {
         /// Whose.
         tenant: TenantName,

@@ -47,14 +47,10 @@ async fn copy(ports: &Ports, tenant: &TenantName, mirror: &str, way: MirrorWay) 
         MirrorWay::ThereReadingAll => ports.vault.copy_to(tenant, mirror, how(true)).await?,
         MirrorWay::Back => ports.vault.copy_back(tenant, mirror).await?,
     };
-    let outputs = [
-        ("points", copied.points),
-        ("files", copied.files),
-        ("bytes", copied.bytes),
-        ("read", copied.read),
-        ("mended", copied.mended),
-    ];
-    Ok(outputs.map(|(name, count)| (name.to_owned(), count.to_string())).into())
+    let always = [("there", copied.points), ("copied", copied.files)];
+    let seldom = [("bytes", copied.bytes), ("reread", copied.read), ("mended", copied.mended)];
+    let outputs = always.into_iter().chain(seldom.into_iter().filter(|(_, count)| *count > 0));
+    Ok(outputs.map(|(name, count)| (name.to_owned(), count.to_string())).collect())
 }
 
 async fn take(

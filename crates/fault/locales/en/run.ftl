@@ -123,6 +123,28 @@ output-tables = { $count ->
     [one] one table
    *[other] { $count } tables
   }
+output-there = { $count ->
+    [one] one restore point there
+   *[other] { $count } restore points there
+  }
+output-copied = { $count ->
+    [0] nothing to copy
+    [one] one file copied and read back
+   *[other] { $count } files copied and read back
+  }
+output-reread = { $count ->
+    [one] one more file read
+   *[other] { $count } more files read
+  }
+output-mended = { $count ->
+    [one] one of them was damaged
+   *[other] { $count } of them were damaged
+  }
+output-points = { $count ->
+    [one] one restore point thrown away
+   *[other] { $count } restore points thrown away
+  }
+output-freed = { $bytes } freed
 output-point = point { $point }
 output-verified = { $count ->
     [one] one stream read back equal
