@@ -50,11 +50,12 @@ impl TenantDecided {
 /// # Errors
 /// `NothingToDo` when the configuration has no rules, and as [`points::list`].
 pub async fn decide(assembly: &Assembly, tenants: &[TenantName]) -> Result<Vec<TenantDecided>> {
-    let Some(keep) = assembly.stack.keep else {
+    let stack = &assembly.stack;
+    if stack.keep.is_none() && stack.tenants.values().all(|tenant| tenant.keep.is_none()) {
         return Err(Fault::new(Code::NothingToDo)
             .with("what", format!("every restore point of {} is kept", assembly.name))
             .hint(Message::new("hint-keep").with("stack", &assembly.name)));
-    };
+    }
     let now = assembly.ports.clock.now();
     let zone = TimeZone::system();
     let history = history::of(assembly)?;
@@ -75,7 +76,11 @@ pub async fn decide(assembly: &Assembly, tenants: &[TenantName]) -> Result<Vec<T
             Some((Candidate { id, taken_at: point.taken_at, kind: point.kind }, point))
         };
         let (candidates, points): (Vec<_>, Vec<_>) = points.into_iter().filter_map(candidate).unzip();
-        let reasons = retain(&candidates, &keep, &needed, now, &zone);
+        let rules = stack.tenants.get(&tenant).and_then(|table| table.keep).or(stack.keep);
+        let reasons = match &rules {
+            Some(keep) => retain(&candidates, keep, &needed, now, &zone),
+            None => vec![BTreeSet::from([Why::NoRule]); candidates.len()],
+        };
         let points = points.into_iter().zip(reasons).map(|(point, why)| Decided { point, why }).collect();
         decided.push(TenantDecided { tenant, points, unreadable });
     }

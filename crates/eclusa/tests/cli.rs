@@ -381,6 +381,19 @@ fn restore_points_go_by_rules_and_what_is_needed_stays() {
     assert_eq!(points("beta").len(), 6, "only the tenant that was named");
     shop.run(&["prune", "alpha", "--yes"]).must(0).says("No restore point has to go");
     shop.run(&["restore", "alpha", "--point", &after[3], "--check"]).must(0);
+    // A tenant's own rules stand instead of the stack's.
+    let own = "\n[stacks.shop.tenants.beta.keep]\nlast = 6\n";
+    shop.change_configuration(|text| text + own);
+    shop.run(&["prune", "beta", "--yes"]).must(0).says("No restore point has to go");
+    let beta_alone =
+        |text: String| text.replace("[stacks.shop.keep]\nlast = 2\n", "").replace("last = 6", "last = 2");
+    shop.change_configuration(beta_alone);
+    shop.run(&["plan", "prune", "beta"]).must(0).shows("Throw away 2 restore points");
+    let of_alpha = shop.run(&["prune", "alpha", "--yes"]).must(0);
+    of_alpha.says("No restore point has to go").shows("no rule speaks of this tenant");
+    shop.change_configuration(|text| {
+        text.replace(&own.replace('6', "2"), "\n[stacks.shop.keep]\nlast = 2\n")
+    });
     // A repository that cannot be read whole loses nothing, and that is no success; nor when it is so only later on.
     let repository = shop.state().join("vault/shop/beta/data");
     let away = repository.with_file_name("away");

@@ -37,6 +37,8 @@ pub enum Why {
     Salvage,
     /// It is among the last.
     Last,
+    /// No rule speaks of the tenant.
+    NoRule,
     /// It is young enough.
     Within,
     /// It is the newest of its hour.

@@ -19,8 +19,11 @@ pub(super) fn check(findings: &mut Findings, path: &KeyPath, stack: &Stack) {
     preflight(findings, &path.key("preflight"), stack);
     window(findings, &path.key("window"), stack);
     mirrors(findings, &path.key("mirrors"), stack);
-    if stack.keep.is_some_and(|keep| !keep.keeps_something()) {
-        findings.add_on_key(path.key("keep"), Mistake::new("config-keep-nothing"));
+    let of_tenants = stack.tenants.iter().map(|(name, tenant)| (path.key("tenants").key(name), tenant.keep));
+    for (place, keep) in of_tenants.chain([(path.clone(), stack.keep)]) {
+        if keep.is_some_and(|keep| !keep.keeps_something()) {
+            findings.add_on_key(place.key("keep"), Mistake::new("config-keep-nothing"));
+        }
     }
 }
 

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use eclusa_model::{DatabaseEngine, ServiceName};
 use serde::Deserialize;
 
-use super::{SecretReference, Value};
+use super::{Keep, SecretReference, Value};
 
 /// `[stacks.NAME.database]` or `[stacks.NAME.tenants.TENANT.database]`.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -62,4 +62,6 @@ pub struct TenantTable {
     /// Configuration files that go into its restore points, besides those of the stack.
     #[serde(default)]
     pub configuration: Vec<PathBuf>,
+    /// Which of its restore points are kept, instead of what holds for the stack.
+    pub keep: Option<Keep>,
 }

@@ -77,6 +77,7 @@ fn reason(why: &Why) -> Message {
         Why::Held(reason) => Message::new("prune-why-held").with("reason", reason),
         Why::Salvage => Message::new("prune-why-salvage"),
         Why::Last => Message::new("prune-why-last"),
+        Why::NoRule => Message::new("prune-why-no-rule"),
         Why::Within => Message::new("prune-why-within"),
         Why::Hourly => Message::new("prune-why-hourly"),
         Why::Daily => Message::new("prune-why-daily"),

@@ -67,6 +67,7 @@ prune-why-run = the run { $run } uses it
 prune-why-held = held: { $reason }
 prune-why-salvage = what is in it is nowhere else
 prune-why-last = one of the last
+prune-why-no-rule = no rule speaks of this tenant
 prune-why-within = young
 prune-why-hourly = of its hour
 prune-why-daily = of its day
