@@ -1,5 +1,6 @@
 //! What runs, which release, health, last backup, last drill, disk; and what is wrong with any of it.
 
+use eclusa_config::model::Period;
 use eclusa_fault::{Fault, Message, Result};
 use eclusa_model::{Health, Observation, RunId, RuntimeKind, ServiceName, ServiceState, TenantName};
 use eclusa_ports::JournalStore;
@@ -190,6 +191,14 @@ fn troubles(assembly: &Assembly, status: &Status) -> Vec<Trouble> {
                 text,
                 Some(Message::new("repair-backup").with("tenant", tenant)),
             ));
+        } else if let Some(at) = too_old(assembly, safety.taken_at, assembly.stack.vault.stale_after) {
+            let text = Message::new("trouble-point-stale").with("tenant", tenant).with("at", at);
+            let repair = Message::new("repair-backup").with("tenant", tenant);
+            found.push(trouble(Severity::Problem, text, Some(repair)));
+        } else if let Some(at) = too_old(assembly, safety.proved_at, assembly.stack.vault.proof_stale_after) {
+            let text = Message::new("trouble-proof-stale").with("tenant", tenant).with("at", at);
+            let repair = Message::new("repair-drill").with("tenant", tenant);
+            found.push(trouble(Severity::Problem, text, Some(repair)));
         } else if safety.proved_at.is_none() {
             let text = Message::new("trouble-never-proved").with("tenant", tenant);
             found.push(trouble(
@@ -200,6 +209,13 @@ fn troubles(assembly: &Assembly, status: &Status) -> Vec<Trouble> {
         }
     }
     found
+}
+
+/// The time of something that is older than it may be.
+fn too_old(assembly: &Assembly, at: Option<Timestamp>, limit: Option<Period>) -> Option<String> {
+    let (at, limit) = (at?, limit?);
+    let age = assembly.ports.clock.now().duration_since(at).unsigned_abs();
+    (age > limit.as_duration()).then(|| at.strftime("%Y-%m-%d %H:%M UTC").to_string())
 }
 
 fn service_troubles(observation: &Observation, once: Option<&ServiceName>, found: &mut Vec<Trouble>) {

@@ -474,6 +474,25 @@ fn restore_points_are_copied_elsewhere_and_come_back_from_there() {
     shop.run(&["status"]).must(1).shows("older than it may be");
     shop.change_configuration(|text| text.replace("stale_after = \"0s\"\n", ""));
 
+    // So is a restore point, and a proof, where that is asked for.
+    for (key, said, typed) in [
+        ("stale_after", "The newest restore point of alpha is of", "eclusa backup alpha"),
+        (
+            "proof_stale_after",
+            "A restore point of alpha was last restored and proved at",
+            "eclusa drill alpha",
+        ),
+    ] {
+        let table = format!("\n[stacks.shop.vault]\n{key} = \"0s\"\n");
+        shop.change_configuration(|text| text + &table);
+        shop.run(&["status"]).must(1).shows(said).shows(typed);
+        shop.change_configuration(|text| {
+            text.replace(&format!("{key} = \"0s\""), &format!("{key} = \"1h\""))
+        });
+        shop.run(&["status"]).must(0);
+        shop.change_configuration(|text| text.replace(&table.replace("0s", "1h"), ""));
+    }
+
     std::fs::remove_dir_all(shop.state().join("vault/shop")).unwrap();
     shop.run(&["backups", "alpha"]).must(0).lacks("nas");
     shop.run(&["mirror", "--from", "nas"]).must(0).shows("GO.");

@@ -180,4 +180,8 @@ pub struct VaultTable {
     pub directory: Option<PathBuf>,
     /// The directory of their keys; absent: `keys/STACK` in the state directory.
     pub keys: Option<PathBuf>,
+    /// How old a tenant's newest restore point may become before `status` says so; absent: as old as it likes.
+    pub stale_after: Option<Period>,
+    /// How long ago a point of a tenant may last have been restored and proved; absent: as long as it likes.
+    pub proof_stale_after: Option<Period>,
 }
