@@ -1,0 +1,245 @@
+//! The life of restore points through the command line: kept by rules, copied elsewhere, compared, tried.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod common;
+
+use std::process::Command;
+
+use common::{Setting, Shop};
+
+#[test]
+fn restore_points_go_by_rules_and_what_is_needed_stays() {
+    let shop = Shop::open(&Setting::default());
+    // Nothing is said, so nothing goes.
+    shop.run(&["prune", "--yes"]).must(1).says("every restore point").says("[stacks.shop.keep]");
+    shop.run(&["backup", "--prove"]).must(0);
+    shop.run(&["release", "v2", "--yes"]).must(0);
+    for _ in 0..3 {
+        shop.run(&["backup"]).must(0);
+    }
+    let points = |tenant: &str| -> Vec<String> {
+        let listed = shop.run(&["backups", tenant, "--json"]).must(0).json();
+        let points = listed["tenants"][0]["points"].as_array().unwrap().iter();
+        points.map(|point| point["id"].as_str().unwrap()[..8].to_owned()).collect()
+    };
+    let before = points("alpha");
+    assert_eq!(before.len(), 6, "{before:?}");
+    shop.change_configuration(|text| text + "\n[stacks.shop.keep]\nlast = 2\n");
+    // One that somebody holds stays too, until they let it go.
+    shop.run(&["backups", "hold", &before[5], "--reason", "a court asks"]).must(0).says(&before[5]);
+    shop.run(&["backups", "hold", &before[5], "--reason", "again"]).must(1).says("is held already");
+    shop.run(&["backups", "alpha"]).must(0).shows("a court asks");
+    shop.run(&["plan", "prune", "alpha"]).must(0).shows("Throw away one restore point");
+    shop.run(&["backups", "end-hold", &before[5], "--reason", "it is settled"])
+        .must(0)
+        .says("no longer held");
+    let planned = shop.run(&["plan", "prune", "alpha"]).must(0);
+    let planned = planned.shows("Throw away 2 restore points");
+    assert_eq!(points("alpha"), before, "a plan throws nothing away: {}", planned.out);
+    // Of the six the last two stay, and the proved one, and the one that the rollback would need.
+    let ran = shop.run(&["prune", "alpha", "--yes"]).must(0);
+    let line = |point: &str| ran.out.lines().find(|line| line.contains(point)).unwrap_or_default();
+    assert!(line(&before[2]).contains("goes"), "{}", ran.out);
+    assert!(line(&before[3]).contains("a rollback would need it"), "{}", ran.out);
+    assert!(line(&before[4]).contains("restored and proved"), "{}", ran.out);
+    let after = points("alpha");
+    let expected: Vec<String> = [0, 1, 3, 4].iter().map(|place| before[*place].clone()).collect();
+    assert_eq!(after, expected);
+    assert_eq!(points("beta").len(), 6, "only the tenant that was named");
+    shop.run(&["prune", "alpha", "--yes"]).must(0).says("No restore point has to go");
+    shop.run(&["restore", "alpha", "--point", &after[3], "--check"]).must(0);
+    // A tenant's own rules stand instead of the stack's.
+    let own = "\n[stacks.shop.tenants.beta.keep]\nlast = 6\n";
+    shop.change_configuration(|text| text + own);
+    shop.run(&["prune", "beta", "--yes"]).must(0).says("No restore point has to go");
+    let beta_alone =
+        |text: String| text.replace("[stacks.shop.keep]\nlast = 2\n", "").replace("last = 6", "last = 2");
+    shop.change_configuration(beta_alone);
+    shop.run(&["plan", "prune", "beta"]).must(0).shows("Throw away 2 restore points");
+    let of_alpha = shop.run(&["prune", "alpha", "--yes"]).must(0);
+    of_alpha.says("No restore point has to go").shows("no rule speaks of this tenant");
+    shop.change_configuration(|text| {
+        text.replace(&own.replace('6', "2"), "\n[stacks.shop.keep]\nlast = 2\n")
+    });
+    // A repository that cannot be read whole loses nothing, and that is no success; nor when it is so only later on.
+    let repository = shop.state().join("vault/shop/beta/data");
+    let away = repository.with_file_name("away");
+    let move_away = format!("mv {0} {1} && mkdir {0}", repository.display(), away.display());
+    let break_it =
+        |command: &str| assert!(Command::new("sh").args(["-c", command]).status().unwrap().success());
+    let mend = format!("rmdir {0} && mv {1} {0}", repository.display(), away.display());
+    break_it(&move_away);
+    shop.run(&["prune", "beta", "--yes"]).must(3).says("a point cannot be read");
+    break_it(&mend);
+    let hook = format!(
+        "\n[[stacks.shop.hooks]]\nname = \"damage\"\nat = \"before.accept\"\ncommand = [\"sh\", \"-c\", \"{move_away}\"]\n"
+    );
+    shop.change_configuration(|text| text + &hook);
+    shop.run(&["prune", "beta", "--yes"]).must(3).shows("could not throw away").shows("of beta");
+    shop.change_configuration(|text| text.replace(&hook, ""));
+    break_it(&mend);
+    assert_eq!(points("beta").len(), 6, "nothing of it is gone");
+    // What the plan saved is what is carried out, and the rollback has what it needs.
+    shop.run(&["rollback", "--yes"]).must(0);
+}
+
+#[test]
+fn restore_points_are_copied_elsewhere_and_come_back_from_there() {
+    // One at a time, so that the second is not under way when the first one fails.
+    let shop = Shop::open(&Setting::default());
+    shop.change_configuration(|text| {
+        text.replace("[stacks.shop.limits]", "[stacks.shop.limits]\nparallel = 1")
+    });
+    shop.run(&["mirror"]).must(1).says("there is no mirror").says("[[stacks.shop.mirrors]]");
+    let nas = shop.directory.join("nas");
+    let table = format!(
+        "\n[[stacks.shop.mirrors]]\nname = \"nas\"\ndirectory = \"{}\"\nsame_file_system = true\n",
+        nas.display()
+    );
+    shop.change_configuration(|text| text + &table);
+    shop.run(&["backup", "--prove"]).must(0);
+    shop.run(&["status"])
+        .must(1)
+        .shows("alpha have not been copied to nas yet")
+        .shows("eclusa mirror alpha --to nas");
+    // A disk that is not mounted is not made, and both tenants are named.
+    shop.run(&["mirror"]).must(3).shows("NO-GO").shows("alpha, beta").shows("E0606");
+    assert!(!nas.exists());
+    std::fs::create_dir(&nas).unwrap();
+    shop.run(&["mirror", "--to", "tape"]).must(1).refused("E0607").says("tape");
+    shop.run(&["plan", "mirror", "--read-all"]).must(0).shows("read everything there");
+    // One tenant's failure keeps no other from its copy.
+    let place = shop.state().join("vault/shop/alpha");
+    let (packs, away) = (place.join("data"), place.join("away"));
+    std::fs::rename(&packs, &away).unwrap();
+    shop.run(&["mirror"]).must(3).shows("restore points of alpha. Of the others");
+    let copies = |tenant: &str| {
+        let listed = shop.run(&["backups", tenant, "--json"]).must(0).json();
+        listed["tenants"][0]["copies"][0]["points"].as_array().unwrap().len()
+    };
+    assert_eq!((copies("alpha"), copies("beta")), (0, 2));
+    std::fs::rename(&away, &packs).unwrap();
+    shop.run(&["mirror"]).must(0).shows("2 restore points there, ").shows(" files copied and read back, ");
+    shop.run(&["mirror"]).must(0).shows("nothing to copy");
+    shop.run(&["backups"]).must(0).shows("nas");
+    // The copy itself is restored and proved, also when the vault could not; a damaged one is not.
+    std::fs::rename(&packs, &away).unwrap();
+    shop.run(&["drill", "alpha"]).must(3).says("a restore point is damaged").says("E0603");
+    shop.run(&["drill", "alpha", "--from", "nas"]).must(0).shows("from nas").shows("GO.");
+    std::fs::rename(&away, &packs).unwrap();
+    let copied = nas.join("shop/alpha/data");
+    std::fs::rename(&copied, &away).unwrap();
+    shop.run(&["drill", "alpha"]).must(0);
+    shop.run(&["drill", "alpha", "--from", "nas"]).must(3).says("a restore point is damaged");
+    std::fs::rename(&away, &copied).unwrap();
+    shop.run(&["drill", "--from", "tape"]).must(1).refused("E0607");
+    shop.run(&["status"]).must(0);
+    // A copy that has become too old is said, and ends in an error.
+    shop.change_configuration(|text| {
+        text.replace("same_file_system", "stale_after = \"0s\"\nsame_file_system")
+    });
+    shop.run(&["status"]).must(1).shows("older than it may be");
+    shop.change_configuration(|text| text.replace("stale_after = \"0s\"\n", ""));
+
+    // So is a restore point, and a proof, where that is asked for.
+    for (key, said, typed) in [
+        ("stale_after", "The newest restore point of alpha is of", "eclusa backup alpha"),
+        (
+            "proof_stale_after",
+            "A restore point of alpha was last restored and proved at",
+            "eclusa drill alpha",
+        ),
+    ] {
+        let table = format!("\n[stacks.shop.vault]\n{key} = \"0s\"\n");
+        shop.change_configuration(|text| text + &table);
+        shop.run(&["status"]).must(1).shows(said).shows(typed);
+        shop.change_configuration(|text| {
+            text.replace(&format!("{key} = \"0s\""), &format!("{key} = \"1h\""))
+        });
+        shop.run(&["status"]).must(0);
+        shop.change_configuration(|text| text.replace(&table.replace("0s", "1h"), ""));
+    }
+
+    std::fs::remove_dir_all(shop.state().join("vault/shop")).unwrap();
+    shop.run(&["backups", "alpha"]).must(0).lacks("nas");
+    shop.run(&["mirror", "--from", "nas"]).must(0).shows("GO.");
+    shop.run(&["restore", "alpha", "--check"]).must(0).shows("GO.");
+    shop.run(&["mirror", "--read-all"]).must(0);
+    shop.run(&["status"]).must(0);
+}
+
+#[test]
+fn restore_points_are_compared_and_single_files_come_out_of_them() {
+    let shop = Shop::open(&Setting::default());
+    let point = || {
+        let listed = shop.run(&["backups", "alpha", "--json"]).must(0).json();
+        listed["tenants"][0]["points"][0]["id"].as_str().unwrap()[..8].to_owned()
+    };
+    let receipts = shop.directory.join("data/alpha/receipts");
+    std::fs::create_dir_all(&receipts).unwrap();
+    std::fs::write(receipts.join("1.txt"), "one").unwrap();
+    std::fs::write(receipts.join("2.txt"), "two").unwrap();
+    shop.run(&["backup"]).must(0);
+    let first = point();
+    shop.run(&["backups", "diff", &first, &first]).must(0).shows("hold the same");
+    let database = shop.directory.join("data/alpha/shop.sqlite");
+    let sql = "CREATE TABLE audit_notes (id INTEGER PRIMARY KEY, note TEXT); INSERT INTO audit_notes (note) VALUES ('a'), ('b');";
+    rusqlite::Connection::open(&database).unwrap().execute_batch(sql).unwrap();
+    std::fs::write(receipts.join("1.txt"), "ONE").unwrap();
+    std::fs::remove_file(receipts.join("2.txt")).unwrap();
+    std::fs::write(receipts.join("3.txt"), "three").unwrap();
+    shop.run(&["backup"]).must(0);
+    let second = point();
+    let shown = shop.run(&["backups", "diff", &first, &second]).must(0);
+    shown.shows("audit_notes").shows("+2").shows("~ 1.txt").shows("- 2.txt").shows("+ 3.txt");
+    let difference = shop.run(&["backups", "diff", &first, &second, "--json"]).must(0).json();
+    assert_eq!(difference["difference"]["tables"][0]["rows_after"], 2);
+    let listed = shop.run(&["backups", "--json"]).must(0).json();
+    let of_beta = listed["tenants"][1]["points"][0]["id"].as_str().unwrap();
+    shop.run(&["backups", "diff", &first, of_beta]).must(1).says("one of beta");
+
+    shop.run(&["backups", "browse", &first]).must(0).shows("files/receipts/2.txt").shows("database");
+    let got = shop.directory.join("got");
+    let get = |path: &str| shop.run(&["backups", "get", &first, path, "-o", got.to_str().unwrap()]);
+    get("files/receipts/2.txt").must(0).says("files/receipts/2.txt");
+    assert_eq!(std::fs::read_to_string(&got).unwrap(), "two");
+    get("files/receipts/1.txt").must(1).refused("E0901");
+    assert_eq!(std::fs::read_to_string(&got).unwrap(), "two", "what is there is not overwritten");
+    std::fs::remove_file(&got).unwrap();
+    get("files/receipts/../receipts/1.txt").must(1).refused("E0602");
+    assert!(!got.exists());
+}
+
+#[test]
+fn a_drill_tries_those_whose_proof_is_oldest_and_names_whose_points_cannot_be_restored() {
+    let shop = Shop::open(&Setting::default());
+    shop.run(&["backup"]).must(0);
+    let proved = || -> Vec<bool> {
+        let status = shop.status();
+        status["safety"].as_array().unwrap().iter().map(|one| one["proved_at"].is_string()).collect()
+    };
+    assert_eq!(proved(), [false, false]);
+    let before = shop.censuses();
+    shop.run(&["drill", "--sample", "1"]).must(0).shows("GO.");
+    assert_eq!(proved(), [true, false]);
+    shop.run(&["plan", "drill", "--sample", "1"]).must(0).shows("beta").lacks("alpha");
+    shop.run(&["drill", "--sample", "1"]).must(0);
+    assert_eq!(proved(), [true, true]);
+    assert_eq!(shop.censuses(), before, "a drill touches nothing live");
+
+    // One that is damaged is named, and the other is tried all the same.
+    let vault = shop.state().join("vault/shop");
+    let below =
+        |path: std::path::PathBuf| std::fs::read_dir(path).unwrap().map(|entry| entry.unwrap().path());
+    let packs = below(vault.join("alpha/data")).flat_map(below);
+    // The largest holds data; without a list of files the point would not even be listed.
+    let largest = packs.max_by_key(|path| path.metadata().unwrap().len()).unwrap();
+    std::fs::remove_file(largest).unwrap();
+    let earlier = shop.status()["safety"][1]["proved_at"].clone();
+    shop.run(&["drill"]).must(3).shows("validate.point.alpha");
+    assert_ne!(shop.status()["safety"][1]["proved_at"], earlier, "beta is proved anew");
+    std::fs::remove_dir_all(vault.join("alpha")).unwrap();
+    shop.run(&["drill"]).must(3).says("There is no restore point of alpha");
+    shop.run(&["drill", "alpha"]).must(1).refused("E0305");
+    assert_eq!(shop.censuses(), before);
+}
