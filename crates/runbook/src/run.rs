@@ -551,10 +551,9 @@ impl Run {
     pub fn is_passed(&self, name: &StepName) -> bool {
         match self.progress.get(name) {
             Some(Progress::Done) => true,
-            Some(Progress::Failed { attempts, .. }) => self
-                .plan
-                .step(name)
-                .is_some_and(|step| step.limits.tolerated && *attempts > step.limits.retries),
+            Some(Progress::Failed { .. }) => {
+                self.plan.step(name).is_some_and(|step| step.limits.tolerated && self.has_failed(step))
+            }
             _ => false,
         }
     }
@@ -648,9 +647,7 @@ impl Run {
     fn stopper(&self) -> Option<(StepName, Message)> {
         self.plan.steps.iter().find_map(|step| match self.progress.get(&step.name) {
             Some(Progress::Refused { why }) => Some((step.name.clone(), why.clone())),
-            Some(Progress::Failed { attempts, .. })
-                if *attempts > step.limits.retries && !step.limits.tolerated =>
-            {
+            Some(Progress::Failed { .. }) if self.has_failed(step) && !step.limits.tolerated => {
                 Some((step.name.clone(), Message::new("why-step-failed").with("step", &step.name)))
             }
             _ => None,

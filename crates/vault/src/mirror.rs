@@ -37,6 +37,26 @@ pub struct Mirror {
     pub same_file_system: bool,
 }
 
+impl Mirror {
+    fn of<'a>(places: &'a Places, name: &str) -> Result<&'a Self> {
+        let found = places.mirrors.iter().find(|mirror| mirror.name == name);
+        found.ok_or_else(|| Fault::new(Code::MirrorUnknown).with("mirror", name))
+    }
+
+    /// Where the repositories of the stack lie there.
+    fn root(&self, places: &Places) -> PathBuf {
+        self.directory.join(places.stack.as_str())
+    }
+
+    fn fault(&self, whose: impl std::fmt::Display, cause: impl std::fmt::Display) -> Fault {
+        Fault::new(Code::MirrorFailed)
+            .with("mirror", &self.name)
+            .with("tenant", whose)
+            .with("path", self.directory.display())
+            .with("problem", cause)
+    }
+}
+
 /// A mirror of one tenant's repository.
 struct Place<'a> {
     places: &'a Places,
@@ -46,21 +66,15 @@ struct Place<'a> {
 
 impl<'a> Place<'a> {
     fn of(places: &'a Places, tenant: &'a TenantName, name: &str) -> Result<Self> {
-        let mirror = places.mirrors.iter().find(|mirror| mirror.name == name);
-        let mirror = mirror.ok_or_else(|| Fault::new(Code::MirrorUnknown).with("mirror", name))?;
-        Ok(Self { places, mirror, tenant })
+        Ok(Self { places, mirror: Mirror::of(places, name)?, tenant })
     }
 
     fn root(&self) -> PathBuf {
-        self.mirror.directory.join(self.places.stack.as_str())
+        self.mirror.root(self.places)
     }
 
     fn fault(&self, cause: impl std::fmt::Display) -> Fault {
-        Fault::new(Code::MirrorFailed)
-            .with("mirror", &self.mirror.name)
-            .with("tenant", self.tenant)
-            .with("path", self.mirror.directory.display())
-            .with("problem", cause)
+        self.mirror.fault(self.tenant, cause)
     }
 
     /// Makes sure that this is the mirror and no empty mount point.
@@ -196,16 +210,9 @@ pub(crate) fn copy_back(places: &Places, tenant: &TenantName, name: &str) -> Res
 
 /// The copies at a mirror as places of their own, with the keys of the vault.
 pub(crate) fn places(places: &Places, name: &str) -> Result<Places> {
-    let mirror = places.mirrors.iter().find(|mirror| mirror.name == name);
-    let mirror = mirror.ok_or_else(|| Fault::new(Code::MirrorUnknown).with("mirror", name))?;
-    let root = mirror.directory.join(places.stack.as_str());
-    let fault = |problem: String| {
-        Fault::new(Code::MirrorFailed)
-            .with("mirror", name)
-            .with("tenant", &places.stack)
-            .with("path", mirror.directory.display())
-            .with("problem", problem)
-    };
+    let mirror = Mirror::of(places, name)?;
+    let root = mirror.root(places);
+    let fault = |problem: String| mirror.fault(&places.stack, problem);
     match Marker::read(&root) {
         Ok(Some(_)) => Ok(Places { root, mirrors: Vec::new(), ..places.clone() }),
         Ok(None) => Err(fault("no restore points were copied there".to_owned())),

@@ -39,15 +39,12 @@ pub struct What {
 impl What {
     /// As an intent.
     pub fn intent(&self, assembly: &eclusa_control::Assembly) -> eclusa_runbook::Intent {
-        match &self.from {
-            Some(from) => {
-                mirrors::intent(assembly, std::slice::from_ref(from), &self.tenants, MirrorWay::Back)
-            }
-            None if self.read_all => {
-                mirrors::intent(assembly, &self.to, &self.tenants, MirrorWay::ThereReadingAll)
-            }
-            None => mirrors::intent(assembly, &self.to, &self.tenants, MirrorWay::There),
-        }
+        let (mirrors, way) = match &self.from {
+            Some(from) => (std::slice::from_ref(from), MirrorWay::Back),
+            None if self.read_all => (self.to.as_slice(), MirrorWay::ThereReadingAll),
+            None => (self.to.as_slice(), MirrorWay::There),
+        };
+        mirrors::intent(assembly, mirrors, &self.tenants, way)
     }
 }
 
