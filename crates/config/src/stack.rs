@@ -71,6 +71,12 @@ impl Stack {
         }
     }
 
+    /// Where a service of a bench under supervisor listens, as `HOST:PORT`.
+    #[must_use]
+    pub fn supervised_address(&self, service: &ServiceName) -> Option<&str> {
+        self.supervisor.as_ref()?.services.get(service)?.address.as_deref()
+    }
+
     /// The services whose logs are read.
     #[must_use]
     pub fn log_services(&self) -> Vec<ServiceName> {

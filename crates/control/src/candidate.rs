@@ -26,15 +26,20 @@ pub(crate) async fn look_up(
         ReleaseKind::Git => git(assembly, name, running).await,
         ReleaseKind::Image => image(assembly, name),
         ReleaseKind::Directory => directory(assembly, name),
+        ReleaseKind::Bench => crate::bench_release::look_up(assembly, name).await,
     }
 }
 
-fn unknown(assembly: &Assembly, release: &str, problem: &str) -> Fault {
+pub(crate) fn unknown(assembly: &Assembly, release: &str, problem: &str) -> Fault {
     let stack = &assembly.stack;
     let repository = stack.resolve(&stack.release.repository).display().to_string();
     let place = match stack.release.source {
         ReleaseKind::Git => format!("See which there are: git -C {repository} tag --list"),
         ReleaseKind::Image => "See which there are: docker image ls".to_owned(),
+        ReleaseKind::Bench => {
+            let apps = stack.bench().bench;
+            format!("See which there are: git -C {apps}/apps/APP ls-remote --tags upstream")
+        }
         ReleaseKind::Directory => format!("See which there are: ls {}", releases(assembly).display()),
     };
     Fault::new(Code::ReleaseUnknown).with("release", release).with("problem", problem).with("where", place)

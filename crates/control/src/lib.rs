@@ -5,7 +5,8 @@ pub mod adopt;
 pub mod assembly;
 pub mod auditing;
 pub mod bundle;
-pub mod candidate;
+pub mod bench_release;
+mod candidate;
 pub mod clock;
 pub mod drill;
 mod edge_port;
@@ -27,6 +28,7 @@ pub mod saved_plan;
 mod secrets;
 mod sites;
 pub mod status;
+mod supervised;
 pub mod tenants;
 pub mod workspace;
 

@@ -43,15 +43,16 @@ pub(crate) async fn choose(wanted: &Wanted<'_>) -> Result<Chosen> {
     match wanted.stack.runtime {
         RuntimeKind::Compose => compose(wanted).await,
         RuntimeKind::Process => process(wanted),
+        RuntimeKind::Supervisor => crate::supervised::choose(wanted),
     }
 }
 
 /// Where everything of one stack's edge lies. A socket's path has at most 107 bytes, so it is kept short.
-fn edge_directory(wanted: &Wanted<'_>) -> PathBuf {
+pub(crate) fn edge_directory(wanted: &Wanted<'_>) -> PathBuf {
     wanted.state.join("edge").join(wanted.name.as_str())
 }
 
-fn edge_config(
+pub(crate) fn edge_config(
     wanted: &Wanted<'_>,
     upstream: &str,
     public: std::net::SocketAddr,
@@ -93,7 +94,7 @@ fn edge_config(
     })
 }
 
-fn json(config: &EdgeConfig) -> Result<Vec<u8>> {
+pub(crate) fn json(config: &EdgeConfig) -> Result<Vec<u8>> {
     serde_json::to_vec_pretty(config).map_err(|error| Fault::new(Code::Internal).with("what", error))
 }
 
@@ -248,6 +249,6 @@ fn process(wanted: &Wanted<'_>) -> Result<Chosen> {
     })
 }
 
-fn internal(what: &str) -> Fault {
+pub(crate) fn internal(what: &str) -> Fault {
     Fault::new(Code::Internal).with("what", what)
 }

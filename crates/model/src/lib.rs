@@ -14,7 +14,7 @@ pub use observation::{
     CandidateObservation, DiskObservation, EdgeObservation, Health, LeaseObservation, OBSERVATION_FORMAT,
     Observation, ServiceObservation, ServiceState, SiteObservation, TenantObservation,
 };
-pub use release::{ImagePin, Release, ReleaseSource};
+pub use release::{AppVersion, ImagePin, Release, ReleaseSource};
 pub use tenant::{
     AppKind, DatabaseEngine, DatabasePlace, Environment, FilesPlace, RuntimeKind, ServiceRole, Tenant,
 };

@@ -25,8 +25,50 @@ pub enum ReleaseSource {
         /// The absolute path.
         path: String,
     },
+    /// The version of each app of a bench, by the app's name.
+    Bench {
+        /// Its version.
+        apps: BTreeMap<String, AppVersion>,
+    },
     /// Found running; nothing is known of where it came from.
     Found,
+}
+
+/// The version of one app of a bench.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(tag = "from", rename_all = "kebab-case")]
+pub enum AppVersion {
+    /// A commit.
+    Git {
+        /// Its full id.
+        commit: String,
+        /// The ref by which it was found.
+        reference: String,
+        /// The remote's name, or the URL of an app that is new on the bench.
+        remote: String,
+    },
+    /// The files of a directory.
+    Files {
+        /// Its absolute path.
+        path: String,
+    },
+    /// As it is on the bench.
+    Kept {
+        /// The commit, where there is git.
+        commit: Option<String>,
+    },
+}
+
+impl AppVersion {
+    /// The commit, where it is known.
+    #[must_use]
+    pub fn commit(&self) -> Option<&str> {
+        match self {
+            Self::Git { commit, .. } => Some(commit),
+            Self::Kept { commit } => commit.as_deref(),
+            Self::Files { .. } => None,
+        }
+    }
 }
 
 /// How a service's image is pinned in the generated override.

@@ -12,6 +12,8 @@ pub enum RuntimeKind {
     Compose,
     /// Processes that Eclusa supervises itself.
     Process,
+    /// Programs of a supervisor on the host.
+    Supervisor,
 }
 
 /// What is run.

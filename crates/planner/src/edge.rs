@@ -1,6 +1,7 @@
 //! Plans of their own: the edge put in front of the stack, and taken away.
 
 use eclusa_fault::{Code, Fault, Message, Result};
+use eclusa_model::RuntimeKind;
 use eclusa_runbook::{
     Effect, GateKind, Intent, Phase, Plan, ProbeRoute, Recovery, RuntimeOperation, Scope, Undo,
 };
@@ -51,7 +52,11 @@ fn turn(
     back: RuntimeOperation,
 ) -> Result<Plan> {
     let mut draft = Draft::new(input);
-    draft.remarks.push(Message::new("remark-edge-gap"));
+    let remark = match input.stack.runtime {
+        RuntimeKind::Supervisor => "remark-edge-proxy",
+        RuntimeKind::Compose | RuntimeKind::Process => "remark-edge-gap",
+    };
+    draft.remarks.push(Message::new(remark));
     draft.take_lease()?;
     draft.phase(Phase::Change)?;
     let step = NewStep::perform(

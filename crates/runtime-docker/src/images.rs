@@ -64,7 +64,7 @@ impl ComposeRuntime {
                 }
                 Ok(true)
             }
-            ReleaseSource::Directory { .. } | ReleaseSource::Found => Ok(false),
+            ReleaseSource::Directory { .. } | ReleaseSource::Bench { .. } | ReleaseSource::Found => Ok(false),
         }
     }
 

@@ -16,6 +16,7 @@
 //! started or stopped the next time.
 
 mod address;
+mod bench;
 mod edge;
 mod exec;
 mod lease;
@@ -30,6 +31,7 @@ mod stack;
 mod state;
 mod supervisor;
 
+pub use bench::{BenchNginx, BenchProgram, BenchStack, SupervisorRuntime};
 pub use lease::FileLease;
 pub use process::ProcessIdentity;
 pub use runtime::ProcessRuntime;

@@ -18,7 +18,9 @@ def in_image() -> list[str]:
 
 
 def prepare_imports() -> None:
-    """Puts every application of the image on the path, as an editable install would."""
+    """Puts every application of the image on the path, as an editable install would; on a host there is one."""
+    if paths.PYTHON.exists():
+        return
     for directory in sorted(paths.APPS.iterdir()):
         if str(directory) not in sys.path:
             sys.path.append(str(directory))

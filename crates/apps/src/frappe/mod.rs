@@ -193,7 +193,7 @@ impl App for Frappe {
             });
         }
         if let Some(service) = &bench.cache {
-            let flush = flush(service);
+            let flush = flush(stack, service);
             found.push(Reversible {
                 name: "cache".to_owned(),
                 title: Message::new("step-cache").with("service", service),
@@ -256,8 +256,12 @@ impl App for Frappe {
     }
 }
 
-fn flush(service: &ServiceName) -> Exec {
-    let argv = ["redis-cli", "flushall"].map(String::from).to_vec();
+fn flush(stack: &Stack, service: &ServiceName) -> Exec {
+    // In a container there is one server; on a host there are several, and another one holds the queues.
+    let argv = match stack.supervised_address(service) {
+        Some(address) => vec!["redis-cli".to_owned(), "-u".to_owned(), format!("redis://{address}"), "flushall".to_owned()],
+        None => ["redis-cli", "flushall"].map(String::from).to_vec(),
+    };
     let expect = Expect { last_line_contains: Some("OK".to_owned()), ..Expect::default() };
     Exec { expect, ..exec(&Place::Service { service: service.clone() }, argv) }
 }

@@ -4,6 +4,7 @@ mod data;
 mod gates;
 mod people;
 mod services;
+mod supervisor;
 
 use std::collections::BTreeMap;
 

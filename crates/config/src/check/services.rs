@@ -11,6 +11,9 @@ use crate::source::{KeyPath, Mistake};
 
 pub(super) fn check(findings: &mut Findings, path: &KeyPath, stack: &Stack) {
     runtime_table(findings, path, stack);
+    if let Some(table) = &stack.supervisor {
+        super::supervisor::check(findings, &path.key("supervisor"), table, stack);
+    }
     if let Some(process) = &stack.process {
         processes(findings, &path.key("process"), &process.services);
     }
@@ -48,17 +51,20 @@ fn bench(findings: &mut Findings, path: &KeyPath, stack: &Stack) {
 }
 
 fn runtime_table(findings: &mut Findings, path: &KeyPath, stack: &Stack) {
-    let (word, wanted, other, other_there) = match stack.runtime {
-        RuntimeKind::Compose => ("compose", stack.compose.is_some(), "process", stack.process.is_some()),
-        RuntimeKind::Process => ("process", stack.process.is_some(), "compose", stack.compose.is_some()),
-    };
+    let tables = [
+        (RuntimeKind::Compose, "compose", stack.compose.is_some()),
+        (RuntimeKind::Process, "process", stack.process.is_some()),
+        (RuntimeKind::Supervisor, "supervisor", stack.supervisor.is_some()),
+    ];
+    let own = tables.iter().find(|(kind, ..)| *kind == stack.runtime);
+    let (word, wanted) = own.map_or(("", false), |(_, word, there)| (*word, *there));
     if !wanted {
         let mistake =
             Mistake::new("config-runtime-table").with("runtime", word).with("stack", stack_name(path));
         findings.add(path.key("runtime"), mistake);
     }
-    if other_there {
-        let mistake = Mistake::new("config-runtime-other").with("runtime", word).with("other", other);
+    for (_, other, _) in tables.iter().filter(|(kind, _, there)| *kind != stack.runtime && *there) {
+        let mistake = Mistake::new("config-runtime-other").with("runtime", word).with("other", *other);
         findings.add_on_key(path.key(other), mistake);
     }
     if let Some(compose) = &stack.compose {
@@ -146,10 +152,12 @@ fn roles(findings: &mut Findings, path: &KeyPath, stack: &Stack) {
 
 /// Says so when a process stack has no such service. What a Compose project has is known only to Compose.
 pub(super) fn known_service(findings: &mut Findings, path: KeyPath, name: &ServiceName, stack: &Stack) {
-    let Some(process) = stack.process.as_ref().filter(|process| !process.services.contains_key(name)) else {
+    let process = stack.process.iter().flat_map(|process| process.services.keys());
+    let supervised = stack.supervisor.iter().flat_map(|supervisor| supervisor.services.keys());
+    let known: Vec<&str> = process.chain(supervised).map(ServiceName::as_str).collect();
+    if stack.runtime == RuntimeKind::Compose || known.contains(&name.as_str()) {
         return;
-    };
-    let known: Vec<&str> = process.services.keys().map(ServiceName::as_str).collect();
+    }
     let mistake = match nearest(name.as_str(), known.iter().copied()) {
         Some(meant) => Mistake::new("config-unknown-service-near").with("meant", meant),
         None => Mistake::new("config-unknown-service"),
@@ -160,7 +168,8 @@ pub(super) fn known_service(findings: &mut Findings, path: KeyPath, name: &Servi
 fn release(findings: &mut Findings, path: &KeyPath, stack: &Stack) {
     let release = &stack.release;
     let fits = match release.source {
-        ReleaseKind::Git => true,
+        ReleaseKind::Git => stack.runtime != RuntimeKind::Supervisor,
+        ReleaseKind::Bench => stack.runtime == RuntimeKind::Supervisor,
         ReleaseKind::Image => stack.runtime == RuntimeKind::Compose,
         ReleaseKind::Directory => stack.runtime == RuntimeKind::Process,
     };

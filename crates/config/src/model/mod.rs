@@ -14,6 +14,7 @@ mod period;
 mod release;
 mod runtime;
 mod stack;
+mod supervisor;
 mod value;
 mod window;
 
@@ -29,5 +30,6 @@ pub use period::Period;
 pub use release::{ReleaseKind, ReleaseTable};
 pub use runtime::{Compose, EdgeTable, HoldTable, Limits, Process, ProcessService, Roles, VaultTable};
 pub use stack::{ConfigurationFile, Origin, Stack};
+pub use supervisor::{AppSource, NginxTable, SupervisedService, Supervisor};
 pub use value::{CommandLine, SecretReference, Value, ValueKind, is_variable_name};
 pub use window::{ClockTime, Weekday, Window, Zone};

@@ -1,8 +1,11 @@
 //! Where releases come from.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use serde::Deserialize;
+
+use super::AppSource;
 
 /// Where a release comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
@@ -14,6 +17,8 @@ pub enum ReleaseKind {
     Image,
     /// A directory per release, or the binary itself (process runtime).
     Directory,
+    /// A git ref of each app of a bench, or a directory of files (supervisor runtime).
+    Bench,
 }
 
 /// `[stacks.NAME.release]`.
@@ -35,6 +40,9 @@ pub struct ReleaseTable {
     /// Files of the release whose change means that third-party code changes too; shell patterns.
     #[serde(default = "default_dependency_files")]
     pub dependency_files: Vec<String>,
+    /// Where the apps of a bench come from, by app; those not named: the release's name as a git ref.
+    #[serde(default)]
+    pub apps: BTreeMap<String, AppSource>,
 }
 
 fn default_repository() -> PathBuf {

@@ -8,8 +8,8 @@ use serde::Deserialize;
 
 use super::{
     Check, ChecklistItem, Commands, Compose, Database, Decide, Duties, EdgeTable, FileSet, FrappeTable, Hook,
-    Keep, Limits, Logs, Mirror, Person, Preflight, Probe, Process, ReleaseTable, Roles, Secure, TenantTable,
-    VaultTable, Watch, Webhook, Window,
+    Keep, Limits, Logs, Mirror, Person, Preflight, Probe, Process, ReleaseTable, Roles, Secure, Supervisor,
+    TenantTable, VaultTable, Watch, Webhook, Window,
 };
 
 /// `eclusa.toml` as it stands.
@@ -55,6 +55,8 @@ pub struct Stack {
     pub compose: Option<Compose>,
     /// The processes; there exactly when `runtime = "process"`.
     pub process: Option<Process>,
+    /// The programs of supervisor; there exactly when `runtime = "supervisor"`.
+    pub supervisor: Option<Supervisor>,
     /// The bench of a Frappe stack.
     pub frappe: Option<FrappeTable>,
     /// What each service does.

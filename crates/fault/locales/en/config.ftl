@@ -128,8 +128,27 @@ config-needs-port = { $key } without a port
 config-needs-port-label = expected port = … beside it
 config-needs-port-hint = Add port with the number on which the service listens, or remove { $key }.
 
+config-supervisor-app = a bench under supervisor in a stack whose app is another
+config-supervisor-app-label = runtime "supervisor" goes with app = "frappe"
+config-supervisor-app-hint = Write app = "frappe", or runtime = "process" for another application.
+config-supervised-nothing = a service that supervisor does not run and that listens nowhere
+config-supervised-nothing-label = neither program nor address
+config-supervised-nothing-hint = Write program = "GROUP:NAME" as supervisorctl status names it, or address = "HOST:PORT".
+config-address = this is no address
+config-address-label = expected HOST:PORT
+config-address-hint = Write it like "127.0.0.1:8000".
+config-supervised-address = service { $service } needs an address
+config-supervised-address-label = no address here
+config-supervised-address-hint = Write where it listens: address = "127.0.0.1:8000".
+config-supervisor-nginx = an edge without the nginx that it stands behind
+config-supervisor-nginx-label = expected [stacks.NAME.supervisor.nginx]
+config-supervisor-nginx-hint = Name nginx's file, or write enabled = false in [stacks.NAME.edge]: then sites are closed by their maintenance mode only.
+config-supervisor-edge-port = an edge without a port of its own
+config-supervisor-edge-port-label = edge.public_port is missing
+config-supervisor-edge-port-hint = Choose a free port for it, such as public_port = 18000 in [stacks.NAME.edge]; nginx will send requests there.
+
 config-source-runtime = this source does not go with the stack's runtime
-config-source-runtime-label = "image" goes with compose, "directory" with process, "git" with both
+config-source-runtime-label = "image" goes with compose, "directory" with process, "git" with both, "bench" with supervisor
 config-source-runtime-hint = Write source = "git", or the source that fits the runtime.
 config-image-variable = the variable that holds the image tag is missing
 config-image-variable-label = expected variable = "…" beside it

@@ -107,6 +107,7 @@ remark-no-edge = No edge stands in front: people see the services stopped instea
 remark-first-release = No earlier release is known: the code cannot be taken back, only the data.
 remark-started-without-override = Some services were started without Eclusa's override and do not run the pinned release; this plan starts them under it.
 remark-dependencies-change = Dependencies change: read their release notes for migrations and settings.
+remark-edge-proxy = nginx is told another address for the application. It goes on listening, so no request is without an answer.
 remark-edge-gap = The port changes hands: for a few seconds nothing answers on it. The gap is measured and reported.
 remark-no-watch = The watch is turned off: after the gate has opened, nobody compares the new release with the old.
 remark-writes-since = { $minutes ->
