@@ -77,10 +77,12 @@ http {
   access_log off;
   client_body_temp_path $directory/tmp/body; proxy_temp_path $directory/tmp/proxy; fastcgi_temp_path $directory/tmp/f;
   uwsgi_temp_path $directory/tmp/u; scgi_temp_path $directory/tmp/s;
+  include $bench/config/nginx.conf;
   include $directory/nginx.d/*.conf;
 }
 NGINX
-cat >"$directory/nginx.d/bench.conf" <<NGINX
+# What \`bench setup production\` writes, and what the host's own files include.
+cat >"$bench/config/nginx.conf" <<NGINX
 upstream bench-frappe {
 	server 127.0.0.1:$web fail_timeout=0;
 }
@@ -137,8 +139,14 @@ environment=PATH="$directory/bin:$PATH"
 supervisor.rpcinterface_factory = supervisor.rpcinterface:make_main_rpcinterface
 [supervisorctl]
 serverurl=unix://$directory/supervisor.sock
+[include]
+files=$bench/config/supervisor.conf
 
 SUPERVISOR
+    program nginx "nginx -c $directory/nginx.conf -g 'daemon off;'" "$directory" 5
+    program mariadb "/usr/sbin/mariadbd --no-defaults --user=$user --datadir=$directory/data --socket=$directory/mariadb.sock --port=$database --bind-address=127.0.0.1 --skip-log-bin --innodb-buffer-pool-size=256M --innodb-flush-log-at-trx-commit=2" "$directory" 30
+} >"$directory/supervisord.conf"
+{
     program frappe-bench-frappe-web "$bench/env/bin/gunicorn --chdir=$bench/sites --bind=127.0.0.1:$web --workers=2 --threads=4 testbench.web:application" "$bench/sites" 20
     program frappe-bench-node-socketio "$bench/env/bin/bench websocket" "$bench" 5
     program frappe-bench-frappe-short-worker "$bench/env/bin/bench worker --queue short,default" "$bench" 30
@@ -146,8 +154,6 @@ SUPERVISOR
     program frappe-bench-frappe-schedule "$bench/env/bin/bench schedule" "$bench" 5
     program frappe-bench-redis-cache "redis-server --port $cache --bind 127.0.0.1 --save '' --dir $directory/tmp" "$directory" 5
     program frappe-bench-redis-queue "redis-server --port $queue --bind 127.0.0.1 --save '' --dir $directory/tmp" "$directory" 5
-    program nginx "nginx -c $directory/nginx.conf -g 'daemon off;'" "$directory" 5
-    program mariadb "/usr/sbin/mariadbd --no-defaults --user=$user --datadir=$directory/data --socket=$directory/mariadb.sock --port=$database --bind-address=127.0.0.1 --skip-log-bin --innodb-buffer-pool-size=256M --innodb-flush-log-at-trx-commit=2" "$directory" 30
     cat <<GROUPS
 [group:frappe-bench-web]
 programs=frappe-bench-frappe-web,frappe-bench-node-socketio
@@ -156,7 +162,7 @@ programs=frappe-bench-frappe-schedule,frappe-bench-frappe-short-worker,frappe-be
 [group:frappe-bench-redis]
 programs=frappe-bench-redis-cache,frappe-bench-redis-queue
 GROUPS
-} >"$directory/supervisord.conf"
+} >"$bench/config/supervisor.conf"
 
 password=$(od -An -N 16 -tx1 /dev/urandom | tr -d ' \n')
 (umask 077 && printf '%s\n' "$password" >"$directory/root-password")

@@ -71,6 +71,13 @@ impl Stack {
         }
     }
 
+    /// Whether Eclusa starts and stops a service: of a bench under supervisor, only what is a program of supervisor's.
+    #[must_use]
+    pub fn starts(&self, service: &ServiceName) -> bool {
+        let table = self.supervisor.as_ref();
+        table.is_none_or(|table| table.services.get(service).is_some_and(|one| one.program.is_some()))
+    }
+
     /// Where a service of a bench under supervisor listens, as `HOST:PORT`.
     #[must_use]
     pub fn supervised_address(&self, service: &ServiceName) -> Option<&str> {

@@ -86,9 +86,9 @@ async fn version(
     let there = app.join(".git").exists();
     if !there && let Some(url) = source.and_then(|source| source.url.as_deref()) {
         let found = listed(assembly, Path::new("/"), url, &reference).await?;
-        return found.map(|commit| AppVersion::Git { commit, reference, remote: url.to_owned() }).ok_or_else(
-            || unknown(assembly, release, &format!("{url} has no such tag or branch")),
-        );
+        return found
+            .map(|commit| AppVersion::Git { commit, reference, remote: url.to_owned() })
+            .ok_or_else(|| unknown(assembly, release, &format!("{url} has no such tag or branch")));
     }
     if there && let Some((remote, commit)) = found(assembly, app, &reference).await? {
         return Ok(AppVersion::Git { commit, reference, remote });
@@ -132,8 +132,7 @@ async fn listed(
 ) -> Result<Option<String>> {
     let (tag, branch) = (format!("refs/tags/{reference}"), format!("refs/heads/{reference}"));
     let peeled = format!("{tag}^{{}}");
-    let (code, out) =
-        git(assembly, directory, &["ls-remote", "--", remote, &tag, &peeled, &branch]).await?;
+    let (code, out) = git(assembly, directory, &["ls-remote", "--", remote, &tag, &peeled, &branch]).await?;
     if code != 0 {
         let problem = format!("{remote} of {} cannot be asked: {}", directory.display(), last(&out));
         return Err(unknown(assembly, reference, &problem));

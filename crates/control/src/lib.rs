@@ -4,8 +4,8 @@
 pub mod adopt;
 pub mod assembly;
 pub mod auditing;
-pub mod bundle;
 pub mod bench_release;
+pub mod bundle;
 mod candidate;
 pub mod clock;
 pub mod drill;

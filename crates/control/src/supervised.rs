@@ -8,7 +8,9 @@ use eclusa_config::{NginxTable, SupervisedService, Value};
 use eclusa_fault::Result;
 use eclusa_model::ServiceRole;
 use eclusa_ports::SecretResolver;
-use eclusa_runtime_process::{BenchNginx, BenchProgram, BenchStack, FileLease, ProcessEdge, SupervisorRuntime};
+use eclusa_runtime_process::{
+    BenchNginx, BenchProgram, BenchStack, FileLease, ProcessEdge, SupervisorRuntime,
+};
 use secrecy::SecretString;
 
 use crate::runtimes::{Chosen, Wanted, edge_config, edge_directory, internal, json};
@@ -55,7 +57,8 @@ fn client(service: &SupervisedService, role: ServiceRole) -> Vec<String> {
 }
 
 fn programs(wanted: &Wanted<'_>, bench: &std::path::Path) -> Result<Vec<BenchProgram>> {
-    let table = wanted.stack.supervisor.as_ref().ok_or_else(|| internal("a supervisor stack without its table"))?;
+    let table =
+        wanted.stack.supervisor.as_ref().ok_or_else(|| internal("a supervisor stack without its table"))?;
     let mut programs = Vec::new();
     for (name, service) in &table.services {
         programs.push(BenchProgram {
@@ -118,7 +121,8 @@ pub(crate) fn choose(wanted: &Wanted<'_>) -> Result<Chosen> {
         }
         _ => None,
     };
-    let lists = |lines: &[eclusa_config::CommandLine]| lines.iter().map(|line| line.argv().to_vec()).collect();
+    let lists =
+        |lines: &[eclusa_config::CommandLine]| lines.iter().map(|line| line.argv().to_vec()).collect();
     let runtime = Arc::new(SupervisorRuntime::new(BenchStack {
         name: wanted.name.clone(),
         bench,

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use eclusa_config::Stack;
-use eclusa_model::{Fingerprint, Observation, Release, StackName, TenantName};
+use eclusa_model::{Fingerprint, Observation, Release, RuntimeKind, StackName, TenantName};
 use eclusa_runbook::Reversibility;
 use jiff::Timestamp;
 
@@ -67,4 +67,11 @@ pub struct PlanInput<'a> {
     pub overridden: bool,
     /// Whether backups are also restored and proved.
     pub prove: bool,
+}
+
+impl PlanInput<'_> {
+    /// One of two wordings: where a release is images or a directory, or a bench beside the one that runs.
+    pub(crate) fn worded(&self, usual: &'static str, bench: &'static str) -> &'static str {
+        if self.stack.runtime == RuntimeKind::Supervisor { bench } else { usual }
+    }
 }

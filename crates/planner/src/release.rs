@@ -75,7 +75,7 @@ pub(crate) fn plan(input: &PlanInput<'_>, to: &str) -> Result<Plan> {
         tenants: observation.tenants.iter().map(|tenant| tenant.tenant.clone()).collect(),
         code_only: pending.values().all(|pending| pending.how == Reversibility::CodeOnly),
         pending,
-        services: Services::of(&input.stack.services),
+        services: Services::of(input.stack),
         candidate: Place::Candidate { service, release: candidate.release.clone() },
         edge: observation.edge.is_some(),
         suffix: format!("r{}", input.nonce),

@@ -19,7 +19,8 @@ pub(crate) fn preflight(draft: &mut Draft<'_, '_>, release: &ReleaseDraft) -> Re
         phase,
         "preflight.image",
         Scope::Stack,
-        Message::new("step-prepare").with("release", &release.to.name),
+        Message::new(draft.input.worded("step-prepare", "step-prepare-bench"))
+            .with("release", &release.to.name),
         Effect::Runtime(RuntimeOperation::Prepare { release: release.to.clone() }),
     )?
     .undo(Undo::By(Effect::Runtime(RuntimeOperation::LetGo { release: release.to.clone() })))

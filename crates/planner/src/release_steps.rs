@@ -193,7 +193,8 @@ pub(crate) fn pin(draft: &mut Draft<'_, '_>, release: &ReleaseDraft) -> Result<(
         Some(from) => Undo::By(switch(from)),
         None => Undo::Nothing { why: Message::new("undo-nothing-first") },
     };
-    let title = Message::new("step-pin").with("release", &release.to.name);
+    let title =
+        Message::new(draft.input.worded("step-pin", "step-pin-bench")).with("release", &release.to.name);
     let step = NewStep::perform(Phase::Change, "change.pin", Scope::Stack, title, switch(&release.to))?
         .undo(undo)
         .retries(1)

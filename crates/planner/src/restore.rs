@@ -44,7 +44,7 @@ pub(crate) fn plan(
         intent,
         to: None,
         tenants: if check_only { vec![tenant] } else { all },
-        services: if check_only { Vec::new() } else { Services::of(&input.stack.services).all() },
+        services: if check_only { Vec::new() } else { Services::of(input.stack).all() },
         reversibility,
         point_of_no_return: None,
     })
@@ -67,7 +67,7 @@ fn whole(draft: &mut Draft<'_, '_>, tenant: &Tenant, point: &str) -> Result<()> 
     let suffix = format!("r{}", draft.input.nonce);
     draft.phase(Phase::Preflight)?;
     beside(draft, Phase::Preflight, tenant, point, &suffix)?;
-    let services = Services::of(&draft.input.stack.services);
+    let services = Services::of(draft.input.stack);
     draft.phase(Phase::Close)?;
     close_one(draft, tenant, &services)?;
     draft.phase(Phase::Secure)?;

@@ -36,7 +36,7 @@ pub(crate) fn plan(input: &PlanInput<'_>, to: &str, how: Reversibility) -> Resul
         to: previous.release.clone(),
         from: input.observation.release.clone(),
         pending: std::collections::BTreeMap::new(),
-        services: Services::of(&input.stack.services),
+        services: Services::of(input.stack),
         candidate: eclusa_runbook::Place::Candidate { service, release: previous.release.clone() },
         code_only: !with_data,
         edge: input.observation.edge.is_some(),

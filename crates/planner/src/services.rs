@@ -1,6 +1,6 @@
 //! The services of a stack by what a release does with them.
 
-use eclusa_config::Roles;
+use eclusa_config::Stack;
 use eclusa_model::ServiceName;
 
 /// The services of a stack, each named once.
@@ -12,10 +12,16 @@ pub(crate) struct Services {
 }
 
 impl Services {
-    pub(crate) fn of(roles: &Roles) -> Self {
-        let web = roles.web.clone();
-        let frontend = roles.frontend.clone().filter(|frontend| !web.contains(frontend));
-        Self { frontend, web, workers: roles.workers.clone(), schedulers: roles.schedulers.clone() }
+    /// Those that Eclusa starts and stops.
+    pub(crate) fn of(stack: &Stack) -> Self {
+        let roles = &stack.services;
+        let own = |names: &[ServiceName]| -> Vec<ServiceName> {
+            names.iter().filter(|name| stack.starts(name)).cloned().collect()
+        };
+        let web = own(&roles.web);
+        let frontend =
+            roles.frontend.clone().filter(|frontend| !web.contains(frontend) && stack.starts(frontend));
+        Self { frontend, web, workers: own(&roles.workers), schedulers: own(&roles.schedulers) }
     }
 
     /// Those that answer requests, the frontend last: it is started when what it passes requests to is there.

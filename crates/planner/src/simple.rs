@@ -143,6 +143,7 @@ fn every_service(input: &PlanInput<'_>) -> Vec<ServiceName> {
         .services
         .iter()
         .filter(|service| service.role != ServiceRole::Edge && once.as_ref() != Some(&service.name))
+        .filter(|service| input.stack.starts(&service.name))
         .collect();
     services.sort_by_key(|service| (order(service.role), service.name.clone()));
     services.into_iter().map(|service| service.name.clone()).collect()

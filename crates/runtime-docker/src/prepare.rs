@@ -52,10 +52,12 @@ impl ComposeRuntime {
                     .map(|(service, pin)| (service.clone(), pin.id.clone(), pin.reference.clone()));
                 Ok(outputs(pins))
             }
-            ReleaseSource::Directory { .. } | ReleaseSource::Bench { .. } => Err(Fault::new(Code::ReleaseUnknown)
-                .with("release", &release.name)
-                .with("problem", "a Compose stack has no releases in directories")
-                .with("where", "Name a git ref or an image tag.")),
+            ReleaseSource::Directory { .. } | ReleaseSource::Bench { .. } => {
+                Err(Fault::new(Code::ReleaseUnknown)
+                    .with("release", &release.name)
+                    .with("problem", "a Compose stack has no releases in directories")
+                    .with("where", "Name a git ref or an image tag."))
+            }
         }
     }
 

@@ -259,7 +259,9 @@ impl App for Frappe {
 fn flush(stack: &Stack, service: &ServiceName) -> Exec {
     // In a container there is one server; on a host there are several, and another one holds the queues.
     let argv = match stack.supervised_address(service) {
-        Some(address) => vec!["redis-cli".to_owned(), "-u".to_owned(), format!("redis://{address}"), "flushall".to_owned()],
+        Some(address) => {
+            vec!["redis-cli".to_owned(), "-u".to_owned(), format!("redis://{address}"), "flushall".to_owned()]
+        }
         None => ["redis-cli", "flushall"].map(String::from).to_vec(),
     };
     let expect = Expect { last_line_contains: Some("OK".to_owned()), ..Expect::default() };

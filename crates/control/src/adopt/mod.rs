@@ -9,6 +9,7 @@ mod dockerfile;
 mod document;
 mod environment;
 mod facts;
+mod host_bench;
 mod image;
 mod probes;
 mod python;
@@ -103,16 +104,16 @@ pub struct Adopted {
 /// `ConfigUnreadable`, `ComposeMissing`, `ComposeInvalid`, `AdoptUnknown`, `DatabaseUnsupported`, `ConfigInvalid` for an
 /// env file or a name of a stack that is none, `Internal` when what would be written is not valid.
 pub async fn look(wanted: &Wanted, surroundings: &Surroundings) -> Result<Adopted> {
+    if let [bench] = wanted.files.as_slice()
+        && host_bench::is_bench(bench)
+    {
+        return look_at_bench(wanted, bench, surroundings);
+    }
     let facts = Facts::gather(wanted, surroundings).await?;
     let stack = stack_name(wanted, &facts)?;
     let (text, notes) = writing::write(&stack, wanted, &facts, surroundings).await?;
     let output = std::path::absolute(&wanted.output).unwrap_or_else(|_| wanted.output.clone());
-    Configuration::parse(&text, &output).map_err(|fault| {
-        Fault::new(Code::Internal)
-            .with("what", "adopt wrote a file that is not valid")
-            .because(&fault)
-            .excerpt(fault.excerpt.clone().unwrap_or_default())
-    })?;
+    check(&text, &output)?;
     let running = facts.containers.services.iter().filter(|(_, status)| status.starts_with("Up"));
     let words =
         environment::placeholder_words(&facts.directory).unwrap_or_else(|| vec!["CHANGE_ME".to_owned()]);
@@ -126,6 +127,34 @@ pub async fn look(wanted: &Wanted, surroundings: &Surroundings) -> Result<Adopte
         running: running.map(|(name, _)| name.clone()).collect(),
         engine: facts.containers.engine,
         placeholders: environment::placeholders(&facts.environment, &words),
+    })
+}
+
+/// The same for a bench on the host.
+fn look_at_bench(wanted: &Wanted, bench: &Path, surroundings: &Surroundings) -> Result<Adopted> {
+    let (text, notes, stack) = host_bench::write(wanted, bench, surroundings)?;
+    let output = std::path::absolute(&wanted.output).unwrap_or_else(|_| wanted.output.clone());
+    check(&text, &output)?;
+    Ok(Adopted {
+        text,
+        output,
+        stack,
+        app: AppKind::Frappe,
+        notes,
+        compose: Vec::new(),
+        running: Vec::new(),
+        engine: false,
+        placeholders: Vec::new(),
+    })
+}
+
+/// What is written must be valid.
+fn check(text: &str, output: &Path) -> Result<()> {
+    Configuration::parse(text, output).map(|_| ()).map_err(|fault| {
+        Fault::new(Code::Internal)
+            .with("what", "adopt wrote a file that is not valid")
+            .because(&fault)
+            .excerpt(fault.excerpt.clone().unwrap_or_default())
     })
 }
 

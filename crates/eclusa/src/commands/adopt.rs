@@ -1,4 +1,4 @@
-//! `eclusa adopt`: looks at a Compose project and writes a commented `eclusa.toml` for it.
+//! `eclusa adopt`: looks at a Compose project, or at a bench on the host, and writes a commented `eclusa.toml` for it.
 
 use std::path::PathBuf;
 
@@ -15,8 +15,8 @@ use crate::terminal::{BOLD, CYAN, DIM, GREEN, YELLOW, say, tell};
 /// The arguments.
 #[derive(Debug, clap::Args)]
 pub struct Adopt {
-    /// The Compose files, in the order of `-f`.
-    #[arg(required = true, value_name = "COMPOSE_FILE")]
+    /// The Compose files, in the order of `-f`; or the directory of a bench whose processes supervisor runs.
+    #[arg(required = true, value_name = "COMPOSE_FILE|BENCH")]
     files: Vec<PathBuf>,
     /// The application, where it is not found out.
     #[arg(long, value_enum)]
@@ -106,6 +106,9 @@ fn next(adopted: &Adopted, language: &Language) -> Vec<(String, String)> {
 
 /// The command to use from now on.
 fn instead(adopted: &Adopted) -> Vec<String> {
+    if adopted.compose.is_empty() {
+        return Vec::new();
+    }
     adopted.compose.iter().cloned().chain(["up".to_owned(), "-d".to_owned()]).collect()
 }
 
@@ -126,7 +129,9 @@ fn summary(adopted: &Adopted, written: bool, language: &Language) -> String {
         "{BOLD}{}{BOLD:#}",
         title.with("path", path).with("stack", &adopted.stack).render(language)
     )];
-    if !adopted.running.is_empty() {
+    if adopted.compose.is_empty() {
+        lines.push(Message::new("adopt-host").render(language));
+    } else if !adopted.running.is_empty() {
         lines.push(
             Message::new("adopt-running").with("services", adopted.running.join(", ")).render(language),
         );
@@ -163,8 +168,10 @@ fn summary(adopted: &Adopted, written: bool, language: &Language) -> String {
     let next = next(adopted, language);
     let widest = next.iter().map(|(command, _)| command.chars().count()).max().unwrap_or_default();
     lines.extend(next.iter().map(|(command, why)| format!("  {command:widest$}  {DIM}{why}{DIM:#}")));
-    lines.push(format!("\n{}", Message::new("adopt-instead").render(language)));
-    lines.push(format!("  {}", typed(&instead(adopted))));
+    if !adopted.compose.is_empty() {
+        lines.push(format!("\n{}", Message::new("adopt-instead").render(language)));
+        lines.push(format!("  {}", typed(&instead(adopted))));
+    }
     lines.join("\n")
 }
 

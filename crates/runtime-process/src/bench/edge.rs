@@ -59,7 +59,9 @@ impl SupervisorRuntime {
             return Err(Fault::new(Code::EdgeState)
                 .with("problem", format!("{} has no upstream with server {web}", nginx.file.display()))
                 .state(Message::verbatim("Nothing was changed."))
-                .hint(Message::verbatim("Set supervisor.nginx.file and the address of the web service in eclusa.toml.")));
+                .hint(Message::verbatim(
+                    "Set supervisor.nginx.file and the address of the web service in eclusa.toml.",
+                )));
         }
         let mut state = self.state()?;
         state.edge_installed = true;
@@ -132,8 +134,10 @@ impl SupervisorRuntime {
         if result.code == 0 {
             return Ok(());
         }
-        let mut fault =
-            Fault::new(Code::ServiceControl).with("service", "nginx").with("operation", what).because(argv.join(" "));
+        let mut fault = Fault::new(Code::ServiceControl)
+            .with("service", "nginx")
+            .with("operation", what)
+            .because(argv.join(" "));
         fault.causes.extend(result.tail.iter().take(12).cloned());
         Err(fault)
     }
@@ -143,13 +147,19 @@ impl SupervisorRuntime {
         let socket = self.stack.programs.iter().filter(|program| program.role == ServiceRole::Web);
         let socket = socket.filter_map(|program| program.address.as_deref()).find(|address| *address != web);
         let sites = self.stack.bench.join("sites");
-        let mut text = String::from("# Written by Eclusa: the side door past the edge. It goes when the edge goes.\n");
+        let mut text =
+            String::from("# Written by Eclusa: the side door past the edge. It goes when the edge goes.\n");
         let variable = format!("$eclusa_site_{}", nginx.side_door);
         let _ = writeln!(text, "map $host {variable} {{\n  default $host;");
         for (host, site) in &nginx.sites {
             let _ = writeln!(text, "  {host} {site};");
         }
-        let _ = writeln!(text, "}}\nserver {{\n  listen 127.0.0.1:{};\n  root {};", nginx.side_door, sites.display());
+        let _ = writeln!(
+            text,
+            "}}\nserver {{\n  listen 127.0.0.1:{};\n  root {};",
+            nginx.side_door,
+            sites.display()
+        );
         let headers = format!(
             "    proxy_set_header Host $host;\n    proxy_set_header X-Frappe-Site-Name {variable};\n"
         );
@@ -183,7 +193,9 @@ fn gap() -> Outputs {
 /// Whether a line of the configuration is the `server` of an upstream with this address.
 fn names(line: &str, address: &str) -> bool {
     let line = line.trim_start();
-    let Some(rest) = line.strip_prefix("server").filter(|rest| rest.starts_with([' ', '\t'])) else { return false };
+    let Some(rest) = line.strip_prefix("server").filter(|rest| rest.starts_with([' ', '\t'])) else {
+        return false;
+    };
     let Some(rest) = rest.trim_start().strip_prefix(address) else { return false };
     rest.starts_with([';', ' ', '\t'])
 }

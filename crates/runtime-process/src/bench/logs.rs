@@ -100,7 +100,9 @@ impl Looks {
         let mut lines = Vec::new();
         for line in bytes.split_inclusive(|byte| *byte == b'\n') {
             // It was there at the first look that had come past its beginning.
-            let seen = looks.iter().find(|look| look.inode == found.ino() && look.bytes > offset && look.at >= since);
+            let seen = looks
+                .iter()
+                .find(|look| look.inode == found.ino() && look.bytes > offset && look.at >= since);
             offset += line.len() as u64;
             let text = clean_line(line);
             if !text.is_empty() {

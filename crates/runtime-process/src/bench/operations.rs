@@ -126,7 +126,9 @@ impl SupervisorRuntime {
                 return Err(self.absent(program));
             }
             let down = down.iter().filter(|one| one.state != "RUNNING").map(|one| one.name.clone());
-            self.control().tell("start", &program.name, &down.collect::<Vec<_>>(), limit + STOPS_WITHIN).await?;
+            self.control()
+                .tell("start", &program.name, &down.collect::<Vec<_>>(), limit + STOPS_WITHIN)
+                .await?;
             eclusa_crash::point("bench.started");
         }
         for program in &chosen {
@@ -140,7 +142,10 @@ impl SupervisorRuntime {
         Fault::new(Code::ServiceControl)
             .with("service", &program.name)
             .with("operation", "found")
-            .because(format!("supervisor knows no program {}", program.program.as_deref().unwrap_or_default()))
+            .because(format!(
+                "supervisor knows no program {}",
+                program.program.as_deref().unwrap_or_default()
+            ))
             .hint(Message::verbatim(format!("See which there are: {} status", self.stack.control.join(" "))))
     }
 
@@ -177,7 +182,11 @@ impl SupervisorRuntime {
             return Ok(Some(found.join("; ")));
         }
         if let Some(address) = &program.address {
-            return Ok(self.connects(address).await.err().map(|error| format!("running, and {address}: {error}")));
+            return Ok(self
+                .connects(address)
+                .await
+                .err()
+                .map(|error| format!("running, and {address}: {error}")));
         }
         tokio::time::sleep(SETTLED).await;
         let later = self.control().status().await?;
@@ -251,14 +260,21 @@ impl SupervisorRuntime {
             RuntimeOperation::Switch { to, services, start, .. } => {
                 let pinned = state.pinned.as_ref().is_some_and(|release| release.source == to.source);
                 let moved = pinned && self.swap.moving()?.is_none();
-                moved && if *start { self.all_healthy(services).await? } else { self.all_down(services).await? }
+                moved
+                    && if *start {
+                        self.all_healthy(services).await?
+                    } else {
+                        self.all_down(services).await?
+                    }
             }
             RuntimeOperation::Start { services, .. } => self.all_healthy(services).await?,
             RuntimeOperation::Stop { services, .. } => self.all_down(services).await?,
             RuntimeOperation::LetGo { release } => {
                 !Path::new(&stage::directory_of(&self.stack, release)?).exists()
             }
-            RuntimeOperation::EdgeInstall => state.edge_installed && self.edge_stands().await? == (true, true),
+            RuntimeOperation::EdgeInstall => {
+                state.edge_installed && self.edge_stands().await? == (true, true)
+            }
             RuntimeOperation::EdgeRemove => {
                 !state.edge_installed && self.edge_stands().await? == (false, false)
             }

@@ -104,7 +104,9 @@ fn replaced(bytes: &[u8], from: &Path, to: &Path) -> Option<Vec<u8>> {
     let mut rest = bytes;
     while let Some(&first) = rest.first() {
         let whole = rest.starts_with(from)
-            && rest.get(from.len()).is_none_or(|next| !next.is_ascii_alphanumeric() && !b"._-+".contains(next));
+            && rest
+                .get(from.len())
+                .is_none_or(|next| !next.is_ascii_alphanumeric() && !b"._-+".contains(next));
         if below && rest.starts_with(to) {
             result.extend_from_slice(to);
             rest = rest.get(to.len()..).unwrap_or_default();
@@ -137,10 +139,7 @@ mod tests {
         assert_eq!(there, format!("#!{stage}/env/bin/python\nx=/srv/b2/y:{stage}"));
         // Twice is once.
         assert_eq!(changed(&there, bench, stage), None);
-        assert_eq!(
-            changed(&there, stage, bench).unwrap(),
-            "#!/srv/b/env/bin/python\nx=/srv/b2/y:/srv/b"
-        );
+        assert_eq!(changed(&there, stage, bench).unwrap(), "#!/srv/b/env/bin/python\nx=/srv/b2/y:/srv/b");
         assert_eq!(changed("\0/srv/b/env", bench, stage), None);
     }
 

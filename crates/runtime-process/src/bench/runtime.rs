@@ -122,11 +122,8 @@ impl SupervisorRuntime {
             }
         }
         let apps = commits.into_iter().map(|(app, commit)| (app, AppVersion::Kept { commit })).collect();
-        let mut release = Release {
-            name: String::new(),
-            source: ReleaseSource::Bench { apps },
-            images: BTreeMap::new(),
-        };
+        let mut release =
+            Release { name: String::new(), source: ReleaseSource::Bench { apps }, images: BTreeMap::new() };
         release.name = format!("bench-{}", stage::short_id(&release)?);
         Ok(Some(release))
     }
@@ -170,7 +167,12 @@ impl SupervisorRuntime {
         }
     }
 
-    async fn observed(&self, program: &BenchProgram, all: &[Supervised], release: Option<&Release>) -> ServiceObservation {
+    async fn observed(
+        &self,
+        program: &BenchProgram,
+        all: &[Supervised],
+        release: Option<&Release>,
+    ) -> ServiceObservation {
         let own = processes(all, program);
         let answers = match &program.address {
             Some(address) => Some(self.connects(address).await.is_ok()),
@@ -411,7 +413,9 @@ impl Runtime for SupervisorRuntime {
 
     async fn side_door(&self) -> Result<String> {
         match &self.stack.nginx {
-            Some(nginx) if self.state()?.edge_installed => Ok(format!("http://127.0.0.1:{}", nginx.side_door)),
+            Some(nginx) if self.state()?.edge_installed => {
+                Ok(format!("http://127.0.0.1:{}", nginx.side_door))
+            }
             _ => self.public_address().await,
         }
     }

@@ -151,8 +151,8 @@ impl Stage<'_> {
     fn owned(&self) -> Result<()> {
         use std::os::unix::fs::MetadataExt;
         let bench = &self.stack.bench;
-        let found =
-            std::fs::metadata(bench.join("apps")).map_err(|error| file_fault(bench, "read").because(error))?;
+        let found = std::fs::metadata(bench.join("apps"))
+            .map_err(|error| file_fault(bench, "read").because(error))?;
         let own = rustix::process::geteuid().as_raw();
         if found.uid() == own {
             return Ok(());
@@ -169,7 +169,9 @@ impl Stage<'_> {
             let path = stage.join(directory);
             std::fs::create_dir_all(&path).map_err(|error| file_fault(&path, "created").because(error))?;
         }
-        for (from, into) in [("env", ""), ("sites/assets", "sites"), ("sites/common_site_config.json", "sites")] {
+        for (from, into) in
+            [("env", ""), ("sites/assets", "sites"), ("sites/common_site_config.json", "sites")]
+        {
             let source = bench.join(from);
             if std::fs::symlink_metadata(&source).is_err() {
                 continue;
@@ -185,7 +187,8 @@ impl Stage<'_> {
     }
 
     async fn copy_into(&self, source: &Path, into: &Path, output: &dyn OutputSink) -> Result<()> {
-        let argv = ["cp", "-a", "--reflink=auto", "--", &text(source)?, &text(into)?].map(String::from).to_vec();
+        let argv =
+            ["cp", "-a", "--reflink=auto", "--", &text(source)?, &text(into)?].map(String::from).to_vec();
         self.must(argv, Path::new("/"), self.stage_of(into), output).await.map(drop)
     }
 
@@ -236,7 +239,8 @@ impl Stage<'_> {
     /// The list of apps: as it was, and what is new at its end.
     fn list_apps(&self, stage: &Path, apps: &BTreeMap<String, AppVersion>) -> Result<()> {
         let from = self.stack.bench.join("sites/apps.txt");
-        let before = std::fs::read_to_string(&from).map_err(|error| file_fault(&from, "read").because(error))?;
+        let before =
+            std::fs::read_to_string(&from).map_err(|error| file_fault(&from, "read").because(error))?;
         let mut listed: Vec<&str> = before.split_whitespace().collect();
         let known: BTreeSet<&str> = listed.iter().copied().collect();
         listed.extend(apps.keys().map(String::as_str).filter(|app| !known.contains(app)));
@@ -280,7 +284,10 @@ impl Stage<'_> {
             .with("status", format!("code {}", result.code));
         let from = result.tail.len().saturating_sub(12);
         fault.causes.extend(result.tail.iter().skip(from).cloned());
-        Err(fault.state(Message::verbatim(format!("The bench in {} was not touched.", self.stack.bench.display()))))
+        Err(fault.state(Message::verbatim(format!(
+            "The bench in {} was not touched.",
+            self.stack.bench.display()
+        ))))
     }
 }
 

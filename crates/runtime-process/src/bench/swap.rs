@@ -216,19 +216,13 @@ mod tests {
                 let moving = Moving { format: FORMAT, out: b.old.clone(), into: b.new.clone() };
                 std::fs::write(&b.swap.record, serde_json::to_vec(&moving).unwrap()).unwrap();
                 let mut renames = PARTS.iter().flat_map(|part| {
-                    [
-                        (b.swap.bench.join(part), b.old.join(part)),
-                        (b.new.join(part), b.swap.bench.join(part)),
-                    ]
+                    [(b.swap.bench.join(part), b.old.join(part)), (b.new.join(part), b.swap.bench.join(part))]
                 });
                 for (from, to) in renames.by_ref().take(stopped) {
                     rename(&from, &to).unwrap();
                 }
-                let (into, out, here, there) = if forward {
-                    (&b.new, &b.old, "new", "old")
-                } else {
-                    (&b.old, &b.new, "old", "new")
-                };
+                let (into, out, here, there) =
+                    if forward { (&b.new, &b.old, "new", "old") } else { (&b.old, &b.new, "old", "new") };
                 b.swap.bring(into, out).unwrap();
                 assert_eq!(words(&b.swap.bench), vec![here.to_owned(); 4], "{stopped} {forward}");
                 assert_eq!(words(out), vec![there.to_owned(); 4], "{stopped} {forward}");
