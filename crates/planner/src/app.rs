@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use eclusa_config::Stack;
 use eclusa_fault::Message;
 use eclusa_model::{AppKind, Release, ServiceName, Tenant, TenantName, TenantObservation};
-use eclusa_runbook::{Exec, Expect, GateKind, OnNoGo, Place};
+use eclusa_runbook::{Exec, Expect, GateKind, OnNoGo, Place, PointReference};
 
 /// A command with the name that its step gets.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -124,6 +124,26 @@ pub trait App: Send + Sync {
 
     /// What must hold of each tenant under the new release before the gate opens.
     fn served_gates(&self, stack: &Stack, tenant: &Tenant) -> Vec<NamedGate> {
+        let _ = (stack, tenant);
+        Vec::new()
+    }
+
+    /// What must hold of each tenant's data beside its restore point, once everything else was asked under the new
+    /// release and nothing works in the background yet.
+    fn settled_gates(&self, stack: &Stack, tenant: &TenantName, point: &PointReference) -> Vec<NamedGate> {
+        let _ = (stack, tenant, point);
+        Vec::new()
+    }
+
+    /// What must go through the queues once the workers run. What it leaves there is named by `mark`, which no other
+    /// plan has.
+    fn queue_gates(&self, stack: &Stack, tenants: &[Tenant], mark: &str) -> Vec<(TenantName, NamedGate)> {
+        let _ = (stack, tenants, mark);
+        Vec::new()
+    }
+
+    /// What must hold of each tenant once the scheduler runs.
+    fn ticking_gates(&self, stack: &Stack, tenant: &TenantName) -> Vec<NamedGate> {
         let _ = (stack, tenant);
         Vec::new()
     }

@@ -316,6 +316,14 @@ pub(crate) fn validate(draft: &mut Draft<'_, '_>, release: &ReleaseDraft) -> Res
             );
         }
         draft.together(gates)?;
+        let mut gates = Vec::new();
+        for tenant in &release.tenants {
+            let point = PointReference::TakenBy(point_step(&tenant.name)?);
+            for gate in input.app.settled_gates(input.stack, &tenant.name, &point) {
+                gates.push(application::gate(phase, gate, &tenant.name)?);
+            }
+        }
+        draft.together(gates)?;
     }
     let rule = log_rule(input.stack);
     let since =
@@ -388,11 +396,27 @@ pub(crate) fn open(draft: &mut Draft<'_, '_>, release: &ReleaseDraft) -> Result<
                 gates.push(application::gate(phase, gate, &tenant.name)?);
             }
         }
+        for (tenant, gate) in input.app.queue_gates(input.stack, &release.tenants, &input.nonce) {
+            gates.push(application::gate(phase, gate, &tenant)?);
+        }
         draft.together(gates)?;
     }
     let first = open_gates(draft, release)?;
     start_schedulers(draft, &release.services)?;
+    ticking(draft, release)?;
     Ok(first)
+}
+
+/// Gates that the application asks once its scheduler runs.
+fn ticking(draft: &mut Draft<'_, '_>, release: &ReleaseDraft) -> Result<()> {
+    let input = draft.input;
+    let mut gates = Vec::new();
+    for tenant in &release.tenants {
+        for gate in input.app.ticking_gates(input.stack, &tenant.name) {
+            gates.push(application::gate(Phase::Open, gate, &tenant.name)?);
+        }
+    }
+    draft.together(gates)
 }
 
 /// Starts the workers: after the proof, since what they write cannot be taken out of the data again.

@@ -3,7 +3,7 @@
 use eclusa_fault::{Language, Message};
 use eclusa_runbook::{
     DatabaseOperation, EdgeOperation, Effect, Gate, GateKind, Intent, LeaseOperation, MirrorWay, OnNoGo,
-    PointKind, PointReference, ProbeRoute, RestoreOperation, RuntimeOperation, Undo, VaultOperation,
+    PointKind, PointReference, ProbeRoute, RestoreOperation, RowRule, RuntimeOperation, Undo, VaultOperation,
 };
 
 use crate::words::{bytes_text, duration_text, listed, short};
@@ -169,6 +169,27 @@ pub fn gate_question(kind: &GateKind, language: &Language) -> String {
         GateKind::Pages { pages, .. } => {
             let paths: Vec<&str> = pages.iter().map(|page| page.path.as_str()).collect();
             Message::new("asks-pages").with("pages", paths.join(", "))
+        }
+        GateKind::Session { visits, .. } if visits.is_empty() => Message::new("asks-session"),
+        GateKind::Session { visits, .. } => {
+            let names: Vec<&str> = visits.iter().map(|visit| visit.name.as_str()).collect();
+            Message::new("asks-session-visits").with("names", names.join(", "))
+        }
+        GateKind::Completes { within, .. } => {
+            Message::new("asks-completes").with("duration", seconds(*within))
+        }
+        GateKind::Recorded { needed, .. } => {
+            Message::new("asks-recorded").with("command", needed.exec.shown())
+        }
+        GateKind::Rows { rule: RowRule { fewer_percent: Some(percent), .. }, .. } => {
+            Message::new("asks-rows-share").with("percent", percent)
+        }
+        GateKind::Rows { .. } => Message::new("asks-rows"),
+        GateKind::NewRows { table, most, .. } => {
+            Message::new("asks-new-rows").with("table", table).with("count", most)
+        }
+        GateKind::Advances { within, .. } => {
+            Message::new("asks-advances").with("duration", seconds(*within))
         }
         GateKind::PendingMigrations { expected, allowed, .. } => match expected {
             Some(names) if *allowed && !names.is_empty() => {

@@ -1,6 +1,7 @@
 //! L1: plan, step, effect, undo, gate, verdict, journal events and their replay. Pure and synchronous:
 //! nothing here waits, reads a clock or touches the world.
 
+mod asked;
 mod digest;
 mod effect;
 mod event;
@@ -9,6 +10,7 @@ mod plan;
 mod run;
 mod statistics;
 
+pub use asked::{AssetSource, Query, RowChange, RowRule, SignIn, Visit, is_like, row_changes};
 pub use digest::digest_of;
 pub use effect::{
     DatabaseOperation, EdgeOperation, Effect, EnvironmentValue, Exec, Expect, LeaseOperation, Place,

@@ -118,7 +118,7 @@ pub(super) async fn command(context: &Context, exec: &Exec) -> Result<Evidence> 
 }
 
 /// The pause between two tries of a command that is to succeed sooner or later.
-const TRIED_EVERY: Duration = Duration::from_secs(2);
+pub(super) const TRIED_EVERY: Duration = Duration::from_secs(2);
 
 pub(super) async fn eventually(context: &Context, exec: &Exec, within: u64) -> Result<Evidence> {
     let deadline = tokio::time::Instant::now() + Duration::from_secs(within);
@@ -146,7 +146,7 @@ pub(super) async fn contained(context: &Context, needed: &Listing, offered: &Lis
 }
 
 /// The texts that a command lists. What it prints besides its document (warnings, progress) stands on lines before it.
-async fn listed(context: &Context, listing: &Listing) -> Result<BTreeSet<String>> {
+pub(super) async fn listed(context: &Context, listing: &Listing) -> Result<BTreeSet<String>> {
     end_leftover(context, &listing.exec).await?;
     let result = run_command(context, &listing.exec).await?;
     if unmet(&listing.exec.expect, result.code, &result.tail).is_some() {

@@ -40,6 +40,18 @@ fn bench(findings: &mut Findings, path: &KeyPath, stack: &Stack) {
     if table.cache.is_none() {
         findings.add_on_key(here.clone(), Mistake::new("config-frappe-cache"));
     }
+    let gates = here.key("gates");
+    for (index, queue) in table.gates.queues.iter().enumerate() {
+        // The name stands in an argument that is a Python literal, and in the name of a key.
+        let good = !queue.is_empty()
+            && queue.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.'));
+        if !good {
+            findings.add(gates.key("queues").index(index), Mistake::new("config-frappe-queue"));
+        }
+    }
+    if table.gates.rows_fewer_percent.is_some_and(|percent| percent > 100) {
+        findings.add(gates.key("rows_fewer_percent"), Mistake::new("config-frappe-share"));
+    }
     for (index, page) in table.pages.iter().enumerate() {
         if !page.starts_with('/') {
             findings.add(here.key("pages").index(index), Mistake::new("config-path-slash"));

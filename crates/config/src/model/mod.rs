@@ -5,6 +5,7 @@
 mod commands;
 mod data;
 mod frappe;
+mod frappe_gates;
 mod gates;
 mod hooks;
 mod keep;
@@ -20,6 +21,7 @@ mod window;
 pub use commands::{Commands, Tests};
 pub use data::{Database, FileSet, TenantTable};
 pub use frappe::FrappeTable;
+pub use frappe_gates::{FrappeGates, Jobs, Login};
 pub use gates::{AfterOpen, Check, CheckPlace, Logs, Method, Preflight, Probe, Proof, Risk, Secure, Watch};
 pub use hooks::{Hook, HookPhase, HookPoint, Side, Webhook, WebhookEvent};
 pub use keep::Keep;

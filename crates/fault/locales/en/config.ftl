@@ -159,6 +159,12 @@ config-frappe-table-hint = Add [stacks.NAME.frappe] with cache = "redis-cache".
 config-frappe-other = "frappe" belongs to stacks with app = "frappe"
 config-frappe-other-label = this stack runs another application
 config-frappe-other-hint = Remove the table, or write app = "frappe".
+config-frappe-queue = this can be the name of no queue
+config-frappe-queue-label = expected letters, digits, and any of _ - .
+config-frappe-queue-hint = Write the queue as the bench has it, such as "short".
+config-frappe-share = no table loses more than all of its rows
+config-frappe-share-label = expected a whole number from 0 to 100
+config-frappe-share-hint = Write a share in percent, such as 10.
 config-frappe-cache = the service that holds the bench's cache is not named
 config-frappe-cache-label = expected cache = "…" here
 config-frappe-cache-hint = Add cache = "redis-cache". It is emptied when the release changes, since another release cannot read it.
