@@ -170,6 +170,7 @@ pub trait App: Send + Sync {
             environment: BTreeMap::new(),
             directory: None,
             expect: Expect::default(),
+            unblock: None,
         })
     }
 

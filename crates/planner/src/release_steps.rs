@@ -2,12 +2,13 @@
 
 use eclusa_config::{CheckPlace, Proof};
 use eclusa_fault::{Code, Fault, Message, Result};
-use eclusa_model::{StepName, TenantName};
+use eclusa_model::{DatabasePlace, StepName, Tenant, TenantName};
 use eclusa_runbook::{
     EdgeOperation, Effect, GateKind, Phase, Place, PointKind, PointReference, ProbeRoute, Question, Recovery,
-    RuntimeOperation, Scope, Undo, VaultOperation,
+    RuntimeOperation, Scope, Unblock, Undo, VaultOperation,
 };
 
+use crate::PlanInput;
 use crate::application;
 use crate::draft::{Draft, NewStep};
 use crate::release::ReleaseDraft;
@@ -226,9 +227,11 @@ fn migrate(draft: &mut Draft<'_, '_>, release: &ReleaseDraft) -> Result<()> {
     let input = draft.input;
     let mut migrations = Vec::new();
     for tenant in &release.tenants {
-        let Some(exec) = input.app.migrate(input.stack, &tenant.name, &release.to, &release.candidate) else {
+        let Some(mut exec) = input.app.migrate(input.stack, &tenant.name, &release.to, &release.candidate)
+        else {
             continue;
         };
+        exec.unblock = unblock(input, tenant);
         let name = format!("migrate.{}", tenant.name);
         let title =
             Message::new("step-migrate").with("tenant", &tenant.name).with("release", &release.to.name);
@@ -250,6 +253,16 @@ fn migrate(draft: &mut Draft<'_, '_>, release: &ReleaseDraft) -> Result<()> {
         migrations.push(step);
     }
     draft.together(migrations)
+}
+
+/// A server of MariaDB lets a change of a table wait for a day behind a connection that asks for nothing.
+pub(crate) fn unblock(input: &PlanInput<'_>, tenant: &Tenant) -> Option<Unblock> {
+    let patience = input.stack.limits.unblock_after.as_seconds();
+    matches!(tenant.database, DatabasePlace::Mariadb { .. }).then(|| Unblock {
+        tenant: tenant.name.clone(),
+        patience: patience.max(1),
+        end: patience > 0,
+    })
 }
 
 fn point_step(tenant: &TenantName) -> Result<StepName> {
@@ -396,7 +409,7 @@ pub(crate) fn open(draft: &mut Draft<'_, '_>, release: &ReleaseDraft) -> Result<
                 gates.push(application::gate(phase, gate, &tenant.name)?);
             }
         }
-        for (tenant, gate) in input.app.queue_gates(input.stack, &release.tenants, &input.nonce) {
+        for (tenant, gate) in input.app.queue_gates(input.stack, &release.tenants, input.nonce) {
             gates.push(application::gate(phase, gate, &tenant)?);
         }
         draft.together(gates)?;

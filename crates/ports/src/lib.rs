@@ -19,7 +19,8 @@ mod vault;
 
 pub use clock::Clock;
 pub use database::{
-    Blocker,     Database, DatabaseCopy, DatabaseFacts, DatabaseSummary, Dump, StreamOpener, SwapState, TableSummary,
+    Blocker, Database, DatabaseCopy, DatabaseFacts, DatabaseSummary, Dump, StreamOpener, SwapState,
+    TableSummary,
 };
 pub use edge::{Edge, GateState, GateStatus};
 pub use files::{FilesSwap, OWN_FILES_PREFIX, beside_directory, kept_directory};

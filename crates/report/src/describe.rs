@@ -188,9 +188,7 @@ pub fn gate_question(kind: &GateKind, language: &Language) -> String {
         GateKind::NewRows { table, most, .. } => {
             Message::new("asks-new-rows").with("table", table).with("count", most)
         }
-        GateKind::Advances { within, .. } => {
-            Message::new("asks-advances").with("duration", seconds(*within))
-        }
+        GateKind::Advances { within, .. } => Message::new("asks-advances").with("duration", seconds(*within)),
         GateKind::PendingMigrations { expected, allowed, .. } => match expected {
             Some(names) if *allowed && !names.is_empty() => {
                 Message::new("asks-pending-known").with("migrations", listed(names))

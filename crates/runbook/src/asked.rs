@@ -121,8 +121,11 @@ pub fn row_changes(
     rule: &RowRule,
 ) -> Vec<RowChange> {
     let mut found = Vec::new();
-    let mut new: Vec<(&String, u64)> =
-        now.iter().filter(|(name, _)| !before.contains_key(*name)).map(|(name, rows)| (name, *rows)).collect();
+    let mut new: Vec<(&String, u64)> = now
+        .iter()
+        .filter(|(name, _)| !before.contains_key(*name))
+        .map(|(name, rows)| (name, *rows))
+        .collect();
     for (table, had) in before.iter().filter(|(table, had)| **had > 0 && !rule.ignores(table)) {
         let (table, had) = (table.clone(), *had);
         match now.get(&table).copied() {
@@ -179,8 +182,17 @@ mod tests {
 
     #[test]
     fn tables_that_lost_rows_are_found() {
-        let rule = RowRule { ignore: vec!["tabSessions".to_owned(), "tab*Log".to_owned()], fewer_percent: None };
-        let before = rows(&[("tabA", 5), ("tabB", 7), ("tabC", 3), ("tabD", 9), ("tabE", 0), ("tabSessions", 4), ("tabError Log", 9)]);
+        let rule =
+            RowRule { ignore: vec!["tabSessions".to_owned(), "tab*Log".to_owned()], fewer_percent: None };
+        let before = rows(&[
+            ("tabA", 5),
+            ("tabB", 7),
+            ("tabC", 3),
+            ("tabD", 9),
+            ("tabE", 0),
+            ("tabSessions", 4),
+            ("tabError Log", 9),
+        ]);
         let now = rows(&[("tabA", 5), ("tabB", 0), ("tabD", 8), ("tabF", 2)]);
         let found = row_changes(&before, &now, &rule);
         assert_eq!(
@@ -204,10 +216,14 @@ mod tests {
 
     #[test]
     fn patterns_hold_any_text() {
-        for (text, pattern) in [("tabError Log", "tab* Log"), ("a", "*"), ("", "*"), ("abc", "abc"), ("aXbXc", "a*b*c")] {
+        for (text, pattern) in
+            [("tabError Log", "tab* Log"), ("a", "*"), ("", "*"), ("abc", "abc"), ("aXbXc", "a*b*c")]
+        {
             assert!(is_like(text, pattern), "{text} {pattern}");
         }
-        for (text, pattern) in [("tabError Logs", "tab* Log"), ("abc", "ab"), ("abc", "bc"), ("ab", "a*c"), ("a", "a*a")] {
+        for (text, pattern) in
+            [("tabError Logs", "tab* Log"), ("abc", "ab"), ("abc", "bc"), ("ab", "a*c"), ("a", "a*a")]
+        {
             assert!(!is_like(text, pattern), "{text} {pattern}");
         }
     }

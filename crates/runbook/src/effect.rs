@@ -101,6 +101,21 @@ pub struct Exec {
     /// What it must do.
     #[serde(default)]
     pub expect: Expect,
+    /// Whose connections must not be in its way.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unblock: Option<Unblock>,
+}
+
+/// Connections that a command's statements wait for are looked for while it runs, named, and ended where that harms
+/// nobody: the tenant's own, that ask for nothing and keep a transaction open.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Unblock {
+    /// Whose database it is.
+    pub tenant: TenantName,
+    /// From how many seconds of waiting on.
+    pub patience: u64,
+    /// Whether they are ended.
+    pub end: bool,
 }
 
 impl Exec {

@@ -206,6 +206,8 @@ pub enum GateKind {
     },
     /// What one command sets going is finished sooner or later, as another one says.
     Completes {
+        /// What that is called.
+        what: String,
         /// The command that sets it going, once.
         begin: Exec,
         /// The command that is asked again and again. A line that it must not print ends the waiting.

@@ -14,7 +14,7 @@ pub use asked::{AssetSource, Query, RowChange, RowRule, SignIn, Visit, is_like, 
 pub use digest::digest_of;
 pub use effect::{
     DatabaseOperation, EdgeOperation, Effect, EnvironmentValue, Exec, Expect, LeaseOperation, Place,
-    PointKind, PointReference, RestoreOperation, RuntimeOperation, VaultOperation,
+    PointKind, PointReference, RestoreOperation, RuntimeOperation, Unblock, VaultOperation,
 };
 pub use event::{EVENT_FORMAT, Entry, Event, Outcome, Outputs};
 pub use gate::{

@@ -57,17 +57,17 @@ pub(super) fn asset_sources(stack: &Stack) -> Vec<AssetSource> {
         sources.push(AssetSource { name, exec, listed });
     };
     if let Some(cache) = &bench.cache {
-        add(format!("the cache ({cache})"), cache, &["redis-cli", "--raw", "get", "assets_json"], true);
+        add(format!("{cache}: assets_json"), cache, &["redis-cli", "--raw", "get", "assets_json"], true);
     }
     let sites = bench.sites();
     let backend = stack.services.migrate_in.as_ref().or_else(|| stack.services.web.first());
     if let Some(backend) = backend {
         let map = format!("{sites}/assets/assets.json");
-        add(format!("assets.json of {backend}"), backend, &["cat", &map], true);
+        add(format!("{backend}: assets.json"), backend, &["cat", &map], true);
     }
     for service in backend.into_iter().chain(&stack.services.frontend) {
         let file = format!("{sites}{{path}}");
-        add(format!("the disk of {service}"), service, &["test", "-e", &file], false);
+        add(format!("{service}: disk"), service, &["test", "-e", &file], false);
     }
     sources
 }
@@ -119,14 +119,11 @@ fn asks_websocket(stack: &Stack, wanted: Option<bool>) -> bool {
 fn patches(stack: &Stack, tenant: &TenantName, place: &Place) -> GateKind {
     let all = ["execute", "frappe.modules.patch_handler.get_all_patches"];
     GateKind::Recorded {
-        needed: Listing {
-            exec: on_site(stack, place, tenant, &all),
-            pointer: String::new(),
-            member: None,
-        },
+        needed: Listing { exec: on_site(stack, place, tenant, &all), pointer: String::new(), member: None },
         recorded: Query {
             tenant: tenant.clone(),
-            sql: "SELECT patch FROM `tabPatch Log` WHERE IFNULL(skipped, 0) = 0 AND patch IS NOT NULL".to_owned(),
+            sql: "SELECT patch FROM `tabPatch Log` WHERE IFNULL(skipped, 0) = 0 AND patch IS NOT NULL"
+                .to_owned(),
         },
     }
 }
@@ -225,11 +222,12 @@ pub(super) fn queues(stack: &Stack, tenants: &[Tenant], mark: &str) -> Vec<(Tena
                 ..exec(&Place::Service { service: server.clone() }, argv)
             };
             let within = gates.jobs_within.as_seconds();
+            let what = format!("{}, {queue}", tenant.name);
             let title = Message::new("step-job").with("tenant", &tenant.name).with("queue", queue);
             let named = NamedGate {
                 name: format!("job-{queue}"),
                 title,
-                kind: GateKind::Completes { begin, state, within },
+                kind: GateKind::Completes { what, begin, state, within },
                 on_no_go: OnNoGo::Back,
                 timeout: within + 2 * SHORT,
             };
@@ -267,6 +265,9 @@ pub(super) fn ticking(stack: &Stack, tenant: &TenantName) -> Vec<NamedGate> {
         ),
         within,
     };
-    vec![NamedGate { on_no_go: OnNoGo::Ask, timeout: within + SHORT, ..gate("tick", "step-tick", tenant, kind) }]
+    vec![NamedGate {
+        on_no_go: OnNoGo::Ask,
+        timeout: within + SHORT,
+        ..gate("tick", "step-tick", tenant, kind)
+    }]
 }
-

@@ -4,6 +4,7 @@ mod command;
 mod output;
 mod point;
 mod restore;
+mod unblock;
 
 pub use point::discard_proof;
 

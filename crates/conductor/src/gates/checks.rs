@@ -273,6 +273,7 @@ mod tests {
                 environment: Default::default(),
                 directory: None,
                 expect: Expect::default(),
+                unblock: None,
             },
             pointer: pointer.to_owned(),
             member: member.map(str::to_owned),

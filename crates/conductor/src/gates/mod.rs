@@ -60,8 +60,8 @@ pub(crate) async fn judge(
         GateKind::Session { tenant, host, sign_in, visits, route } => {
             session::ask(context, tenant, host, sign_in, visits, *route).await?
         }
-        GateKind::Completes { begin, state, within } => {
-            records::completes(context, begin, state, *within).await?
+        GateKind::Completes { what, begin, state, within } => {
+            records::completes(context, what, begin, state, *within).await?
         }
         GateKind::Recorded { needed, recorded } => records::recorded(context, needed, recorded).await?,
         GateKind::Rows { tenant, point, rule } => records::rows(context, tenant, point, rule).await?,

@@ -5,7 +5,8 @@ use std::time::Duration;
 use eclusa_fault::{Code, Fault, Message, Result};
 use eclusa_model::TenantName;
 use eclusa_runbook::{
-    Evidence, Exec, Listing, PointReference, Query, RowChange, RowRule, VerdictKind, is_like, row_changes, unmet,
+    Evidence, Exec, Listing, PointReference, Query, RowChange, RowRule, VerdictKind, is_like, row_changes,
+    unmet,
 };
 use tokio::time::Instant;
 
@@ -128,7 +129,13 @@ pub(super) async fn recorded(context: &Context, needed: &Listing, recorded: &Que
 }
 
 /// Sets something going once and waits until it is done.
-pub(super) async fn completes(context: &Context, begin: &Exec, state: &Exec, within: u64) -> Result<Evidence> {
+pub(super) async fn completes(
+    context: &Context,
+    what: &str,
+    begin: &Exec,
+    state: &Exec,
+    within: u64,
+) -> Result<Evidence> {
     end_leftover(context, begin).await?;
     let result = run_command(context, begin).await?;
     if unmet(&begin.expect, result.code, &result.tail).is_some() {
@@ -143,7 +150,7 @@ pub(super) async fn completes(context: &Context, begin: &Exec, state: &Exec, wit
         let over = state.expect.lacks.iter().any(|text| result.tail.iter().any(|line| line.contains(text)));
         if good || over || Instant::now() + TRIED_OFTEN > deadline {
             let text = Message::new(if good { "fact-completed" } else { "fact-not-completed" })
-                .with("command", begin.shown())
+                .with("what", what)
                 .with("line", if line.is_empty() { "–".to_owned() } else { line })
                 .with("seconds", format!("{:.1}", began.elapsed().as_secs_f64()));
             return Ok(Evidence { facts: vec![fact(good, text)], ..Evidence::default() });

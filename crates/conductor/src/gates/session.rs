@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use eclusa_fault::{Message, Result};
 use eclusa_model::TenantName;
 use eclusa_ports::{HttpAnswer, HttpRequest};
-use eclusa_runbook::{Evidence, EnvironmentValue, ProbeRoute, SignIn, Visit};
+use eclusa_runbook::{EnvironmentValue, Evidence, ProbeRoute, SignIn, Visit};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
 

@@ -87,7 +87,8 @@ fn in_the_way(name: &str, patience: u64) -> String {
 
 async fn found(session: &mut Session, name: &str, patience: u64) -> Outcome<Vec<Blocker>> {
     let rows = session.rows(&in_the_way(name, patience)).await?;
-    let number = |text: &str| text.parse().map_err(|_| Failure::Said(format!("the client answered {text:?}")));
+    let number =
+        |text: &str| text.parse().map_err(|_| Failure::Said(format!("the client answered {text:?}")));
     rows.iter()
         .map(|row| {
             Ok(Blocker {
