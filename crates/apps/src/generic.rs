@@ -19,6 +19,7 @@ pub(crate) fn exec(place: &Place, argv: Vec<String>) -> Exec {
         directory: None,
         expect: Expect::default(),
         unblock: None,
+        stdin: None,
     }
 }
 

@@ -170,6 +170,7 @@ impl<'a, 'b> Draft<'a, 'b> {
                 directory: None,
                 expect: Expect::default(),
                 unblock: None,
+                stdin: None,
             };
             let values = [("release", release), ("stack", self.input.name.as_str())];
             let undo = match &hook.undo {

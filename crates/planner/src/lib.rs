@@ -23,7 +23,7 @@ mod rollback;
 mod services;
 mod simple;
 
-pub use app::{App, Back, NamedCommand, NamedGate, Reversible, TestRun};
+pub use app::{App, Back, NamedCommand, NamedGate, Reversible, Setting, TestRun};
 pub use input::{History, PlanInput, PreviousRelease};
 pub use lint::{Finding, lint};
 pub use retention::{Candidate, Needed, Why, retain};

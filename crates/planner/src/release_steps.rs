@@ -5,10 +5,11 @@ use eclusa_fault::{Code, Fault, Message, Result};
 use eclusa_model::{DatabasePlace, StepName, Tenant, TenantName};
 use eclusa_runbook::{
     EdgeOperation, Effect, GateKind, Phase, Place, PointKind, PointReference, ProbeRoute, Question, Recovery,
-    RuntimeOperation, Scope, Unblock, Undo, VaultOperation,
+    RuntimeOperation, Scope, SettingsOperation, Unblock, Undo, VaultOperation,
 };
 
 use crate::PlanInput;
+use crate::app::Setting;
 use crate::application;
 use crate::draft::{Draft, NewStep};
 use crate::release::ReleaseDraft;
@@ -169,6 +170,7 @@ pub(crate) fn change(draft: &mut Draft<'_, '_>, release: &ReleaseDraft) -> Resul
     }
     stop(draft, Phase::Change, "change.stop", "step-stop", &serving, serving_drain(release.edge))?;
     pin(draft, release)?;
+    settings(draft, release)?;
     if !release.code_only {
         migrate(draft, release)?;
         static_files(draft, release, Phase::Migrate)?;
@@ -177,6 +179,37 @@ pub(crate) fn change(draft: &mut Draft<'_, '_>, release: &ReleaseDraft) -> Resul
     let working = if release.code_only { release.services.working() } else { release.services.serving() };
     let phase = if release.code_only { Phase::Change } else { Phase::Migrate };
     start(draft, phase, working)
+}
+
+/// Settings that the release brings with it, while nothing reads them.
+fn settings(draft: &mut Draft<'_, '_>, release: &ReleaseDraft) -> Result<()> {
+    let mut steps = Vec::new();
+    for setting in draft.input.app.settings(draft.input.stack, &release.tenants) {
+        let Setting { tenant, shared, file, values } = setting;
+        let names: Vec<String> = values.keys().cloned().collect();
+        let (name, scope) = if shared {
+            ("change.settings".to_owned(), Scope::Stack)
+        } else {
+            (format!("change.settings.{tenant}"), Scope::Tenant(tenant.clone()))
+        };
+        let title = Message::new(if shared { "step-settings-shared" } else { "step-settings" })
+            .with("names", names.join(", "))
+            .with("file", file.name())
+            .with("tenant", &tenant);
+        let back = SettingsOperation::Back {
+            tenant: tenant.clone(),
+            file: file.clone(),
+            point: PointReference::TakenBy(point_step(&tenant)?),
+            names,
+        };
+        let set = Effect::Settings(SettingsOperation::Set { tenant, file, values });
+        let step = NewStep::perform(Phase::Change, &name, scope, title, set)?
+            .undo(Undo::By(Effect::Settings(back)))
+            .retries(1)
+            .seconds(120);
+        steps.push(step);
+    }
+    draft.together(steps)
 }
 
 /// Pins the release with nothing of it started.

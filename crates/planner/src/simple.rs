@@ -82,6 +82,7 @@ pub(crate) fn check_exec(
             ..Expect::default()
         },
         unblock: None,
+        stdin: None,
     };
     Ok(match &check.tenant {
         Some(tenant) => vec![(Some(tenant.clone()), exec(tenant.as_str()))],

@@ -3,7 +3,8 @@
 use eclusa_fault::{Language, Message};
 use eclusa_runbook::{
     DatabaseOperation, EdgeOperation, Effect, Gate, GateKind, Intent, LeaseOperation, MirrorWay, OnNoGo,
-    PointKind, PointReference, ProbeRoute, RestoreOperation, RowRule, RuntimeOperation, Undo, VaultOperation,
+    PointKind, PointReference, ProbeRoute, RestoreOperation, RowRule, RuntimeOperation, SettingsOperation,
+    Undo, VaultOperation,
 };
 
 use crate::words::{bytes_text, duration_text, listed, short};
@@ -82,6 +83,14 @@ pub fn effect_text(effect: &Effect, language: &Language) -> String {
             Message::new("back-forget").with("tenant", tenant).with("count", points.len())
         }
         Effect::Restore(operation) => restore(operation, language),
+        Effect::Settings(SettingsOperation::Set { file, values, .. }) => {
+            let names: Vec<&str> = values.keys().map(String::as_str).collect();
+            Message::new("back-settings-set").with("names", names.join(", ")).with("file", file.name())
+        }
+        Effect::Settings(SettingsOperation::Back { file, names, point, .. }) => Message::new("back-settings")
+            .with("names", names.join(", "))
+            .with("file", file.name())
+            .with("point", point_text(point, language)),
         Effect::Edge(EdgeOperation::Close { tenant, .. }) => {
             Message::new("back-gate-close").with("tenant", tenant)
         }

@@ -7,7 +7,7 @@ use eclusa_model::{ServiceName, StepName, TenantName};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::{AssetSource, Exec, Expect, PointReference, Query, RowRule, SignIn, Visit};
+use crate::{AssetSource, Exec, Expect, PointReference, Query, RowRule, SignIn, Visit, is_like};
 
 /// Which way a probe reaches the application.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -468,6 +468,10 @@ pub fn unmet(expect: &Expect, code: i32, lines: &[String]) -> Option<String> {
     let says = |text: &String| lines.iter().any(|line| line.contains(text));
     if let Some(text) = expect.contains.iter().find(|text| !says(text)) {
         return Some(format!("no line with {text:?}"));
+    }
+    let is = |pattern: &String| lines.iter().any(|line| is_like(line.trim(), pattern));
+    if let Some(pattern) = expect.like.iter().find(|pattern| !is(pattern)) {
+        return Some(format!("no line that is {pattern:?}"));
     }
     expect.lacks.iter().find(|text| says(text)).map(|text| format!("a line with {text:?}"))
 }

@@ -8,6 +8,7 @@ mod event;
 mod gate;
 mod plan;
 mod run;
+mod settings;
 mod statistics;
 
 pub use asked::{AssetSource, Query, RowChange, RowRule, SignIn, Visit, is_like, row_changes};
@@ -26,4 +27,5 @@ pub use plan::{
     Step, Undo,
 };
 pub use run::{Decision, Direction, Illegal, Next, Note, Progress, Run, Timing, UndoProgress};
+pub use settings::SettingsOperation;
 pub use statistics::{LatencyComparison, compare_latency, judge_watch, median, wilson};

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use eclusa_config::{Jobs, Login, Stack};
+use eclusa_config::{Console, Jobs, Login, SiteTests, Stack};
 use eclusa_fault::Message;
 use eclusa_model::{ServiceName, Tenant, TenantName};
 use eclusa_planner::NamedGate;
@@ -103,7 +103,70 @@ pub(super) fn served(stack: &Stack, tenant: &Tenant) -> Vec<NamedGate> {
         let word = if number == 0 { "login".to_owned() } else { format!("login-{}", number + 1) };
         found.push(gate(&word, "step-login", name, session(tenant, login)));
     }
+    if let Some(place) = running(stack) {
+        for console in gates.console.iter().filter(|one| one.tenant.as_ref().is_none_or(|own| own == name)) {
+            found.push(in_console(stack, name, &place, console));
+        }
+        for tests in gates.tests.iter().filter(|one| one.tenant.as_ref().is_none_or(|own| own == name)) {
+            found.push(site_tests(stack, name, &place, tests));
+        }
+    }
     found
+}
+
+/// What stands before the last line that a script printed. In the code that prints it, it is in two parts, so that a trace
+/// which shows the code does not have it.
+const PRINTED: &str = "eclusa-gate: ";
+
+/// The console prints prompts between what a script prints, goes on after an error, and ends with 0. So the script runs as
+/// one statement, and only when it ends well is its last line printed behind a mark.
+fn in_console(stack: &Stack, tenant: &TenantName, place: &Place, console: &Console) -> NamedGate {
+    let code = format!(
+        "import contextlib, io\n\
+         _printed = io.StringIO()\n\
+         with contextlib.redirect_stdout(_printed):\n    \
+             exec({}, {{'frappe': frappe}})\n\
+         print('eclusa' + '-gate: ' + ([''] + _printed.getvalue().split('\\n'))[-1 if not _printed.getvalue().endswith('\\n') else -2])",
+        literal(&console.script)
+    );
+    let mut exec = on_site(stack, place, tenant, &["console"]);
+    exec.stdin = Some(format!("exec({}, {{'frappe': frappe}})\n", literal(&code)));
+    exec.expect.contains = vec![format!("{PRINTED}{}", console.last_line)];
+    NamedGate {
+        name: format!("console-{}", console.name),
+        title: Message::new("step-console").with("tenant", tenant).with("name", &console.name),
+        kind: GateKind::Command { exec },
+        on_no_go: OnNoGo::Back,
+        timeout: console.timeout.as_seconds().max(1),
+    }
+}
+
+/// A text as Python writes it in one line: JSON is that too, but for characters outside its first plane.
+fn literal(text: &str) -> String {
+    let mut written = String::from("'");
+    for c in text.chars() {
+        match c {
+            ' '..='~' if c != '\'' && c != '\\' => written.push(c),
+            _ => written.push_str(&format!("\\U{:08x}", u32::from(c))),
+        }
+    }
+    written.push('\'');
+    written
+}
+
+/// `run-tests` ends with 0 whatever failed, also where the site allows no tests; what was found stands on standard error.
+/// No test at all is none that passed.
+fn site_tests(stack: &Stack, tenant: &TenantName, place: &Place, tests: &SiteTests) -> NamedGate {
+    let mut exec = on_site(stack, place, tenant, &["run-tests", "--module", &tests.module]);
+    exec.expect.like = ["Ran * test* in *s", "OK*"].map(String::from).to_vec();
+    exec.expect.lacks = ["Ran 0 tests", "FAILED (", "Testing is disabled"].map(String::from).to_vec();
+    NamedGate {
+        name: format!("tests-{}", tests.module),
+        title: Message::new("step-site-tests").with("tenant", tenant).with("module", &tests.module),
+        kind: GateKind::Command { exec },
+        on_no_go: OnNoGo::Back,
+        timeout: tests.timeout.as_seconds().max(1),
+    }
 }
 
 const WEBSOCKET: &str = "/socket.io/?EIO=4&transport=polling";
@@ -270,4 +333,54 @@ pub(super) fn ticking(stack: &Stack, tenant: &TenantName) -> Vec<NamedGate> {
         timeout: within + SHORT,
         ..gate("tick", "step-tick", tenant, kind)
     }]
+}
+
+#[cfg(test)]
+mod tests {
+    use eclusa_runbook::unmet;
+
+    use super::*;
+
+    fn lines(text: &str) -> Vec<String> {
+        text.lines().map(str::to_owned).collect()
+    }
+
+    #[test]
+    fn tests_pass_only_where_some_ran_and_none_failed() {
+        let expect = Expect {
+            like: ["Ran * test* in *s", "OK*"].map(String::from).to_vec(),
+            lacks: ["Ran 0 tests", "FAILED (", "Testing is disabled"].map(String::from).to_vec(),
+            ..Expect::default()
+        };
+        let judged = |code: i32, text: &str| unmet(&expect, code, &lines(text));
+        assert_eq!(judged(0, ".\n-----\nRan 1 test in 0.071s\n\nOK"), None);
+        assert_eq!(judged(0, "..\n-----\nRan 12 tests in 10.1s\n\nOK (skipped=2)\n"), None);
+        assert!(judged(0, "F\nRan 3 tests in 0.008s\n\nFAILED (failures=1, errors=1)").is_some());
+        assert!(judged(0, "\nRan 0 tests in 0.000s\n\nOK").is_some());
+        assert!(judged(0, "Testing is disabled for the site!\nYou can enable tests by ...").is_some());
+        assert!(judged(0, "Job OK (b.localhost::1)\nRan 1 test in 0.1s").is_some());
+        assert!(judged(1, "Ran 1 test in 0.071s\n\nOK").is_some());
+    }
+
+    #[test]
+    fn a_script_is_one_line_of_code() {
+        assert_eq!(
+            literal("print('ö')\n\\"),
+            "'print(\\U00000027\\U000000f6\\U00000027)\\U0000000a\\U0000005c'"
+        );
+        assert!(!literal("a\r\nb\u{2028}").contains(['\n', '\r', '\u{2028}']));
+    }
+
+    #[test]
+    fn what_comes_and_goes_is_not_compared() {
+        let rule =
+            RowRule { ignore: LIVELY.iter().map(|name| (*name).to_owned()).collect(), fewer_percent: None };
+        for lively in ["tabSessions", "tabError Log", "tabScheduled Job Log", "tabEmail Queue", "tabVersion"]
+        {
+            assert!(rule.ignores(lively), "{lively}");
+        }
+        for kept in ["tabCustomer", "tabSales Invoice", "tabLog Settings", "tabDocField"] {
+            assert!(!rule.ignores(kept), "{kept}");
+        }
+    }
 }

@@ -3,12 +3,13 @@
 //! or looks at the first site only.
 
 mod gates;
+mod settings;
 mod site;
 
 use eclusa_config::Stack;
 use eclusa_fault::Message;
 use eclusa_model::{AppKind, Release, ServiceName, Tenant, TenantName, TenantObservation};
-use eclusa_planner::{App, Back, NamedCommand, NamedGate, Reversible, TestRun};
+use eclusa_planner::{App, Back, NamedCommand, NamedGate, Reversible, Setting, TestRun};
 use eclusa_runbook::{Exec, Expect, GateKind, Listing, OnNoGo, PageProbe, Place, PointReference, ProbeRoute};
 
 use crate::generic::{exec, filled, numbered, tests};
@@ -234,6 +235,10 @@ impl App for Frappe {
             );
         }
         found
+    }
+
+    fn settings(&self, stack: &Stack, tenants: &[Tenant]) -> Vec<Setting> {
+        settings::settings(stack, tenants)
     }
 
     fn settled_gates(&self, stack: &Stack, tenant: &TenantName, point: &PointReference) -> Vec<NamedGate> {

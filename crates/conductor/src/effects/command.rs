@@ -106,7 +106,7 @@ pub(crate) async fn run_command(context: &Context, exec: &Exec) -> Result<Comman
                     Some(directory) => ports.directory.join(directory),
                     None => ports.directory.clone(),
                 }),
-                stdin: None,
+                stdin: exec.stdin.clone().map(String::into_bytes),
                 timeout: context.timeout,
             };
             ports.host.run(command, &output).await
@@ -117,7 +117,7 @@ pub(crate) async fn run_command(context: &Context, exec: &Exec) -> Result<Comman
                 argv: exec.argv.clone(),
                 environment,
                 directory: exec.directory.clone(),
-                stdin: None,
+                stdin: exec.stdin.clone().map(String::into_bytes),
                 timeout: context.timeout,
                 mark: Some(context.mark()),
                 images: context.images(),

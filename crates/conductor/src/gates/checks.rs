@@ -274,6 +274,7 @@ mod tests {
                 directory: None,
                 expect: Expect::default(),
                 unblock: None,
+                stdin: None,
             },
             pointer: pointer.to_owned(),
             member: member.map(str::to_owned),

@@ -22,6 +22,20 @@ pub(super) fn check(findings: &mut Findings, path: &KeyPath, stack: &Stack) {
     bench(findings, path, stack);
 }
 
+/// Settings that are the site's identity, or that the runbook sets itself.
+const OWN_SETTINGS: &[&str] = &[
+    "maintenance_mode",
+    "pause_scheduler",
+    "db_name",
+    "db_user",
+    "db_password",
+    "db_type",
+    "db_host",
+    "db_port",
+    "encryption_key",
+    "backup_encryption_key",
+];
+
 fn bench(findings: &mut Findings, path: &KeyPath, stack: &Stack) {
     let Some(table) = &stack.frappe else {
         if stack.app == AppKind::Frappe {
@@ -40,13 +54,34 @@ fn bench(findings: &mut Findings, path: &KeyPath, stack: &Stack) {
     if table.cache.is_none() {
         findings.add_on_key(here.clone(), Mistake::new("config-frappe-cache"));
     }
+    for (index, setting) in table.set_config.iter().enumerate() {
+        let here = here.key("set_config").index(index);
+        if setting.key.trim().is_empty() || OWN_SETTINGS.contains(&setting.key.as_str()) {
+            findings.add(here.key("key"), Mistake::new("config-frappe-own-setting"));
+        }
+        if setting.common && setting.tenant.is_some() {
+            findings.add(here.key("tenant"), Mistake::new("config-frappe-common-setting"));
+        }
+    }
     let gates = here.key("gates");
+    // Both are parts of the names of steps.
+    let plain = |text: &str| {
+        !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.'))
+    };
     for (index, queue) in table.gates.queues.iter().enumerate() {
         // The name stands in an argument that is a Python literal, and in the name of a key.
-        let good = !queue.is_empty()
-            && queue.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.'));
-        if !good {
+        if !plain(queue) {
             findings.add(gates.key("queues").index(index), Mistake::new("config-frappe-queue"));
+        }
+    }
+    for (index, console) in table.gates.console.iter().enumerate() {
+        if !plain(&console.name) {
+            findings.add(gates.key("console").index(index).key("name"), Mistake::new("config-mirror-name"));
+        }
+    }
+    for (index, tests) in table.gates.tests.iter().enumerate() {
+        if !plain(&tests.module) {
+            findings.add(gates.key("tests").index(index).key("module"), Mistake::new("config-mirror-name"));
         }
     }
     if table.gates.rows_fewer_percent.is_some_and(|percent| percent > 100) {

@@ -3,7 +3,7 @@
 use eclusa_model::ServiceName;
 use serde::Deserialize;
 
-use super::FrappeGates;
+use super::{FrappeGates, SetConfig};
 
 /// `[stacks.NAME.frappe]`: the bench that the sites of a Frappe stack live on. The sites themselves are found in its
 /// `sites` directory.
@@ -20,6 +20,8 @@ pub struct FrappeTable {
     pub maintenance: bool,
     /// The pages that must be answered, with everything they name below `/assets/`.
     pub pages: Vec<String>,
+    /// Settings that a release brings with it.
+    pub set_config: Vec<SetConfig>,
     /// What else is asked of each site under the new release.
     pub gates: FrappeGates,
 }
@@ -32,6 +34,7 @@ impl Default for FrappeTable {
             configurator: None,
             maintenance: true,
             pages: vec![String::from("/login")],
+            set_config: Vec::new(),
             gates: FrappeGates::default(),
         }
     }

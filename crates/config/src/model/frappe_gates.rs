@@ -37,6 +37,10 @@ pub struct FrappeGates {
     pub scheduler_within: Option<Period>,
     /// Who signs in.
     pub login: Vec<Login>,
+    /// What runs in the console.
+    pub console: Vec<Console>,
+    /// The tests that run on the site. They change it, so none runs that is not named here.
+    pub tests: Vec<SiteTests>,
 }
 
 impl Default for FrappeGates {
@@ -56,6 +60,8 @@ impl Default for FrappeGates {
             jobs_within: Period::seconds(60),
             scheduler_within: None,
             login: Vec::new(),
+            console: Vec::new(),
+            tests: Vec::new(),
         }
     }
 }
@@ -85,4 +91,38 @@ pub struct Login {
     /// The DocTypes whose list is asked for, and the newest document of each opened.
     #[serde(default)]
     pub open: Vec<String>,
+}
+
+/// `[[stacks.NAME.frappe.gates.console]]`: Python in `bench console`, whose exit code proves nothing.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Console {
+    /// What it is called.
+    pub name: String,
+    /// The code. What it does to the site it must take back itself.
+    pub script: String,
+    /// What the last line that it prints must begin with.
+    pub last_line: String,
+    /// The site; absent: each.
+    pub tenant: Option<TenantName>,
+    /// How long it may take.
+    #[serde(default = "two_minutes")]
+    pub timeout: Period,
+}
+
+/// `[[stacks.NAME.frappe.gates.tests]]`: a module of tests. The site must allow tests (`allow_tests`).
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SiteTests {
+    /// The module.
+    pub module: String,
+    /// The site; absent: each.
+    pub tenant: Option<TenantName>,
+    /// How long it may take.
+    #[serde(default = "two_minutes")]
+    pub timeout: Period,
+}
+
+fn two_minutes() -> Period {
+    Period::minutes(2)
 }

@@ -159,6 +159,12 @@ config-frappe-table-hint = Add [stacks.NAME.frappe] with cache = "redis-cache".
 config-frappe-other = "frappe" belongs to stacks with app = "frappe"
 config-frappe-other-label = this stack runs another application
 config-frappe-other-hint = Remove the table, or write app = "frappe".
+config-frappe-own-setting = a release does not set this key
+config-frappe-own-setting-label = it says which database is the site's, or the runbook sets it
+config-frappe-own-setting-hint = Remove this entry. Maintenance mode and scheduler are set and put back by every release.
+config-frappe-common-setting = what all sites share is of no single site
+config-frappe-common-setting-label = this entry has common = true
+config-frappe-common-setting-hint = Remove tenant, or remove common = true.
 config-frappe-queue = this can be the name of no queue
 config-frappe-queue-label = expected letters, digits, and any of _ - .
 config-frappe-queue-hint = Write the queue as the bench has it, such as "short".

@@ -36,6 +36,7 @@ fact-stands-still = { $tenant }: no scheduled job ran within { $seconds } s; the
 fact-advances-not = { $tenant }: its scheduler is disabled, so nothing is waited for
 fact-asset-known = { $path }: known to { $known }; not known to { $unknown }
 fact-asset-not-asked = { $source } could not be asked: { $problem }
+output-settings = changed: { $names }
 output-ended-connections = ended, since it was in the way: connection { $connections }
 fact-contained = needed: { $needed }; there: { $offered }
 fact-not-contained = missing: { $missing }; needed: { $needed }; there: { $offered }

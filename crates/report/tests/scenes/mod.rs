@@ -153,6 +153,7 @@ fn exec(argv: &[&str]) -> Exec {
         directory: None,
         expect: Expect::default(),
         unblock: None,
+        stdin: None,
     }
 }
 

@@ -34,6 +34,7 @@ pub fn exec(word: &str) -> Effect {
         directory: None,
         expect: Expect::default(),
         unblock: None,
+        stdin: None,
     })
 }
 
