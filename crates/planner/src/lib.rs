@@ -21,6 +21,7 @@ mod retention;
 mod reversibility;
 mod rollback;
 mod services;
+mod settings;
 mod simple;
 
 pub use app::{App, Back, NamedCommand, NamedGate, Reversible, Setting, TestRun};

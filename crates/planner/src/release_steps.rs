@@ -5,16 +5,16 @@ use eclusa_fault::{Code, Fault, Message, Result};
 use eclusa_model::{DatabasePlace, StepName, Tenant, TenantName};
 use eclusa_runbook::{
     EdgeOperation, Effect, GateKind, Phase, Place, PointKind, PointReference, ProbeRoute, Question, Recovery,
-    RuntimeOperation, Scope, SettingsOperation, Unblock, Undo, VaultOperation,
+    RuntimeOperation, Scope, Unblock, Undo, VaultOperation,
 };
 
 use crate::PlanInput;
-use crate::app::Setting;
 use crate::application;
 use crate::draft::{Draft, NewStep};
 use crate::release::ReleaseDraft;
 use crate::release_preflight;
 use crate::services::Services;
+use crate::settings;
 use crate::simple::{baseline_probes, log_rule};
 
 /// How long what has nothing left to finish may take to end, in seconds: a scheduler, and what serves once the gate is
@@ -170,7 +170,7 @@ pub(crate) fn change(draft: &mut Draft<'_, '_>, release: &ReleaseDraft) -> Resul
     }
     stop(draft, Phase::Change, "change.stop", "step-stop", &serving, serving_drain(release.edge))?;
     pin(draft, release)?;
-    settings(draft, release)?;
+    settings::with_release(draft, &release.tenants)?;
     if !release.code_only {
         migrate(draft, release)?;
         static_files(draft, release, Phase::Migrate)?;
@@ -179,37 +179,6 @@ pub(crate) fn change(draft: &mut Draft<'_, '_>, release: &ReleaseDraft) -> Resul
     let working = if release.code_only { release.services.working() } else { release.services.serving() };
     let phase = if release.code_only { Phase::Change } else { Phase::Migrate };
     start(draft, phase, working)
-}
-
-/// Settings that the release brings with it, while nothing reads them.
-fn settings(draft: &mut Draft<'_, '_>, release: &ReleaseDraft) -> Result<()> {
-    let mut steps = Vec::new();
-    for setting in draft.input.app.settings(draft.input.stack, &release.tenants) {
-        let Setting { tenant, shared, file, values } = setting;
-        let names: Vec<String> = values.keys().cloned().collect();
-        let (name, scope) = if shared {
-            ("change.settings".to_owned(), Scope::Stack)
-        } else {
-            (format!("change.settings.{tenant}"), Scope::Tenant(tenant.clone()))
-        };
-        let title = Message::new(if shared { "step-settings-shared" } else { "step-settings" })
-            .with("names", names.join(", "))
-            .with("file", file.name())
-            .with("tenant", &tenant);
-        let back = SettingsOperation::Back {
-            tenant: tenant.clone(),
-            file: file.clone(),
-            point: PointReference::TakenBy(point_step(&tenant)?),
-            names,
-        };
-        let set = Effect::Settings(SettingsOperation::Set { tenant, file, values });
-        let step = NewStep::perform(Phase::Change, &name, scope, title, set)?
-            .undo(Undo::By(Effect::Settings(back)))
-            .retries(1)
-            .seconds(120);
-        steps.push(step);
-    }
-    draft.together(steps)
 }
 
 /// Pins the release with nothing of it started.
@@ -298,7 +267,7 @@ pub(crate) fn unblock(input: &PlanInput<'_>, tenant: &Tenant) -> Option<Unblock>
     })
 }
 
-fn point_step(tenant: &TenantName) -> Result<StepName> {
+pub(crate) fn point_step(tenant: &TenantName) -> Result<StepName> {
     StepName::new(format!("secure.point.{tenant}"))
         .map_err(|error| Fault::new(Code::Internal).with("what", error))
 }

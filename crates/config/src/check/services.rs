@@ -71,17 +71,17 @@ fn bench(findings: &mut Findings, path: &KeyPath, stack: &Stack) {
     for (index, queue) in table.gates.queues.iter().enumerate() {
         // The name stands in an argument that is a Python literal, and in the name of a key.
         if !plain(queue) {
-            findings.add(gates.key("queues").index(index), Mistake::new("config-frappe-queue"));
+            findings.add(gates.key("queues").index(index), Mistake::new("config-frappe-name"));
         }
     }
     for (index, console) in table.gates.console.iter().enumerate() {
         if !plain(&console.name) {
-            findings.add(gates.key("console").index(index).key("name"), Mistake::new("config-mirror-name"));
+            findings.add(gates.key("console").index(index).key("name"), Mistake::new("config-frappe-name"));
         }
     }
     for (index, tests) in table.gates.tests.iter().enumerate() {
         if !plain(&tests.module) {
-            findings.add(gates.key("tests").index(index).key("module"), Mistake::new("config-mirror-name"));
+            findings.add(gates.key("tests").index(index).key("module"), Mistake::new("config-frappe-name"));
         }
     }
     if table.gates.rows_fewer_percent.is_some_and(|percent| percent > 100) {

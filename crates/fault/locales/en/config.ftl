@@ -165,9 +165,9 @@ config-frappe-own-setting-hint = Remove this entry. Maintenance mode and schedul
 config-frappe-common-setting = what all sites share is of no single site
 config-frappe-common-setting-label = this entry has common = true
 config-frappe-common-setting-hint = Remove tenant, or remove common = true.
-config-frappe-queue = this can be the name of no queue
-config-frappe-queue-label = expected letters, digits, and any of _ - .
-config-frappe-queue-hint = Write the queue as the bench has it, such as "short".
+config-frappe-name = this cannot be the name of a queue, a check or a module
+config-frappe-name-label = expected letters, digits, and any of _ - .
+config-frappe-name-hint = Write it as the bench has it, such as short or acme.tests.test_prices.
 config-frappe-share = no table loses more than all of its rows
 config-frappe-share-label = expected a whole number from 0 to 100
 config-frappe-share-hint = Write a share in percent, such as 10.
