@@ -14,6 +14,7 @@ mod order;
 mod prune;
 mod release;
 mod release_end;
+mod release_gates;
 mod release_preflight;
 mod release_steps;
 mod restore;

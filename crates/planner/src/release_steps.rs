@@ -2,20 +2,19 @@
 
 use eclusa_config::{CheckPlace, Proof};
 use eclusa_fault::{Code, Fault, Message, Result};
-use eclusa_model::{DatabasePlace, StepName, Tenant, TenantName};
+use eclusa_model::{StepName, TenantName};
 use eclusa_runbook::{
     EdgeOperation, Effect, GateKind, Phase, Place, PointKind, PointReference, ProbeRoute, Question, Recovery,
-    RuntimeOperation, Scope, Unblock, Undo, VaultOperation,
+    RuntimeOperation, Scope, Undo, VaultOperation,
 };
 
-use crate::PlanInput;
 use crate::application;
 use crate::draft::{Draft, NewStep};
 use crate::release::ReleaseDraft;
-use crate::release_preflight;
 use crate::services::Services;
 use crate::settings;
 use crate::simple::{baseline_probes, log_rule};
+use crate::{release_gates, release_preflight};
 
 /// How long what has nothing left to finish may take to end, in seconds: a scheduler, and what serves once the gate is
 /// closed and the requests in flight have ended. It is what Docker itself gives; some programs use all of it.
@@ -233,7 +232,7 @@ fn migrate(draft: &mut Draft<'_, '_>, release: &ReleaseDraft) -> Result<()> {
         else {
             continue;
         };
-        exec.unblock = unblock(input, tenant);
+        exec.unblock = release_gates::unblock(input, tenant);
         let name = format!("migrate.{}", tenant.name);
         let title =
             Message::new("step-migrate").with("tenant", &tenant.name).with("release", &release.to.name);
@@ -255,16 +254,6 @@ fn migrate(draft: &mut Draft<'_, '_>, release: &ReleaseDraft) -> Result<()> {
         migrations.push(step);
     }
     draft.together(migrations)
-}
-
-/// A server of MariaDB lets a change of a table wait for a day behind a connection that asks for nothing.
-pub(crate) fn unblock(input: &PlanInput<'_>, tenant: &Tenant) -> Option<Unblock> {
-    let patience = input.stack.limits.unblock_after.as_seconds();
-    matches!(tenant.database, DatabasePlace::Mariadb { .. }).then(|| Unblock {
-        tenant: tenant.name.clone(),
-        patience: patience.max(1),
-        end: patience > 0,
-    })
 }
 
 pub(crate) fn point_step(tenant: &TenantName) -> Result<StepName> {
@@ -331,14 +320,7 @@ pub(crate) fn validate(draft: &mut Draft<'_, '_>, release: &ReleaseDraft) -> Res
             );
         }
         draft.together(gates)?;
-        let mut gates = Vec::new();
-        for tenant in &release.tenants {
-            let point = PointReference::TakenBy(point_step(&tenant.name)?);
-            for gate in input.app.settled_gates(input.stack, &tenant.name, &point) {
-                gates.push(application::gate(phase, gate, &tenant.name)?);
-            }
-        }
-        draft.together(gates)?;
+        release_gates::settled(draft, release)?;
     }
     let rule = log_rule(input.stack);
     let since =
@@ -404,34 +386,12 @@ pub(crate) fn open(draft: &mut Draft<'_, '_>, release: &ReleaseDraft) -> Result<
         draft.together(marks)?;
         // After the marks, so that on the way back they have stopped before what was written is salvaged.
         start_workers(draft, &release.services)?;
-        let input = draft.input;
-        let mut gates = Vec::new();
-        for tenant in &release.tenants {
-            for gate in input.app.working_gates(input.stack, tenant) {
-                gates.push(application::gate(phase, gate, &tenant.name)?);
-            }
-        }
-        for (tenant, gate) in input.app.queue_gates(input.stack, &release.tenants, input.nonce) {
-            gates.push(application::gate(phase, gate, &tenant)?);
-        }
-        draft.together(gates)?;
+        release_gates::working(draft, release)?;
     }
     let first = open_gates(draft, release)?;
     start_schedulers(draft, &release.services)?;
-    ticking(draft, release)?;
+    release_gates::ticking(draft, release)?;
     Ok(first)
-}
-
-/// Gates that the application asks once its scheduler runs.
-fn ticking(draft: &mut Draft<'_, '_>, release: &ReleaseDraft) -> Result<()> {
-    let input = draft.input;
-    let mut gates = Vec::new();
-    for tenant in &release.tenants {
-        for gate in input.app.ticking_gates(input.stack, &tenant.name) {
-            gates.push(application::gate(Phase::Open, gate, &tenant.name)?);
-        }
-    }
-    draft.together(gates)
 }
 
 /// Starts the workers: after the proof, since what they write cannot be taken out of the data again.
