@@ -167,7 +167,12 @@ pub fn gate_question(kind: &GateKind, language: &Language) -> String {
         }
         GateKind::Command { exec } => match &exec.expect.last_line_contains {
             Some(line) => Message::new("asks-command-line").with("code", exec.expect.code).with("line", line),
-            None => Message::new("asks-command").with("code", exec.expect.code),
+            None => match exec.expect.contains.iter().chain(&exec.expect.like).next() {
+                Some(text) => {
+                    Message::new("asks-command-says").with("code", exec.expect.code).with("text", text)
+                }
+                None => Message::new("asks-command").with("code", exec.expect.code),
+            },
         },
         GateKind::Eventually { exec, within } => {
             Message::new("asks-eventually").with("code", exec.expect.code).with("duration", seconds(*within))

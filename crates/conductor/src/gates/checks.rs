@@ -107,11 +107,18 @@ pub(super) async fn database(
 pub(super) async fn command(context: &Context, exec: &Exec) -> Result<Evidence> {
     end_leftover(context, exec).await?;
     let result = run_command(context, exec).await?;
-    let good = unmet(&exec.expect, result.code, &result.tail).is_none();
+    let unmet = unmet(&exec.expect, result.code, &result.tail);
+    let good = unmet.is_none();
+    let last = result.last_line().unwrap_or_default();
+    // Where the code is the one that was expected, the last line would say nothing about what was not.
+    let line = match &unmet {
+        Some(why) if result.code == exec.expect.code => format!("{why}; the last: {last}"),
+        _ => last.to_owned(),
+    };
     let text = Message::new(if good { "fact-command" } else { "fact-command-failed" })
         .with("command", exec.shown())
         .with("code", result.code)
-        .with("line", result.last_line().unwrap_or_default().chars().take(200).collect::<String>());
+        .with("line", line.chars().take(200).collect::<String>());
     let skip = result.tail.len().saturating_sub(if good { 3 } else { 40 });
     let lines = result.tail.iter().skip(skip).cloned().collect();
     Ok(Evidence { facts: vec![fact(good, text)], lines, ..Evidence::default() })

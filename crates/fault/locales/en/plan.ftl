@@ -193,6 +193,7 @@ asks-new-rows = Are there at most { $count } new rows in { $table }?
 asks-advances = Does a scheduled job run within { $duration }?
 asks-pages = Are { $pages } and every file they name answered with 200?
 asks-command = Does it end with code { $code }?
+asks-command-says = Does it end with code { $code } and say “{ $text }”?
 asks-command-line = Does it end with code { $code } and a last line that contains “{ $line }”?
 asks-pending-known = Are exactly these migrations pending: { $migrations }?
 asks-pending-none = Is no migration pending?
