@@ -18,6 +18,8 @@ pub(crate) fn exec(place: &Place, argv: Vec<String>) -> Exec {
         environment: BTreeMap::new(),
         directory: None,
         expect: Expect::default(),
+        unblock: None,
+        stdin: None,
     }
 }
 

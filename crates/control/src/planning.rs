@@ -3,7 +3,7 @@
 use eclusa_fault::{Code, Fault, Result};
 use eclusa_model::Observation;
 use eclusa_planner::PlanInput;
-use eclusa_runbook::{Action, Effect, EnvironmentValue, GateKind, Intent, Plan, Reversibility, Undo};
+use eclusa_runbook::{Action, Effect, EnvironmentValue, Gate, GateKind, Intent, Plan, Reversibility, Undo};
 
 use crate::observe::{fingerprint, observe};
 use crate::{Assembly, VERSION, history};
@@ -39,6 +39,8 @@ fn check_secrets(assembly: &Assembly, plan: &Plan) -> Result<()> {
                 | GateKind::PendingMigrations { exec, .. }
                 | GateKind::Eventually { exec, .. } => vec![exec],
                 GateKind::Contained { needed, offered } => vec![&needed.exec, &offered.exec],
+                GateKind::Recorded { needed, .. } => vec![&needed.exec],
+                GateKind::Completes { begin, state, .. } => vec![begin, state],
                 _ => Vec::new(),
             },
             _ => Vec::new(),
@@ -49,7 +51,11 @@ fn check_secrets(assembly: &Assembly, plan: &Plan) -> Result<()> {
         };
         forward.into_iter().chain(back)
     });
-    for value in commands.flat_map(|exec| exec.environment.values()) {
+    let forms = plan.steps.iter().filter_map(|step| match &step.action {
+        Action::Judge(Gate { kind: GateKind::Session { sign_in, .. }, .. }) => Some(sign_in.form.values()),
+        _ => None,
+    });
+    for value in commands.flat_map(|exec| exec.environment.values()).chain(forms.flatten()) {
         if let EnvironmentValue::Secret(reference) = value {
             assembly.ports.secrets.resolve(reference)?;
         }

@@ -10,6 +10,7 @@ mod server;
 pub mod sqlite;
 mod standing;
 
+use std::collections::BTreeMap;
 use std::io::Read;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -18,7 +19,7 @@ use async_trait::async_trait;
 use eclusa_fault::{Code, Fault, Result};
 use eclusa_model::{DatabasePlace, ServiceName, Tenant};
 use eclusa_ports::{
-    Database, DatabaseCopy, DatabaseFacts, DatabaseSummary, Dump, Runtime, SecretResolver, SwapState,
+    Blocker, Database, DatabaseCopy, DatabaseFacts, DatabaseSummary, Dump, Runtime, SecretResolver, SwapState,
 };
 
 use crate::mariadb::Mariadb;
@@ -109,6 +110,40 @@ impl Database for Databases {
     async fn summarise(&self, tenant: &Tenant, copy: &DatabaseCopy) -> Result<DatabaseSummary> {
         check_copy(copy)?;
         dispatch!(self, tenant, engine => engine.summarise(copy))
+    }
+
+    async fn counts(&self, tenant: &Tenant) -> Result<BTreeMap<String, u64>> {
+        match self.engine(tenant) {
+            Engine::Mariadb(engine) => engine.counts().await,
+            _ => {
+                let summary = self.summarise(tenant, &DatabaseCopy::Live).await?;
+                Ok(summary.tables.into_iter().map(|(name, table)| (name, table.rows)).collect())
+            }
+        }
+    }
+
+    async fn query(&self, tenant: &Tenant, sql: &str) -> Result<Vec<String>> {
+        match self.engine(tenant) {
+            Engine::Mariadb(engine) => engine.query(sql).await,
+            _ => {
+                let what = format!("queries of the database of {} on this engine", tenant.name);
+                Err(Fault::new(Code::Internal).with("what", what))
+            }
+        }
+    }
+
+    async fn blockers(&self, tenant: &Tenant, patience: u64) -> Result<Vec<Blocker>> {
+        match self.engine(tenant) {
+            Engine::Mariadb(engine) => engine.blockers(patience).await,
+            _ => Ok(Vec::new()),
+        }
+    }
+
+    async fn end_blocker(&self, tenant: &Tenant, id: u64) -> Result<bool> {
+        match self.engine(tenant) {
+            Engine::Mariadb(engine) => engine.end_blocker(id).await,
+            _ => Ok(false),
+        }
     }
 
     async fn swap_state(&self, tenant: &Tenant, suffix: &str) -> Result<SwapState> {

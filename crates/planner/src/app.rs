@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use eclusa_config::Stack;
 use eclusa_fault::Message;
-use eclusa_model::{AppKind, Release, ServiceName, Tenant, TenantName, TenantObservation};
-use eclusa_runbook::{Exec, Expect, GateKind, OnNoGo, Place};
+use eclusa_model::{AppKind, FilesPlace, Release, ServiceName, Tenant, TenantName, TenantObservation};
+use eclusa_runbook::{Exec, Expect, GateKind, OnNoGo, Place, PointReference};
 
 /// A command with the name that its step gets.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -51,6 +51,19 @@ pub enum Back {
     By(Exec),
     /// Nothing has to be done.
     Nothing(Message),
+}
+
+/// Settings in a file of a service.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Setting {
+    /// Whose they are; of a file that all share, the tenant whose restore point has it.
+    pub tenant: TenantName,
+    /// Whether all share the file.
+    pub shared: bool,
+    /// The file.
+    pub file: FilesPlace,
+    /// The members and what they become; none: they are removed.
+    pub values: BTreeMap<String, Option<serde_json::Value>>,
 }
 
 /// A gate of the application's own.
@@ -122,8 +135,34 @@ pub trait App: Send + Sync {
         Vec::new()
     }
 
+    /// Settings that the release brings with it, each with its way back to what it was at a tenant's restore point.
+    fn settings(&self, stack: &Stack, tenants: &[Tenant]) -> Vec<Setting> {
+        let _ = (stack, tenants);
+        Vec::new()
+    }
+
     /// What must hold of each tenant under the new release before the gate opens.
     fn served_gates(&self, stack: &Stack, tenant: &Tenant) -> Vec<NamedGate> {
+        let _ = (stack, tenant);
+        Vec::new()
+    }
+
+    /// What must hold of each tenant's data beside its restore point, once everything else was asked under the new
+    /// release and nothing works in the background yet.
+    fn settled_gates(&self, stack: &Stack, tenant: &TenantName, point: &PointReference) -> Vec<NamedGate> {
+        let _ = (stack, tenant, point);
+        Vec::new()
+    }
+
+    /// What must go through the queues once the workers run. What it leaves there is named by `mark`, which no other
+    /// plan has.
+    fn queue_gates(&self, stack: &Stack, tenants: &[Tenant], mark: &str) -> Vec<(TenantName, NamedGate)> {
+        let _ = (stack, tenants, mark);
+        Vec::new()
+    }
+
+    /// What must hold of each tenant once the scheduler runs.
+    fn ticking_gates(&self, stack: &Stack, tenant: &TenantName) -> Vec<NamedGate> {
         let _ = (stack, tenant);
         Vec::new()
     }
@@ -150,6 +189,8 @@ pub trait App: Send + Sync {
             environment: BTreeMap::new(),
             directory: None,
             expect: Expect::default(),
+            unblock: None,
+            stdin: None,
         })
     }
 

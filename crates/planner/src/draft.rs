@@ -169,6 +169,8 @@ impl<'a, 'b> Draft<'a, 'b> {
                 environment: environment.clone(),
                 directory: None,
                 expect: Expect::default(),
+                unblock: None,
+                stdin: None,
             };
             let values = [("release", release), ("stack", self.input.name.as_str())];
             let undo = match &hook.undo {

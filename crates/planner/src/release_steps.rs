@@ -11,9 +11,10 @@ use eclusa_runbook::{
 use crate::application;
 use crate::draft::{Draft, NewStep};
 use crate::release::ReleaseDraft;
-use crate::release_preflight;
 use crate::services::Services;
+use crate::settings;
 use crate::simple::{baseline_probes, log_rule};
+use crate::{release_gates, release_preflight};
 
 /// How long what has nothing left to finish may take to end, in seconds: a scheduler, and what serves once the gate is
 /// closed and the requests in flight have ended. It is what Docker itself gives; some programs use all of it.
@@ -168,6 +169,7 @@ pub(crate) fn change(draft: &mut Draft<'_, '_>, release: &ReleaseDraft) -> Resul
     }
     stop(draft, Phase::Change, "change.stop", "step-stop", &serving, serving_drain(release.edge))?;
     pin(draft, release)?;
+    settings::with_release(draft, &release.tenants)?;
     if !release.code_only {
         migrate(draft, release)?;
         static_files(draft, release, Phase::Migrate)?;
@@ -227,9 +229,11 @@ fn migrate(draft: &mut Draft<'_, '_>, release: &ReleaseDraft) -> Result<()> {
     let input = draft.input;
     let mut migrations = Vec::new();
     for tenant in &release.tenants {
-        let Some(exec) = input.app.migrate(input.stack, &tenant.name, &release.to, &release.candidate) else {
+        let Some(mut exec) = input.app.migrate(input.stack, &tenant.name, &release.to, &release.candidate)
+        else {
             continue;
         };
+        exec.unblock = release_gates::unblock(input, tenant);
         let name = format!("migrate.{}", tenant.name);
         let title =
             Message::new("step-migrate").with("tenant", &tenant.name).with("release", &release.to.name);
@@ -253,7 +257,7 @@ fn migrate(draft: &mut Draft<'_, '_>, release: &ReleaseDraft) -> Result<()> {
     draft.together(migrations)
 }
 
-fn point_step(tenant: &TenantName) -> Result<StepName> {
+pub(crate) fn point_step(tenant: &TenantName) -> Result<StepName> {
     StepName::new(format!("secure.point.{tenant}"))
         .map_err(|error| Fault::new(Code::Internal).with("what", error))
 }
@@ -317,6 +321,7 @@ pub(crate) fn validate(draft: &mut Draft<'_, '_>, release: &ReleaseDraft) -> Res
             );
         }
         draft.together(gates)?;
+        release_gates::settled(draft, release)?;
     }
     let rule = log_rule(input.stack);
     let since =
@@ -382,17 +387,11 @@ pub(crate) fn open(draft: &mut Draft<'_, '_>, release: &ReleaseDraft) -> Result<
         draft.together(marks)?;
         // After the marks, so that on the way back they have stopped before what was written is salvaged.
         start_workers(draft, &release.services)?;
-        let input = draft.input;
-        let mut gates = Vec::new();
-        for tenant in &release.tenants {
-            for gate in input.app.working_gates(input.stack, tenant) {
-                gates.push(application::gate(phase, gate, &tenant.name)?);
-            }
-        }
-        draft.together(gates)?;
+        release_gates::working(draft, release)?;
     }
     let first = open_gates(draft, release)?;
     start_schedulers(draft, &release.services)?;
+    release_gates::ticking(draft, release)?;
     Ok(first)
 }
 

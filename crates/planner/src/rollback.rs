@@ -1,15 +1,17 @@
 //! The plan of a rollback that an operator asks for after a release was accepted: the code alone where no schema
 //! changed, otherwise code and data, after what was written since is in a salvage point.
 
+use std::collections::BTreeMap;
+
 use eclusa_fault::{Code, Fault, Message, Result};
-use eclusa_model::Tenant;
+use eclusa_model::{Tenant, TenantName};
 use eclusa_runbook::{EdgeOperation, Effect, Intent, Phase, Plan, Reversibility, Scope, Undo};
 
 use crate::draft::{Draft, Frame, NewStep};
 use crate::input::PreviousRelease;
 use crate::release::ReleaseDraft;
 use crate::services::Services;
-use crate::{PlanInput, release_steps as steps, restore};
+use crate::{PlanInput, release_steps as steps, restore, settings};
 
 pub(crate) fn plan(input: &PlanInput<'_>, to: &str, how: Reversibility) -> Result<Plan> {
     let no_way = |problem: String| Fault::new(Code::NoWayBack).with("problem", problem);
@@ -61,7 +63,7 @@ pub(crate) fn plan(input: &PlanInput<'_>, to: &str, how: Reversibility) -> Resul
             restore::salvage(&mut draft, tenant)?;
         }
     }
-    change(&mut draft, &release, with_data)?;
+    change(&mut draft, &release, with_data.then_some(&previous.points))?;
     draft.phase(Phase::Validate)?;
     steps::reopen(&mut draft, &release)?;
     restore::probe(&mut draft, &release.tenants)?;
@@ -99,12 +101,20 @@ fn remarks(draft: &mut Draft<'_, '_>, previous: &PreviousRelease, with_data: boo
     }
 }
 
-fn change(draft: &mut Draft<'_, '_>, release: &ReleaseDraft, with_data: bool) -> Result<()> {
+fn change(
+    draft: &mut Draft<'_, '_>,
+    release: &ReleaseDraft,
+    points: Option<&BTreeMap<TenantName, String>>,
+) -> Result<()> {
+    let with_data = points.is_some();
     draft.phase(Phase::Change)?;
     let serving = release.services.serving();
     let drain = steps::serving_drain(release.edge);
     steps::stop(draft, Phase::Change, "change.stop", "step-stop", &serving, drain)?;
     steps::pin(draft, release)?;
+    if let Some(points) = points {
+        settings::with_rollback(draft, &release.tenants, points)?;
+    }
     if with_data {
         for tenant in &release.tenants {
             restore::swap(draft, Phase::Change, tenant, &release.suffix)?;

@@ -81,6 +81,8 @@ pub(crate) fn check_exec(
             lacks: check.lacks.clone(),
             ..Expect::default()
         },
+        unblock: None,
+        stdin: None,
     };
     Ok(match &check.tenant {
         Some(tenant) => vec![(Some(tenant.clone()), exec(tenant.as_str()))],

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::io::Read;
 
 use async_trait::async_trait;
-use eclusa_fault::Result;
+use eclusa_fault::{Code, Fault, Result};
 use eclusa_model::Tenant;
 use serde::{Deserialize, Serialize};
 
@@ -116,6 +116,23 @@ pub enum SwapState {
     Halfway,
 }
 
+/// A connection that a statement of the tenant's waits for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Blocker {
+    /// The server's number for it.
+    pub id: u64,
+    /// Who it is.
+    pub user: String,
+    /// Where it comes from.
+    pub host: String,
+    /// How long its transaction has been open, in seconds.
+    pub seconds: u64,
+    /// What it said last, or is saying.
+    pub statement: String,
+    /// Whether it is the tenant's own user, asks for nothing now and has a transaction open.
+    pub idle: bool,
+}
+
 /// Databases of one stack.
 #[async_trait]
 pub trait Database: Send + Sync {
@@ -143,6 +160,44 @@ pub trait Database: Send + Sync {
     /// # Errors
     /// `DatabaseUnreachable`, `RestoreFailed` when the copy is not there.
     async fn summarise(&self, tenant: &Tenant, copy: &DatabaseCopy) -> Result<DatabaseSummary>;
+
+    /// How many rows each table of the live database has now.
+    ///
+    /// # Errors
+    /// `DatabaseUnreachable`, `DatabaseDenied`.
+    async fn counts(&self, tenant: &Tenant) -> Result<BTreeMap<String, u64>> {
+        let summary = self.summarise(tenant, &DatabaseCopy::Live).await?;
+        Ok(summary.tables.into_iter().map(|(name, table)| (name, table.rows)).collect())
+    }
+
+    /// What a query of the live database gives that changes nothing and has one column of text.
+    ///
+    /// # Errors
+    /// `DatabaseUnreachable`, `DatabaseDenied`; `Internal` for an engine whose tenants are asked nothing.
+    async fn query(&self, tenant: &Tenant, sql: &str) -> Result<Vec<String>> {
+        let _ = sql;
+        let what = format!("queries of the database of {} on this engine", tenant.name);
+        Err(Fault::new(Code::Internal).with("what", what))
+    }
+
+    /// The connections that statements of the tenant's have waited for, for at least so many seconds, to change a table.
+    /// On engines that do not keep such a statement waiting behind idle connections: none.
+    ///
+    /// # Errors
+    /// `DatabaseUnreachable`, `DatabaseDenied`.
+    async fn blockers(&self, tenant: &Tenant, patience: u64) -> Result<Vec<Blocker>> {
+        let _ = (tenant, patience);
+        Ok(Vec::new())
+    }
+
+    /// Ends a blocker, if it is still one that may be ended. Gives whether it was.
+    ///
+    /// # Errors
+    /// `DatabaseUnreachable`, `DatabaseDenied`.
+    async fn end_blocker(&self, tenant: &Tenant, id: u64) -> Result<bool> {
+        let _ = (tenant, id);
+        Ok(false)
+    }
 
     /// Where a swap stands.
     ///

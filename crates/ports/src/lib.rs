@@ -19,7 +19,8 @@ mod vault;
 
 pub use clock::Clock;
 pub use database::{
-    Database, DatabaseCopy, DatabaseFacts, DatabaseSummary, Dump, StreamOpener, SwapState, TableSummary,
+    Blocker, Database, DatabaseCopy, DatabaseFacts, DatabaseSummary, Dump, StreamOpener, SwapState,
+    TableSummary,
 };
 pub use edge::{Edge, GateState, GateStatus};
 pub use files::{FilesSwap, OWN_FILES_PREFIX, beside_directory, kept_directory};
@@ -30,7 +31,7 @@ pub use lines::{BothOutputs, LONGEST_LINE, LineSplitter, TAIL_LINES, Tail, clean
 pub use notifier::{Notice, Notifier};
 pub use observer::Observer;
 pub use output::{NoOutput, OutputLines, OutputSink, OutputStream};
-pub use probe::HttpClient;
+pub use probe::{HttpAnswer, HttpClient, HttpRequest};
 pub use runtime::{
     ApplyContext, ExecSpec, ExecStream, LogLine, Runtime, RuntimeObservation, ServiceStats, Took,
 };

@@ -5,11 +5,12 @@ use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use eclusa_fault::Result;
-use eclusa_ports::{Clock, HttpClient};
+use eclusa_ports::{Clock, HttpAnswer, HttpClient, HttpRequest};
 use eclusa_runbook::{HttpProbe, Sample};
-use reqwest::header::{HOST, HeaderMap};
+use reqwest::header::{CONTENT_TYPE, COOKIE, HOST, HeaderMap, HeaderValue, SET_COOKIE};
 use reqwest::redirect::Policy;
 use reqwest::{Client, Method, StatusCode};
+use secrecy::{ExposeSecret, SecretString};
 
 use crate::answer::{self, Answer};
 use crate::client;
@@ -23,6 +24,9 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// A request is ended after this time, or after four times its probe's maximum if that is longer: never before an
 /// answer could still be good.
 const LEAST_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// A request of somebody who signs in is ended after this time.
+const EXCHANGE_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Sends HTTP probes.
 pub struct HttpProbes {
@@ -46,6 +50,42 @@ impl HttpProbes {
                 .user_agent(concat!("eclusa/", env!("CARGO_PKG_VERSION")))
         })?;
         Ok(Self { client, clock })
+    }
+
+    async fn exchanged(&self, request: &HttpRequest, base: &str) -> std::result::Result<HttpAnswer, String> {
+        let url = url(base, &request.path)?;
+        let method = if request.form.is_some() { Method::POST } else { Method::GET };
+        let mut builder = self.client.request(method, url.clone()).header(HOST, &request.host);
+        if let Some(form) = &request.form {
+            // The query of an address is written as a form is.
+            let mut written = url.clone();
+            written.set_query(None);
+            let pairs = form.iter().map(|(name, value)| (name.as_str(), value.expose_secret()));
+            written.query_pairs_mut().extend_pairs(pairs);
+            let text = written.query().unwrap_or_default().to_owned();
+            builder = builder.header(CONTENT_TYPE, "application/x-www-form-urlencoded").body(text);
+        }
+        if let Some(cookie) = &request.cookie {
+            let value = HeaderValue::from_str(cookie.expose_secret());
+            let mut value = value.map_err(|_| "a cookie that cannot be sent back".to_owned())?;
+            value.set_sensitive(true);
+            builder = builder.header(COOKIE, value);
+        }
+        let mut response = builder.send().await.map_err(client::reason)?;
+        let cookies = response.headers().get_all(SET_COOKIE).iter();
+        let cookies = cookies
+            .filter_map(|value| value.to_str().ok()?.split(';').next())
+            .map(|pair| SecretString::from(pair.trim().to_owned()))
+            .collect();
+        let mut body = Vec::new();
+        while let Some(chunk) = response.chunk().await.map_err(client::reason)? {
+            let room = BODY_LIMIT - body.len();
+            body.extend(chunk.iter().take(room));
+            if chunk.len() > room {
+                break;
+            }
+        }
+        Ok(HttpAnswer { status: response.status().as_u16(), cookies, body })
     }
 
     async fn send(&self, probe: &HttpProbe, base: &str) -> std::result::Result<Answer, (u16, String)> {
@@ -110,6 +150,12 @@ fn url(base: &str, path: &str) -> std::result::Result<reqwest::Url, String> {
 impl HttpClient for HttpProbes {
     async fn ask(&self, probe: &HttpProbe, base: &str) -> Sample {
         self.fetch(probe, base).await.0
+    }
+
+    async fn exchange(&self, request: &HttpRequest, base: &str) -> std::result::Result<HttpAnswer, String> {
+        tokio::time::timeout(EXCHANGE_TIMEOUT, self.exchanged(request, base))
+            .await
+            .unwrap_or_else(|_| Err(format!("no whole answer within {} s", EXCHANGE_TIMEOUT.as_secs())))
     }
 
     async fn fetch(&self, probe: &HttpProbe, base: &str) -> (Sample, Vec<u8>) {

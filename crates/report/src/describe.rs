@@ -3,7 +3,8 @@
 use eclusa_fault::{Language, Message};
 use eclusa_runbook::{
     DatabaseOperation, EdgeOperation, Effect, Gate, GateKind, Intent, LeaseOperation, MirrorWay, OnNoGo,
-    PointKind, PointReference, ProbeRoute, RestoreOperation, RuntimeOperation, Undo, VaultOperation,
+    PointKind, PointReference, ProbeRoute, RestoreOperation, RowRule, RuntimeOperation, SettingsOperation,
+    Undo, VaultOperation,
 };
 
 use crate::words::{bytes_text, duration_text, listed, short};
@@ -82,6 +83,14 @@ pub fn effect_text(effect: &Effect, language: &Language) -> String {
             Message::new("back-forget").with("tenant", tenant).with("count", points.len())
         }
         Effect::Restore(operation) => restore(operation, language),
+        Effect::Settings(SettingsOperation::Set { file, values, .. }) => {
+            let names: Vec<&str> = values.keys().map(String::as_str).collect();
+            Message::new("back-settings-set").with("names", names.join(", ")).with("file", file.name())
+        }
+        Effect::Settings(SettingsOperation::Back { file, names, point, .. }) => Message::new("back-settings")
+            .with("names", names.join(", "))
+            .with("file", file.name())
+            .with("point", point_text(point, language)),
         Effect::Edge(EdgeOperation::Close { tenant, .. }) => {
             Message::new("back-gate-close").with("tenant", tenant)
         }
@@ -158,7 +167,12 @@ pub fn gate_question(kind: &GateKind, language: &Language) -> String {
         }
         GateKind::Command { exec } => match &exec.expect.last_line_contains {
             Some(line) => Message::new("asks-command-line").with("code", exec.expect.code).with("line", line),
-            None => Message::new("asks-command").with("code", exec.expect.code),
+            None => match exec.expect.contains.iter().chain(&exec.expect.like).next() {
+                Some(text) => {
+                    Message::new("asks-command-says").with("code", exec.expect.code).with("text", text)
+                }
+                None => Message::new("asks-command").with("code", exec.expect.code),
+            },
         },
         GateKind::Eventually { exec, within } => {
             Message::new("asks-eventually").with("code", exec.expect.code).with("duration", seconds(*within))
@@ -170,6 +184,25 @@ pub fn gate_question(kind: &GateKind, language: &Language) -> String {
             let paths: Vec<&str> = pages.iter().map(|page| page.path.as_str()).collect();
             Message::new("asks-pages").with("pages", paths.join(", "))
         }
+        GateKind::Session { visits, .. } if visits.is_empty() => Message::new("asks-session"),
+        GateKind::Session { visits, .. } => {
+            let names: Vec<&str> = visits.iter().map(|visit| visit.name.as_str()).collect();
+            Message::new("asks-session-visits").with("names", names.join(", "))
+        }
+        GateKind::Completes { within, .. } => {
+            Message::new("asks-completes").with("duration", seconds(*within))
+        }
+        GateKind::Recorded { needed, .. } => {
+            Message::new("asks-recorded").with("command", needed.exec.shown())
+        }
+        GateKind::Rows { rule: RowRule { fewer_percent: Some(percent), .. }, .. } => {
+            Message::new("asks-rows-share").with("percent", percent)
+        }
+        GateKind::Rows { .. } => Message::new("asks-rows"),
+        GateKind::NewRows { table, most, .. } => {
+            Message::new("asks-new-rows").with("table", table).with("count", most)
+        }
+        GateKind::Advances { within, .. } => Message::new("asks-advances").with("duration", seconds(*within)),
         GateKind::PendingMigrations { expected, allowed, .. } => match expected {
             Some(names) if *allowed && !names.is_empty() => {
                 Message::new("asks-pending-known").with("migrations", listed(names))

@@ -54,6 +54,8 @@ fn phrase(name: &str, value: &str) -> Message {
         ("proved", ..) => Message::new("output-proved"),
         ("kept", ..) => Message::new("output-kept").with("suffix", value),
         ("generation", ..) => Message::new("output-generation").with("generation", value),
+        ("settings", ..) => Message::new("output-settings").with("names", value),
+        ("ended-connections", ..) => Message::new("output-ended-connections").with("connections", value),
         ("last-line", ..) => {
             Message::new("output-last-line").with("line", value.chars().take(120).collect::<String>())
         }

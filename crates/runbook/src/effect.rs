@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use eclusa_model::{PointId, Release, RunId, ServiceName, StepName, TenantName};
 use serde::{Deserialize, Serialize};
 
-use crate::MirrorWay;
+use crate::{MirrorWay, SettingsOperation};
 
 /// A generic operation on the world.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -24,6 +24,8 @@ pub enum Effect {
     Vault(VaultOperation),
     /// A tenant's data, brought back.
     Restore(RestoreOperation),
+    /// Settings in a file of a service.
+    Settings(SettingsOperation),
     /// The gate in front of the stack.
     Edge(EdgeOperation),
     /// Who holds the stack.
@@ -80,6 +82,9 @@ pub struct Expect {
     /// Texts that no line of the output may contain.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub lacks: Vec<String>,
+    /// Texts with `*` for any text, each of which some whole line of the output must be.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub like: Vec<String>,
     /// With what the lines begin by which the command says what it does next. The last of them is named when it fails.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub progress: Option<String>,
@@ -101,6 +106,24 @@ pub struct Exec {
     /// What it must do.
     #[serde(default)]
     pub expect: Expect,
+    /// What it reads on standard input; absent: nothing. No secret: a plan is shown.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stdin: Option<String>,
+    /// Whose connections must not be in its way.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unblock: Option<Unblock>,
+}
+
+/// Connections that a command's statements wait for are looked for while it runs, named, and ended where that harms
+/// nobody: the tenant's own, that ask for nothing and keep a transaction open.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Unblock {
+    /// Whose database it is.
+    pub tenant: TenantName,
+    /// From how many seconds of waiting on.
+    pub patience: u64,
+    /// Whether they are ended.
+    pub end: bool,
 }
 
 impl Exec {

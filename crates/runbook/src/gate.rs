@@ -7,7 +7,7 @@ use eclusa_model::{ServiceName, StepName, TenantName};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::{Exec, Expect};
+use crate::{AssetSource, Exec, Expect, PointReference, Query, RowRule, SignIn, Visit, is_like};
 
 /// Which way a probe reaches the application.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -187,6 +187,76 @@ pub enum GateKind {
         route: ProbeRoute,
         /// How often each is tried before its answer counts.
         attempts: u32,
+        /// Who is asked which knows a file that is not answered.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        sources: Vec<AssetSource>,
+    },
+    /// Somebody can sign in, see lists and open what is in them.
+    Session {
+        /// Whom it asks.
+        tenant: TenantName,
+        /// The `Host` that is asked for.
+        host: String,
+        /// How.
+        sign_in: SignIn,
+        /// What is looked at.
+        visits: Vec<Visit>,
+        /// Which way.
+        route: ProbeRoute,
+    },
+    /// What one command sets going is finished sooner or later, as another one says.
+    Completes {
+        /// What that is called.
+        what: String,
+        /// The command that sets it going, once.
+        begin: Exec,
+        /// The command that is asked again and again. A line that it must not print ends the waiting.
+        state: Exec,
+        /// For how long, in seconds.
+        within: u64,
+    },
+    /// Everything that a command lists was written down in the database.
+    Recorded {
+        /// What is needed.
+        needed: Listing,
+        /// What was written down.
+        recorded: Query,
+    },
+    /// No table of a tenant has lost its rows since a restore point.
+    Rows {
+        /// Whose.
+        tenant: TenantName,
+        /// Since which.
+        point: PointReference,
+        /// What is borne.
+        rule: RowRule,
+    },
+    /// A table that errors are written to has not grown since a restore point.
+    NewRows {
+        /// Whose.
+        tenant: TenantName,
+        /// Since which.
+        point: PointReference,
+        /// The table.
+        table: String,
+        /// How many rows it has now.
+        rows: Query,
+        /// What is said of the newest rows; `{count}` is how many that are.
+        newest: Query,
+        /// Rows of which this is said do not count: texts, with `*` for any text.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        ignore: Vec<String>,
+        /// The most rows that may be new.
+        most: u64,
+    },
+    /// What a query gives changes sooner or later.
+    Advances {
+        /// Whether it can be asked for at all: the query gives `1`.
+        applies: Query,
+        /// What must change.
+        value: Query,
+        /// For how long it is waited, in seconds.
+        within: u64,
     },
     /// The application says which migrations are pending, and they are those that the plan was made for.
     PendingMigrations {
@@ -398,6 +468,10 @@ pub fn unmet(expect: &Expect, code: i32, lines: &[String]) -> Option<String> {
     let says = |text: &String| lines.iter().any(|line| line.contains(text));
     if let Some(text) = expect.contains.iter().find(|text| !says(text)) {
         return Some(format!("no line with {text:?}"));
+    }
+    let is = |pattern: &String| lines.iter().any(|line| is_like(line.trim(), pattern));
+    if let Some(pattern) = expect.like.iter().find(|pattern| !is(pattern)) {
+        return Some(format!("no line that is {pattern:?}"));
     }
     expect.lacks.iter().find(|text| says(text)).map(|text| format!("a line with {text:?}"))
 }

@@ -1,18 +1,21 @@
 //! L1: plan, step, effect, undo, gate, verdict, journal events and their replay. Pure and synchronous:
 //! nothing here waits, reads a clock or touches the world.
 
+mod asked;
 mod digest;
 mod effect;
 mod event;
 mod gate;
 mod plan;
 mod run;
+mod settings;
 mod statistics;
 
+pub use asked::{AssetSource, Query, RowChange, RowRule, SignIn, Visit, is_like, row_changes};
 pub use digest::digest_of;
 pub use effect::{
     DatabaseOperation, EdgeOperation, Effect, EnvironmentValue, Exec, Expect, LeaseOperation, Place,
-    PointKind, PointReference, RestoreOperation, RuntimeOperation, VaultOperation,
+    PointKind, PointReference, RestoreOperation, RuntimeOperation, Unblock, VaultOperation,
 };
 pub use event::{EVENT_FORMAT, Entry, Event, Outcome, Outputs};
 pub use gate::{
@@ -24,4 +27,5 @@ pub use plan::{
     Step, Undo,
 };
 pub use run::{Decision, Direction, Illegal, Next, Note, Progress, Run, Timing, UndoProgress};
+pub use settings::SettingsOperation;
 pub use statistics::{LatencyComparison, compare_latency, judge_watch, median, wilson};

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use eclusa_ports::{Clock, GateState, HttpClient};
+use eclusa_ports::{Clock, GateState, HttpAnswer, HttpClient, HttpRequest};
 use eclusa_runbook::{HttpProbe, Sample};
 
 use crate::World;
@@ -43,6 +43,10 @@ impl HttpClient for FakeHttp {
             microseconds: 5000,
             problem: problem.map(str::to_owned),
         }
+    }
+
+    async fn exchange(&self, _: &HttpRequest, _: &str) -> Result<HttpAnswer, String> {
+        Err("nobody signs in to this world".to_owned())
     }
 
     async fn fetch(&self, probe: &HttpProbe, base: &str) -> (Sample, Vec<u8>) {

@@ -13,6 +13,8 @@ from .site import common_config
 PATIENCE_SECONDS = 9.0
 # Not prefixed with a database: `clear-cache` of a site leaves it, and only FLUSHALL helps against a wrong one.
 SHARED_HOOKS = "app_hooks"
+# Which files the pages of all sites name. It outlives a release unless the cache is emptied.
+SHARED_ASSETS = "assets_json"
 
 
 def connect() -> redis.Redis:
@@ -48,6 +50,11 @@ def get(key: str, make: Callable[[], Any]) -> Any:
     value = make()
     _patiently(lambda server: server.set(key, pickle.dumps(value)))
     return value
+
+
+def put(key: str, value: Any) -> None:
+    """Replaces a value."""
+    _patiently(lambda server: server.set(key, pickle.dumps(value)))
 
 
 def clear(prefix: str) -> None:

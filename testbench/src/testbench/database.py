@@ -1,6 +1,7 @@
 """Access to a site's MariaDB database, and the administration of databases and users."""
 
 import socket
+from collections.abc import Callable
 from typing import Any
 
 import pymysql
@@ -36,6 +37,7 @@ class Database:
         config = site.config
         host, port = host_and_port()
         self.site = site
+        self.after_commit: list[Callable[[], Any]] = []
         self.name: str = config["db_name"]
         self.connection = pymysql.connect(
             host=host, port=port, user=self.name, password=config["db_password"], database=self.name,
@@ -87,6 +89,9 @@ class Database:
 
     def commit(self) -> None:
         self.connection.commit()
+        waiting, self.after_commit = self.after_commit, []
+        for call in waiting:
+            call()
 
     def rollback(self) -> None:
         self.connection.rollback()

@@ -14,6 +14,12 @@ MIGRATE_HANGS = "migrate-hangs"
 WORKER_IGNORES_DRAIN = "worker-ignores-drain"
 ASSETS_MISSING = "assets-missing"
 SCHEDULER_STUCK = "scheduler-stuck"
+# A map of assets of before in the cache, a table that migrate empties, a row of the error log that it writes, a patch
+# that it left out.
+ASSETS_STALE = "assets-stale"
+ROWS_LOST = "rows-lost"
+ERROR_LOGGED = "error-logged"
+PATCH_SKIPPED = "patch-skipped"
 
 
 def is_set(switch: str, config: Mapping[str, Any] | None = None) -> bool:

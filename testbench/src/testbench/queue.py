@@ -30,7 +30,7 @@ def connect() -> redis.Redis:
     return redis.Redis.from_url(common_config().get("redis_queue", "redis://redis-queue:6379"))
 
 
-def enqueue(site: Site, method: str, queue: str = "default", **arguments: Any) -> str:
+def enqueue(site: Site, method: str, queue: str = "default", job_id: str | None = None, **arguments: Any) -> str:
     """Queues a call and returns the job's id. Without a server the call runs here, after a while."""
     deadline = time.monotonic() + PATIENCE_SECONDS
     while True:
@@ -45,7 +45,7 @@ def enqueue(site: Site, method: str, queue: str = "default", **arguments: Any) -
             time.sleep(1)
     from rq import Queue
 
-    job_id = f"{site.name}::{uuid.uuid4()}"
+    job_id = f"{site.name}::{job_id or uuid.uuid4()}"
     Queue(queue_name(queue), connection=connect()).enqueue_call(
         EXECUTE, kwargs={"site": site.name, "method": method, "kwargs": arguments}, job_id=job_id,
         timeout=TIMEOUT_SECONDS[queue], result_ttl=RESULT_SECONDS, failure_ttl=7 * 24 * 3600,

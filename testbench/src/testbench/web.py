@@ -33,8 +33,9 @@ def json_response(body: dict[str, Any], status: int = 200) -> Response:
     return Response(json.dumps(body, default=str), status, content_type="application/json")
 
 
-def page(title: str, body: str, status: int = 200, name: str | None = None) -> Response:
-    index = assets.manifest()
+def page(title: str, body: str, status: int = 200, name: str | None = None,
+         index: dict[str, str] | None = None) -> Response:
+    index = assets.manifest() if index is None else index
     links = "".join(f'<link rel="stylesheet" href="{url}">' for key, url in index.items() if key.endswith(".css"))
     scripts = "".join(f'<script src="{url}"></script>' for key, url in index.items() if key.endswith(".js"))
     text = (f'<!DOCTYPE html>\n<html><head><meta charset="utf-8"><meta name="title" content="{title}">'
@@ -160,7 +161,10 @@ def _rendered(opened: Database, title: str, body: str) -> Response:
     cache.get(f"{opened.name}|website_page", lambda: title)
     if failures.is_set(failures.ASSETS_MISSING, opened.site.config):
         body += '<script src="/assets/frappe/dist/js/gone.00000000.js"></script>'
-    return page(title, body, name=title.lower())
+    if failures.is_set(failures.ASSETS_STALE, opened.site.config):
+        cache.put(cache.SHARED_ASSETS, {key: url.replace("/dist/", "/dist/before-") for key, url in
+                                        assets.manifest().items()})
+    return page(title, body, name=title.lower(), index=cache.get(cache.SHARED_ASSETS, assets.manifest))
 
 
 def _login(request: Request, opened: Database) -> Response:

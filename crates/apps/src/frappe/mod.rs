@@ -2,13 +2,15 @@
 //! as they were observed, traps included: every command names one site, since `--site all` stops at the first failure
 //! or looks at the first site only.
 
+mod gates;
+mod settings;
 mod site;
 
 use eclusa_config::Stack;
 use eclusa_fault::Message;
 use eclusa_model::{AppKind, Release, ServiceName, Tenant, TenantName, TenantObservation};
-use eclusa_planner::{App, Back, NamedCommand, NamedGate, Reversible, TestRun};
-use eclusa_runbook::{Exec, Expect, GateKind, Listing, OnNoGo, PageProbe, Place, ProbeRoute};
+use eclusa_planner::{App, Back, NamedCommand, NamedGate, Reversible, Setting, TestRun};
+use eclusa_runbook::{Exec, Expect, GateKind, Listing, OnNoGo, PageProbe, Place, PointReference, ProbeRoute};
 
 use crate::generic::{exec, filled, numbered, tests};
 
@@ -218,16 +220,37 @@ impl App for Frappe {
                 asset_prefix: "/assets/".to_owned(),
             })
             .collect();
-        if pages.is_empty() {
-            return Vec::new();
+        let mut found = gates::served(stack, tenant);
+        if !pages.is_empty() {
+            let sources = gates::asset_sources(stack);
+            found.insert(
+                0,
+                NamedGate {
+                    name: "pages".to_owned(),
+                    title: Message::new("step-pages").with("tenant", &tenant.name),
+                    kind: GateKind::Pages { pages, route: ProbeRoute::SideDoor, attempts: 3, sources },
+                    on_no_go: OnNoGo::Back,
+                    timeout: 5 * SHORT,
+                },
+            );
         }
-        vec![NamedGate {
-            name: "pages".to_owned(),
-            title: Message::new("step-pages").with("tenant", &tenant.name),
-            kind: GateKind::Pages { pages, route: ProbeRoute::SideDoor, attempts: 3 },
-            on_no_go: OnNoGo::Back,
-            timeout: 5 * SHORT,
-        }]
+        found
+    }
+
+    fn settings(&self, stack: &Stack, tenants: &[Tenant]) -> Vec<Setting> {
+        settings::settings(stack, tenants)
+    }
+
+    fn settled_gates(&self, stack: &Stack, tenant: &TenantName, point: &PointReference) -> Vec<NamedGate> {
+        gates::settled(stack, tenant, point)
+    }
+
+    fn queue_gates(&self, stack: &Stack, tenants: &[Tenant], mark: &str) -> Vec<(TenantName, NamedGate)> {
+        gates::queues(stack, tenants, mark)
+    }
+
+    fn ticking_gates(&self, stack: &Stack, tenant: &TenantName) -> Vec<NamedGate> {
+        gates::ticking(stack, tenant)
     }
 
     /// Empty until the first `migrate` of a new site.

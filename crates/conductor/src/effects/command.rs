@@ -6,7 +6,7 @@ use eclusa_fault::{Code, Fault, Result};
 use eclusa_ports::{CommandResult, CommandSpec, ExecSpec};
 use eclusa_runbook::{Exec, Outputs, Place, Scope, unmet};
 
-use super::StepOutput;
+use super::{StepOutput, unblock};
 use crate::context::Context;
 
 /// How many lines of a failed command go into the journal; the whole output is in its file.
@@ -19,17 +19,28 @@ const LONG_ENOUGH: u64 = 2;
 const ASKED_WITHIN: Duration = Duration::from_secs(20);
 
 pub(crate) async fn perform(context: &Context, exec: &Exec) -> Result<Outputs> {
-    let result = match run_command(context, exec).await {
+    let (result, in_the_way) = unblock::run(context, exec).await;
+    let blamed = |fault: Fault| {
+        let left = in_the_way.left.iter().map(|text| format!("the connection {text} was in the way"));
+        let ended = in_the_way.ended.iter();
+        let ended = ended.map(|text| format!("the connection {text} was in the way, and was ended"));
+        left.chain(ended).fold(fault, Fault::because)
+    };
+    let result = match result {
         Err(fault) if fault.code == Code::CommandTimeout => {
-            return Err(with_who_was_in_the_way(context, fault).await);
+            return Err(with_who_was_in_the_way(context, blamed(fault)).await);
         }
-        result => result?,
+        result => result.map_err(&blamed)?,
     };
     if unmet(&exec.expect, result.code, &result.tail).is_none() {
         let line = result.last_line().unwrap_or_default().chars().take(400).collect();
-        return Ok(Outputs::from([("last-line".to_owned(), line)]));
+        let mut outputs = Outputs::from([("last-line".to_owned(), line)]);
+        if !in_the_way.ended.is_empty() {
+            outputs.insert("ended-connections".to_owned(), in_the_way.ended.join("; "));
+        }
+        return Ok(outputs);
     }
-    Err(failure(exec, &result))
+    Err(blamed(failure(exec, &result)))
 }
 
 /// A command of a tenant that ran out of time may have waited for somebody's lock; who that is stands last. The oldest
@@ -95,7 +106,7 @@ pub(crate) async fn run_command(context: &Context, exec: &Exec) -> Result<Comman
                     Some(directory) => ports.directory.join(directory),
                     None => ports.directory.clone(),
                 }),
-                stdin: None,
+                stdin: exec.stdin.clone().map(String::into_bytes),
                 timeout: context.timeout,
             };
             ports.host.run(command, &output).await
@@ -106,7 +117,7 @@ pub(crate) async fn run_command(context: &Context, exec: &Exec) -> Result<Comman
                 argv: exec.argv.clone(),
                 environment,
                 directory: exec.directory.clone(),
-                stdin: None,
+                stdin: exec.stdin.clone().map(String::into_bytes),
                 timeout: context.timeout,
                 mark: Some(context.mark()),
                 images: context.images(),

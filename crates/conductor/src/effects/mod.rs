@@ -4,6 +4,8 @@ mod command;
 mod output;
 mod point;
 mod restore;
+mod settings;
+mod unblock;
 
 pub use point::discard_proof;
 
@@ -85,6 +87,7 @@ async fn carry_out(context: &Context, effect: &Effect) -> Result<Outputs> {
         }
         Effect::Vault(operation) => point::perform(context, operation).await,
         Effect::Restore(operation) => restore::perform(context, operation).await,
+        Effect::Settings(operation) => settings::perform(context, operation).await,
         Effect::Edge(operation) => edge(context, operation).await,
         Effect::Lease(LeaseOperation::Take { .. }) => {
             let holder =
@@ -136,6 +139,7 @@ pub(crate) async fn took_effect(context: &Context, effect: &Effect) -> Result<To
         | Effect::Database(_)
         | Effect::Vault(_)
         | Effect::Restore(_)
+        | Effect::Settings(_)
         | Effect::Edge(_)
         | Effect::Lease(_) => Ok(Took::No),
     }

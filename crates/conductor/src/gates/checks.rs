@@ -107,18 +107,25 @@ pub(super) async fn database(
 pub(super) async fn command(context: &Context, exec: &Exec) -> Result<Evidence> {
     end_leftover(context, exec).await?;
     let result = run_command(context, exec).await?;
-    let good = unmet(&exec.expect, result.code, &result.tail).is_none();
+    let unmet = unmet(&exec.expect, result.code, &result.tail);
+    let good = unmet.is_none();
+    let last = result.last_line().unwrap_or_default();
+    // Where the code is the one that was expected, the last line would say nothing about what was not.
+    let line = match &unmet {
+        Some(why) if result.code == exec.expect.code => format!("{why}; the last: {last}"),
+        _ => last.to_owned(),
+    };
     let text = Message::new(if good { "fact-command" } else { "fact-command-failed" })
         .with("command", exec.shown())
         .with("code", result.code)
-        .with("line", result.last_line().unwrap_or_default().chars().take(200).collect::<String>());
+        .with("line", line.chars().take(200).collect::<String>());
     let skip = result.tail.len().saturating_sub(if good { 3 } else { 40 });
     let lines = result.tail.iter().skip(skip).cloned().collect();
     Ok(Evidence { facts: vec![fact(good, text)], lines, ..Evidence::default() })
 }
 
 /// The pause between two tries of a command that is to succeed sooner or later.
-const TRIED_EVERY: Duration = Duration::from_secs(2);
+pub(super) const TRIED_EVERY: Duration = Duration::from_secs(2);
 
 pub(super) async fn eventually(context: &Context, exec: &Exec, within: u64) -> Result<Evidence> {
     let deadline = tokio::time::Instant::now() + Duration::from_secs(within);
@@ -146,7 +153,7 @@ pub(super) async fn contained(context: &Context, needed: &Listing, offered: &Lis
 }
 
 /// The texts that a command lists. What it prints besides its document (warnings, progress) stands on lines before it.
-async fn listed(context: &Context, listing: &Listing) -> Result<BTreeSet<String>> {
+pub(super) async fn listed(context: &Context, listing: &Listing) -> Result<BTreeSet<String>> {
     end_leftover(context, &listing.exec).await?;
     let result = run_command(context, &listing.exec).await?;
     if unmet(&listing.exec.expect, result.code, &result.tail).is_some() {
@@ -273,6 +280,8 @@ mod tests {
                 environment: Default::default(),
                 directory: None,
                 expect: Expect::default(),
+                unblock: None,
+                stdin: None,
             },
             pointer: pointer.to_owned(),
             member: member.map(str::to_owned),

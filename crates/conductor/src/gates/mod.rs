@@ -3,6 +3,8 @@
 mod checks;
 mod pages;
 mod probes;
+mod records;
+mod session;
 mod watch;
 
 pub(crate) use probes::text_of;
@@ -52,8 +54,23 @@ pub(crate) async fn judge(
         GateKind::Command { exec } => checks::command(context, exec).await?,
         GateKind::Eventually { exec, within } => checks::eventually(context, exec, *within).await?,
         GateKind::Contained { needed, offered } => checks::contained(context, needed, offered).await?,
-        GateKind::Pages { pages, route, attempts } => {
-            pages::ask_all(context, pages, *route, *attempts).await?
+        GateKind::Pages { pages, route, attempts, sources } => {
+            pages::ask_all(context, pages, *route, *attempts, sources).await?
+        }
+        GateKind::Session { tenant, host, sign_in, visits, route } => {
+            session::ask(context, tenant, host, sign_in, visits, *route).await?
+        }
+        GateKind::Completes { what, begin, state, within } => {
+            records::completes(context, what, begin, state, *within).await?
+        }
+        GateKind::Recorded { needed, recorded } => records::recorded(context, needed, recorded).await?,
+        GateKind::Rows { tenant, point, rule } => records::rows(context, tenant, point, rule).await?,
+        GateKind::NewRows { tenant, point, table, rows, newest, ignore, most } => {
+            let growth = records::Growth { tenant, point, table, rows, newest, ignore, most: *most };
+            records::new_rows(context, growth).await?
+        }
+        GateKind::Advances { applies, value, within } => {
+            records::advances(context, applies, value, *within).await?
         }
         GateKind::PendingMigrations { exec, expected, allowed } => {
             checks::pending(context, exec, expected.as_deref(), *allowed).await?

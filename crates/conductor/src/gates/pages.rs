@@ -4,12 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use eclusa_fault::{Message, Result};
-use eclusa_runbook::{Evidence, HttpProbe, PageProbe, ProbeRoute};
+use eclusa_runbook::{AssetSource, Evidence, Fact, HttpProbe, PageProbe, ProbeRoute, unmet};
 use html5gum::{DefaultEmitter, Token, Tokenizer};
 
 use super::fact;
 use super::probes::base;
 use crate::context::Context;
+use crate::effects::run_command;
 
 /// How long a page or a file may take, in milliseconds. Whether they are fast is for other probes.
 const WITHIN: u64 = 30_000;
@@ -22,6 +23,7 @@ pub(super) async fn ask_all(
     pages: &[PageProbe],
     route: ProbeRoute,
     attempts: u32,
+    sources: &[AssetSource],
 ) -> Result<Evidence> {
     let base = base(context, route).await?;
     let mut evidence = Evidence::default();
@@ -38,14 +40,63 @@ pub(super) async fn ask_all(
             .with("tenant", &page.tenant)
             .with("path", &page.path)
             .with("files", found.as_ref().copied().unwrap_or_default())
-            .with("problem", found.as_ref().err().map_or("", String::as_str));
+            .with("problem", found.as_ref().err().map_or("", |broken| broken.problem.as_str()));
         evidence.facts.push(fact(found.is_ok(), text));
+        if let Err(Broken { path: Some(path), .. }) = &found {
+            evidence.facts.extend(who_knows(context, path, sources).await);
+        }
     }
     Ok(evidence)
 }
 
+/// What is wrong with a page.
+struct Broken {
+    problem: String,
+    /// The file that it names and that is not answered.
+    path: Option<String>,
+}
+
+impl From<String> for Broken {
+    fn from(problem: String) -> Self {
+        Self { problem, path: None }
+    }
+}
+
+/// Which of those who should know a file know it: a page that names one that is gone has it from somewhere.
+async fn who_knows(context: &Context, path: &str, sources: &[AssetSource]) -> Vec<Fact> {
+    let bare = path.split(['?', '#']).next().unwrap_or(path);
+    let mut known = (Vec::new(), Vec::new());
+    let mut facts = Vec::new();
+    for source in sources {
+        let mut exec = source.exec.clone();
+        for argument in &mut exec.argv {
+            *argument = argument.replace("{path}", bare);
+        }
+        match run_command(context, &exec).await {
+            Ok(result) => {
+                let ended = unmet(&exec.expect, result.code, &result.tail).is_none();
+                let knows = ended && (!source.listed || result.stdout.contains(bare));
+                if knows { known.0.push(source.name.as_str()) } else { known.1.push(source.name.as_str()) }
+            }
+            Err(fault) => {
+                let text = Message::new("fact-asset-not-asked").with("source", &source.name);
+                facts.push(fact(false, text.with("problem", &fault)));
+            }
+        }
+    }
+    let joined = |names: &[&str]| if names.is_empty() { "–".to_owned() } else { names.join(", ") };
+    if !sources.is_empty() {
+        let text = Message::new("fact-asset-known")
+            .with("path", bare)
+            .with("known", joined(&known.0))
+            .with("unknown", joined(&known.1));
+        facts.push(fact(false, text));
+    }
+    facts
+}
+
 /// Asks for a page and everything it names; gives how much that was, or what is wrong.
-async fn ask(context: &Context, page: &PageProbe, base: &str) -> std::result::Result<usize, String> {
+async fn ask(context: &Context, page: &PageProbe, base: &str) -> std::result::Result<usize, Broken> {
     let probe = |path: &str| HttpProbe {
         name: "page".to_owned(),
         tenant: page.tenant.clone(),
@@ -60,15 +111,15 @@ async fn ask(context: &Context, page: &PageProbe, base: &str) -> std::result::Re
     };
     let (sample, body) = context.ports.http.fetch(&probe(&page.path), base).await;
     if let Some(problem) = sample.problem {
-        return Err(problem);
+        return Err(problem.into());
     }
     let paths = named(&body, &page.asset_prefix);
     if paths.is_empty() {
-        return Err(format!("it names nothing below {}", page.asset_prefix));
+        return Err(format!("it names nothing below {}", page.asset_prefix).into());
     }
     for path in &paths {
         if let Some(problem) = context.ports.http.ask(&probe(path), base).await.problem {
-            return Err(format!("{path}: {problem}"));
+            return Err(Broken { problem: format!("{path}: {problem}"), path: Some(path.clone()) });
         }
     }
     Ok(paths.len())

@@ -25,6 +25,20 @@ pub(super) fn check(findings: &mut Findings, path: &KeyPath, stack: &Stack) {
     bench(findings, path, stack);
 }
 
+/// Settings that are the site's identity, or that the runbook sets itself.
+const OWN_SETTINGS: &[&str] = &[
+    "maintenance_mode",
+    "pause_scheduler",
+    "db_name",
+    "db_user",
+    "db_password",
+    "db_type",
+    "db_host",
+    "db_port",
+    "encryption_key",
+    "backup_encryption_key",
+];
+
 fn bench(findings: &mut Findings, path: &KeyPath, stack: &Stack) {
     let Some(table) = &stack.frappe else {
         if stack.app == AppKind::Frappe {
@@ -42,6 +56,39 @@ fn bench(findings: &mut Findings, path: &KeyPath, stack: &Stack) {
     }
     if table.cache.is_none() {
         findings.add_on_key(here.clone(), Mistake::new("config-frappe-cache"));
+    }
+    for (index, setting) in table.set_config.iter().enumerate() {
+        let here = here.key("set_config").index(index);
+        if setting.key.trim().is_empty() || OWN_SETTINGS.contains(&setting.key.as_str()) {
+            findings.add(here.key("key"), Mistake::new("config-frappe-own-setting"));
+        }
+        if setting.common && setting.tenant.is_some() {
+            findings.add(here.key("tenant"), Mistake::new("config-frappe-common-setting"));
+        }
+    }
+    let gates = here.key("gates");
+    // Both are parts of the names of steps.
+    let plain = |text: &str| {
+        !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.'))
+    };
+    for (index, queue) in table.gates.queues.iter().enumerate() {
+        // The name stands in an argument that is a Python literal, and in the name of a key.
+        if !plain(queue) {
+            findings.add(gates.key("queues").index(index), Mistake::new("config-frappe-name"));
+        }
+    }
+    for (index, console) in table.gates.console.iter().enumerate() {
+        if !plain(&console.name) {
+            findings.add(gates.key("console").index(index).key("name"), Mistake::new("config-frappe-name"));
+        }
+    }
+    for (index, tests) in table.gates.tests.iter().enumerate() {
+        if !plain(&tests.module) {
+            findings.add(gates.key("tests").index(index).key("module"), Mistake::new("config-frappe-name"));
+        }
+    }
+    if table.gates.rows_fewer_percent.is_some_and(|percent| percent > 100) {
+        findings.add(gates.key("rows_fewer_percent"), Mistake::new("config-frappe-share"));
     }
     for (index, page) in table.pages.iter().enumerate() {
         if !page.starts_with('/') {

@@ -3,6 +3,8 @@
 use eclusa_model::ServiceName;
 use serde::Deserialize;
 
+use super::{FrappeGates, SetConfig};
+
 /// `[stacks.NAME.frappe]`: the bench that the sites of a Frappe stack live on. The sites themselves are found in its
 /// `sites` directory.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -18,6 +20,10 @@ pub struct FrappeTable {
     pub maintenance: bool,
     /// The pages that must be answered, with everything they name below `/assets/`.
     pub pages: Vec<String>,
+    /// Settings that a release brings with it.
+    pub set_config: Vec<SetConfig>,
+    /// What else is asked of each site under the new release.
+    pub gates: FrappeGates,
 }
 
 impl Default for FrappeTable {
@@ -28,6 +34,8 @@ impl Default for FrappeTable {
             configurator: None,
             maintenance: true,
             pages: vec![String::from("/login")],
+            set_config: Vec::new(),
+            gates: FrappeGates::default(),
         }
     }
 }

@@ -157,6 +157,8 @@ pub struct Limits {
     pub drain: Period,
     /// How many tenants are worked on at once.
     pub parallel: u32,
+    /// How long a migration waits for a connection of the tenant's own that asks for nothing, before that is ended.
+    pub unblock_after: Period,
 }
 
 impl Default for Limits {
@@ -168,6 +170,7 @@ impl Default for Limits {
             healthy: Period::minutes(2),
             drain: Period::seconds(60),
             parallel: 2,
+            unblock_after: Period::seconds(5),
         }
     }
 }

@@ -9,6 +9,7 @@
 //!
 //! The user must be allowed to make databases and to end connections, as `root` is.
 
+mod ask;
 mod catalogue;
 mod dump;
 mod facts;
@@ -18,10 +19,11 @@ mod session;
 mod summary;
 mod swap;
 
+use std::collections::BTreeMap;
 use std::io::Read;
 
 use eclusa_fault::{Code, Result};
-use eclusa_ports::{DatabaseCopy, DatabaseFacts, DatabaseSummary, Dump, SwapState};
+use eclusa_ports::{Blocker, DatabaseCopy, DatabaseFacts, DatabaseSummary, Dump, SwapState};
 
 use self::catalogue::SCRATCH;
 pub(crate) use self::session::PROGRAMS;
@@ -64,6 +66,22 @@ impl Mariadb {
         let missing =
             if *copy == DatabaseCopy::Live { Code::DatabaseUnreachable } else { Code::RestoreFailed };
         self.of(missing, work.await)
+    }
+
+    pub(crate) async fn counts(&self) -> Result<BTreeMap<String, u64>> {
+        self.of(Code::DatabaseUnreachable, ask::counts(&self.access, &self.name).await)
+    }
+
+    pub(crate) async fn query(&self, sql: &str) -> Result<Vec<String>> {
+        self.of(Code::DatabaseUnreachable, ask::query(&self.access, &self.name, sql).await)
+    }
+
+    pub(crate) async fn blockers(&self, patience: u64) -> Result<Vec<Blocker>> {
+        self.of(Code::DatabaseUnreachable, ask::blockers(&self.access, &self.name, patience).await)
+    }
+
+    pub(crate) async fn end_blocker(&self, id: u64) -> Result<bool> {
+        self.of(Code::DatabaseUnreachable, ask::end_blocker(&self.access, &self.name, id).await)
     }
 
     pub(crate) async fn swap_state(&self, suffix: &str) -> Result<SwapState> {

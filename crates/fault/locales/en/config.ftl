@@ -178,6 +178,18 @@ config-frappe-table-hint = Add [stacks.NAME.frappe] with cache = "redis-cache".
 config-frappe-other = "frappe" belongs to stacks with app = "frappe"
 config-frappe-other-label = this stack runs another application
 config-frappe-other-hint = Remove the table, or write app = "frappe".
+config-frappe-own-setting = a release does not set this key
+config-frappe-own-setting-label = it says which database is the site's, or the runbook sets it
+config-frappe-own-setting-hint = Remove this entry. Maintenance mode and scheduler are set and put back by every release.
+config-frappe-common-setting = what all sites share is of no single site
+config-frappe-common-setting-label = this entry has common = true
+config-frappe-common-setting-hint = Remove tenant, or remove common = true.
+config-frappe-name = this cannot be the name of a queue, a check or a module
+config-frappe-name-label = expected letters, digits, and any of _ - .
+config-frappe-name-hint = Write it as the bench has it, such as short or acme.tests.test_prices.
+config-frappe-share = no table loses more than all of its rows
+config-frappe-share-label = expected a whole number from 0 to 100
+config-frappe-share-hint = Write a share in percent, such as 10.
 config-frappe-cache = the service that holds the bench's cache is not named
 config-frappe-cache-label = expected cache = "…" here
 config-frappe-cache-hint = Add cache = "redis-cache". It is emptied when the release changes, since another release cannot read it.

@@ -93,7 +93,13 @@ fn tenant(name: &TenantName) -> Tenant {
         },
         files: vec![FilesPlace::Directory { name: "media".to_owned(), path: format!("/data/{name}") }],
         configuration: Vec::new(),
-        service_configuration: Vec::new(),
+        service_configuration: ["site_config.json", "common_site_config.json"]
+            .map(|file| FilesPlace::Service {
+                name: file.to_owned(),
+                service: ServiceName::new("web").unwrap(),
+                path: format!("/sites/{name}/{file}"),
+            })
+            .into(),
     }
 }
 

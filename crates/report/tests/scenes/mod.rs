@@ -152,6 +152,8 @@ fn exec(argv: &[&str]) -> Exec {
         environment: BTreeMap::new(),
         directory: None,
         expect: Expect::default(),
+        unblock: None,
+        stdin: None,
     }
 }
 

@@ -33,6 +33,8 @@ pub fn exec(word: &str) -> Effect {
         environment: BTreeMap::new(),
         directory: None,
         expect: Expect::default(),
+        unblock: None,
+        stdin: None,
     })
 }
 

@@ -1,0 +1,161 @@
+//! Settings in JSON files of services: changed so that a crash leaves the old file or the new one, and read back.
+
+use std::collections::BTreeMap;
+use std::io::Read;
+use std::path::Path;
+use std::time::Duration;
+
+use eclusa_fault::{Code, Fault, Result};
+use eclusa_model::{FilesPlace, PointId, TenantName};
+use eclusa_ports::{CommandSpec, NoOutput};
+use eclusa_runbook::{Outputs, PointReference, SettingsOperation};
+use serde_json::Value;
+
+use super::point::in_service;
+use crate::context::Context;
+
+/// The most that is read of such a file, in bytes.
+const MOST: u64 = 4 * 1024 * 1024;
+
+type Object = BTreeMap<String, Value>;
+
+pub(super) async fn perform(context: &Context, operation: &SettingsOperation) -> Result<Outputs> {
+    match operation {
+        SettingsOperation::Set { file, values, .. } => set(context, file, values).await,
+        SettingsOperation::Back { tenant, file, point, names } => {
+            let before = of_point(context, tenant, file, point).await?;
+            let values = names.iter().map(|name| (name.clone(), before.get(name).cloned())).collect();
+            set(context, file, &values).await
+        }
+    }
+}
+
+/// What a file that holds no object is not said with: what it holds may be a secret.
+fn no_object(path: &str) -> Fault {
+    Fault::new(Code::FileAccess)
+        .with("path", path)
+        .with("operation", "read as settings")
+        .because("it holds no JSON object")
+}
+
+fn parsed(bytes: &[u8], path: &str) -> Result<Object> {
+    serde_json::from_slice(bytes).map_err(|_| no_object(path))
+}
+
+async fn of_point(
+    context: &Context,
+    tenant: &TenantName,
+    file: &FilesPlace,
+    point: &PointReference,
+) -> Result<Object> {
+    let id = context.point(point)?;
+    let id = PointId::new(&id).map_err(|error| Fault::new(Code::Internal).with("what", error))?;
+    let path = format!("configuration/{}", file.name());
+    let mut reader = context.ports.vault.open(tenant, &id, &path).await?;
+    let read = tokio::task::spawn_blocking(move || {
+        let mut bytes = Vec::new();
+        reader.read_to_end(&mut bytes).map(|_| bytes)
+    });
+    let damaged = |why: String| {
+        Fault::new(Code::PointDamaged)
+            .with("point", &id)
+            .with("tenant", tenant)
+            .with("problem", format!("{path} cannot be read: {why}"))
+    };
+    let bytes = read.await.map_err(|error| damaged(error.to_string()))?;
+    parsed(&bytes.map_err(|error| damaged(error.to_string()))?, &path)
+}
+
+async fn set(
+    context: &Context,
+    file: &FilesPlace,
+    values: &BTreeMap<String, Option<Value>>,
+) -> Result<Outputs> {
+    let (path, _) = in_service(context, file).await?;
+    let shown = path.display().to_string();
+    let host = &context.ports.host;
+    let before = parsed(&host.read(&path, MOST).await?, &shown)?;
+    let wanted = changed(&before, values);
+    if wanted != before {
+        let text = written(&wanted).map_err(|error| Fault::new(Code::Internal).with("what", error))?;
+        host.write_durably(&path, &text, mode(context, &path).await?).await?;
+        let found = parsed(&host.read(&path, MOST).await?, &shown)?;
+        if found != wanted {
+            return Err(Fault::new(Code::FileAccess)
+                .with("path", &shown)
+                .with("operation", "changed")
+                .because("it was read back, and is not what was written"));
+        }
+    }
+    let names: Vec<&str> =
+        values.keys().filter(|name| before.get(*name) != wanted.get(*name)).map(String::as_str).collect();
+    let names = if names.is_empty() { "–".to_owned() } else { names.join(", ") };
+    Ok(Outputs::from([("settings".to_owned(), names)]))
+}
+
+fn changed(before: &Object, values: &BTreeMap<String, Option<Value>>) -> Object {
+    let mut wanted = before.clone();
+    for (name, value) in values {
+        match value {
+            Some(value) => wanted.insert(name.clone(), value.clone()),
+            None => wanted.remove(name),
+        };
+    }
+    wanted
+}
+
+/// As bench writes it: sorted, indented by one, without a line break at the end.
+fn written(object: &Object) -> serde_json::Result<Vec<u8>> {
+    let mut text = Vec::new();
+    let formatter = serde_json::ser::PrettyFormatter::with_indent(b" ");
+    serde::Serialize::serialize(object, &mut serde_json::Serializer::with_formatter(&mut text, formatter))?;
+    Ok(text)
+}
+
+/// The mode of the file, which it keeps: it holds passwords.
+async fn mode(context: &Context, path: &Path) -> Result<u32> {
+    let argv = ["stat".to_owned(), "--format=%a".to_owned(), "--".to_owned(), path.display().to_string()];
+    let result = context.ports.host.run(CommandSpec::new(argv, Duration::from_secs(30)), &NoOutput).await?;
+    u32::from_str_radix(result.stdout.trim(), 8).map_err(|_| {
+        Fault::new(Code::FileAccess)
+            .with("path", path.display())
+            .with("operation", "looked at")
+            .because(result.last_line().unwrap_or_default())
+    })
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn object(value: Value) -> Object {
+        serde_json::from_value(value).unwrap()
+    }
+
+    #[test]
+    fn only_what_is_named_is_changed() {
+        let before =
+            object(json!({"db_name": "_1", "limit": 5, "gone": "x", "nested": {"b": 1, "a": [1, 2]}}));
+        let values = [
+            ("limit".to_owned(), Some(json!(6))),
+            ("gone".to_owned(), None),
+            ("never".to_owned(), None),
+            ("server_script_enabled".to_owned(), Some(json!(true))),
+        ];
+        let wanted = changed(&before, &values.into());
+        assert_eq!(
+            wanted,
+            object(
+                json!({"db_name": "_1", "limit": 6, "nested": {"b": 1, "a": [1, 2]}, "server_script_enabled": true})
+            )
+        );
+        assert_eq!(
+            String::from_utf8(written(&object(json!({"b": 1, "a": "ö"}))).unwrap()).unwrap(),
+            "{\n \"a\": \"ö\",\n \"b\": 1\n}"
+        );
+        assert!(parsed(b"[1]", "x").is_err() && parsed(b"", "x").is_err());
+    }
+}

@@ -1,0 +1,1 @@
+"""What belongs to modules of an application."""
