@@ -2,6 +2,7 @@
 //! stack, and nothing here prints.
 
 pub mod adopt;
+pub mod apps;
 pub mod assembly;
 pub mod auditing;
 pub mod bundle;

@@ -7,8 +7,8 @@ use eclusa_fault::{Code, Fault, Language, Result};
 use eclusa_model::PersonName;
 
 use crate::commands::{
-    abort, adopt, answer, attach, audit, backup, backups, bundle, completions, doctor, drill, edge, exec,
-    history, logs, man, mirror, note, own_run, plan, prune, release, report, restore, resume, rollback, seed,
+    abort, adopt, answer, apps, attach, audit, backup, backups, bundle, completions, doctor, drill, edge, exec,
+    history, logs, man, migrate, mirror, note, own_run, plan, prune, release, report, restore, resume, rollback, seed,
     shop, start, status, stop, supervise, tenants,
 };
 use crate::demo;
@@ -60,6 +60,10 @@ pub enum Command {
     Release(release::Release),
     /// Go back to the release before, with its data where that is needed.
     Rollback(rollback::Rollback),
+    /// Bring the data of tenants to the release that runs, each by itself.
+    Migrate(migrate::Migrate),
+    /// The apps of tenants.
+    Apps(apps::Apps),
     /// Take restore points now.
     Backup(backup::Backup),
     /// List restore points.

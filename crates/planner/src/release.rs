@@ -14,6 +14,7 @@ use crate::services::Services;
 use crate::{release_end, release_preflight, release_steps as steps};
 
 /// What all the steps of a release are made from.
+#[derive(Clone)]
 pub(crate) struct ReleaseDraft {
     pub to: Release,
     pub from: Option<Release>,

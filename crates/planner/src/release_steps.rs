@@ -8,6 +8,7 @@ use eclusa_runbook::{
     RuntimeOperation, Scope, Undo, VaultOperation,
 };
 
+use crate::PlanInput;
 use crate::application;
 use crate::draft::{Draft, NewStep};
 use crate::release::ReleaseDraft;
@@ -20,7 +21,7 @@ use crate::simple::{baseline_probes, log_rule};
 pub(crate) const NOTHING_LEFT: u64 = 10;
 
 /// How long what serves may take to end where requests may still be in flight, in seconds.
-const IN_FLIGHT: u64 = 30;
+pub(crate) const IN_FLIGHT: u64 = 30;
 
 /// How long what serves may take to end.
 pub(crate) fn serving_drain(edge: bool) -> u64 {
@@ -59,12 +60,7 @@ pub(crate) fn close(draft: &mut Draft<'_, '_>, release: &ReleaseDraft) -> Result
 /// What the application itself does to close each tenant, once nothing of the tenant's runs any more.
 fn idle(draft: &mut Draft<'_, '_>, release: &ReleaseDraft) -> Result<()> {
     let input = draft.input;
-    let idle = release
-        .tenants
-        .iter()
-        .filter_map(|tenant| Some((tenant, input.app.idle(input.stack, &tenant.name)?)));
-    let gates = idle.map(|(tenant, gate)| application::gate(Phase::Close, gate, &tenant.name));
-    draft.together(gates.collect::<Result<_>>()?)?;
+    jobs(draft, release)?;
     let mut steps = Vec::new();
     for tenant in release.observed(input) {
         for command in input.app.closing(input.stack, tenant) {
@@ -74,7 +70,18 @@ fn idle(draft: &mut Draft<'_, '_>, release: &ReleaseDraft) -> Result<()> {
     draft.together(steps)
 }
 
-fn gates(draft: &mut Draft<'_, '_>, release: &ReleaseDraft) -> Result<()> {
+/// Waits until nothing of the tenants runs any more.
+pub(crate) fn jobs(draft: &mut Draft<'_, '_>, release: &ReleaseDraft) -> Result<()> {
+    let input = draft.input;
+    let idle = release
+        .tenants
+        .iter()
+        .filter_map(|tenant| Some((tenant, input.app.idle(input.stack, &tenant.name)?)));
+    let gates = idle.map(|(tenant, gate)| application::gate(Phase::Close, gate, &tenant.name));
+    draft.together(gates.collect::<Result<_>>()?)
+}
+
+pub(crate) fn gates(draft: &mut Draft<'_, '_>, release: &ReleaseDraft) -> Result<()> {
     let edge = &draft.input.stack.edge;
     let mut closing = Vec::new();
     for tenant in &release.tenants {
@@ -140,24 +147,24 @@ pub(crate) fn listed(services: &[eclusa_model::ServiceName]) -> String {
 
 pub(crate) fn secure(draft: &mut Draft<'_, '_>, release: &ReleaseDraft) -> Result<()> {
     draft.phase(Phase::Secure)?;
-    let prove = draft.input.stack.secure.proof == Proof::Restored;
-    let mut points = Vec::new();
-    for tenant in &release.tenants {
-        let effect = Effect::Vault(VaultOperation::Take {
-            tenant: tenant.name.clone(),
-            kind: PointKind::Release,
-            release: release.from.clone(),
-            prove,
-        });
-        let title =
-            Message::new(if prove { "step-point-proved" } else { "step-point" }).with("tenant", &tenant.name);
-        let name = format!("secure.point.{}", tenant.name);
-        let step = NewStep::perform(Phase::Secure, &name, Scope::Tenant(tenant.name.clone()), title, effect)?
-            .nothing_to_undo("undo-nothing-point")
-            .seconds(6 * 3600);
-        points.push(step);
-    }
-    draft.together(points)
+    let input = draft.input;
+    let points = release.tenants.iter().map(|tenant| point(input, release, &tenant.name));
+    draft.together(points.collect::<Result<_>>()?)
+}
+
+/// Takes the restore point of a tenant, behind its closed gate.
+pub(crate) fn point(input: &PlanInput<'_>, release: &ReleaseDraft, tenant: &TenantName) -> Result<NewStep> {
+    let prove = input.stack.secure.proof == Proof::Restored;
+    let effect = Effect::Vault(VaultOperation::Take {
+        tenant: tenant.clone(),
+        kind: PointKind::Release,
+        release: release.from.clone(),
+        prove,
+    });
+    let title = Message::new(if prove { "step-point-proved" } else { "step-point" }).with("tenant", tenant);
+    let name = format!("secure.point.{tenant}");
+    let step = NewStep::perform(Phase::Secure, &name, Scope::Tenant(tenant.clone()), title, effect)?;
+    Ok(step.nothing_to_undo("undo-nothing-point").seconds(6 * 3600))
 }
 
 pub(crate) fn change(draft: &mut Draft<'_, '_>, release: &ReleaseDraft) -> Result<()> {
@@ -252,7 +259,7 @@ fn migrate(draft: &mut Draft<'_, '_>, release: &ReleaseDraft) -> Result<()> {
     draft.together(migrations)
 }
 
-fn point_step(tenant: &TenantName) -> Result<StepName> {
+pub(crate) fn point_step(tenant: &TenantName) -> Result<StepName> {
     StepName::new(format!("secure.point.{tenant}"))
         .map_err(|error| Fault::new(Code::Internal).with("what", error))
 }

@@ -1,6 +1,7 @@
 //! What intents, undos and gates are in words.
 
 use eclusa_fault::{Language, Message};
+use eclusa_model::TenantName;
 use eclusa_runbook::{
     DatabaseOperation, EdgeOperation, Effect, Gate, GateKind, Intent, LeaseOperation, MirrorWay, OnNoGo,
     PointKind, PointReference, ProbeRoute, RestoreOperation, RuntimeOperation, Undo, VaultOperation,
@@ -28,6 +29,13 @@ pub fn intent_text(intent: &Intent, language: &Language) -> String {
             let count: usize = points.values().map(Vec::len).sum();
             Message::new("plan-intent-prune").with("count", count)
         }
+        Intent::Migrate { tenants } => {
+            Message::new("plan-intent-migrate").with("tenants", listed_tenants(tenants))
+        }
+        Intent::AppsInstall { app, tenants } => {
+            let tenants = listed_tenants(tenants);
+            Message::new("plan-intent-apps-install").with("app", app).with("tenants", tenants)
+        }
         Intent::Start => Message::new("plan-intent-start"),
         Intent::Stop => Message::new("plan-intent-stop"),
         Intent::EdgeInstall => Message::new("plan-intent-edge-install"),
@@ -35,6 +43,14 @@ pub fn intent_text(intent: &Intent, language: &Language) -> String {
         Intent::Seed => Message::new("plan-intent-seed"),
     };
     message.render(language)
+}
+
+/// A few by name, many by number.
+fn listed_tenants(tenants: &[TenantName]) -> String {
+    match tenants {
+        [] | [_] | [_, _] | [_, _, _] => tenants.iter().map(TenantName::as_str).collect::<Vec<_>>().join(", "),
+        _ => format!("{} tenants", tenants.len()),
+    }
 }
 
 /// What takes a step back.

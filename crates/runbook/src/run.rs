@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use eclusa_fault::{Fault, Message};
-use eclusa_model::{PersonName, RunId, StepName};
+use eclusa_model::{PersonName, RunId, StepName, TenantName};
 use jiff::Timestamp;
 
 use crate::{
@@ -133,6 +133,15 @@ pub enum Next {
         /// Why.
         why: Message,
     },
+    /// Write down that one tenant goes back alone.
+    TurnTenantBack {
+        /// Whose.
+        tenant: TenantName,
+        /// What caused it.
+        step: StepName,
+        /// Why.
+        why: Message,
+    },
     /// Take a step back.
     Undo {
         /// The step.
@@ -215,6 +224,8 @@ pub struct Run {
     pub direction: Direction,
     /// Why it went back.
     pub turned_back: Option<(Option<StepName>, Message, Timestamp)>,
+    /// The tenants that went back alone, by which step and why.
+    pub tenants_back: BTreeMap<TenantName, (StepName, Message, Timestamp)>,
     /// How it ended.
     pub outcome: Option<Outcome>,
     /// When it ended.
@@ -267,6 +278,7 @@ impl Run {
             generation: 1,
             direction: Direction::Forward,
             turned_back: None,
+            tenants_back: BTreeMap::new(),
             outcome: None,
             ended_at: None,
             progress: plan.steps.iter().map(|step| (step.name.clone(), Progress::Pending)).collect(),
@@ -369,10 +381,13 @@ impl Run {
                 self.turned_back = Some((step.clone(), why.clone(), entry.at));
                 Ok(())
             }
+            Event::TenantTurnedBack { tenant, step, why } => {
+                self.take_tenant_back(tenant, step, why, entry.at)
+            }
             Event::UndoIntended { step, attempt } => {
-                self.must_go_back()?;
+                self.must_go_back(step)?;
                 if !self
-                    .next_back()
+                    .next()
                     .iter()
                     .any(|next| matches!(next, Next::Undo { step: ready, .. } if ready == step))
                 {
@@ -437,6 +452,9 @@ impl Run {
         let found = self.known(step)?;
         if self.direction == Direction::Back {
             return Err(format!("{step} cannot begin: the run goes back"));
+        }
+        if self.is_back_alone(found) {
+            return Err(format!("{step} cannot begin: its tenant goes back"));
         }
         if let Some(missing) = found.after.iter().find(|name| !self.is_passed(name)) {
             return Err(format!("{step} cannot begin before {missing}"));
@@ -534,21 +552,68 @@ impl Run {
         }
     }
 
-    fn must_go_back(&self) -> Result<(), String> {
-        if self.direction == Direction::Back { Ok(()) } else { Err("it does not go back".to_owned()) }
+    fn must_go_back(&self, step: &StepName) -> Result<(), String> {
+        let alone = self.plan.step(step).is_some_and(|step| self.is_back_alone(step));
+        if self.direction == Direction::Back || alone {
+            Ok(())
+        } else {
+            Err("it does not go back".to_owned())
+        }
+    }
+
+    fn take_tenant_back(
+        &mut self,
+        tenant: &TenantName,
+        step: &StepName,
+        why: &Message,
+        at: Timestamp,
+    ) -> Result<(), String> {
+        let found = self.known(step)?;
+        if !found.goes_back_alone() || found.lane_tenant() != Some(tenant) {
+            return Err(format!("{step} does not take {tenant} back alone"));
+        }
+        if self.direction == Direction::Back || self.is_back_alone(found) {
+            return Err("it goes back already".to_owned());
+        }
+        self.tenants_back.insert(tenant.clone(), (step.clone(), why.clone(), at));
+        Ok(())
     }
 
     fn undo_begun(&self, step: &StepName) -> Result<u32, String> {
-        self.must_go_back()?;
+        self.must_go_back(step)?;
         match self.undone.get(step) {
             Some(UndoProgress::Begun { attempt, .. }) => Ok(*attempt),
             other => Err(format!("the undo of {step} was not begun: it is {other:?}")),
         }
     }
 
-    /// Whether a step is done, or failed and that is tolerated.
+    /// Whether a step's tenant goes back, or went back, alone.
+    #[must_use]
+    pub fn is_back_alone(&self, step: &Step) -> bool {
+        step.lane_tenant().is_some_and(|tenant| self.tenants_back.contains_key(tenant))
+    }
+
+    /// Whether everything that was done for a tenant which goes back alone has been taken back.
+    fn has_settled(&self, tenant: &TenantName) -> bool {
+        let mut own = self.plan.steps.iter().filter(|step| step.lane_tenant() == Some(tenant));
+        own.all(|step| !self.is_in_hand(&step.name) && self.needs_no_undo(step))
+    }
+
+    /// Whether a step has nothing that is still to be taken back.
+    fn needs_no_undo(&self, step: &Step) -> bool {
+        !self.is_touched(&step.name)
+            || matches!(self.undone.get(&step.name), Some(UndoProgress::Done))
+            || undo_effect(step).is_none()
+    }
+
+    /// Whether a step is done, or failed and that is tolerated, or its tenant has gone back alone.
     #[must_use]
     pub fn is_passed(&self, name: &StepName) -> bool {
+        if let Some(tenant) = self.plan.step(name).and_then(Step::lane_tenant)
+            && self.tenants_back.contains_key(tenant)
+        {
+            return self.has_settled(tenant);
+        }
         match self.progress.get(name) {
             Some(Progress::Done) => true,
             Some(Progress::Failed { .. }) => {
@@ -605,21 +670,58 @@ impl Run {
         {
             return self.turn_back(stopper);
         }
-        let mut next = Vec::new();
+        let mut next = self.turn_tenants_back();
         let mut all_passed = true;
         for step in &self.plan.steps {
             if self.is_passed(&step.name) {
                 continue;
             }
             all_passed = false;
-            if !self.has_failed(step) && step.after.iter().all(|name| self.is_passed(name)) {
+            let ready = !self.has_failed(step) && step.after.iter().all(|name| self.is_passed(name));
+            if ready && !self.is_back_alone(step) {
                 next.extend(self.next_of(step));
             }
         }
         if all_passed {
-            next.push(Next::End { outcome: Outcome::Done });
+            next.push(Next::End { outcome: self.forward_outcome() });
+            return next;
         }
-        if next.is_empty() { self.turn_back(stopper) } else { next }
+        let mut stuck = false;
+        if !self.tenants_back.is_empty() {
+            let (undos, _, failed) = self.undos(|step| self.is_back_alone(step));
+            next.extend(undos);
+            stuck = failed;
+        }
+        if !next.is_empty() {
+            return next;
+        }
+        let busy = self.is_undoing() || self.plan.steps.iter().any(|step| self.is_in_hand(&step.name));
+        if stuck && !busy && stopper.is_none() {
+            return vec![Next::End { outcome: Outcome::Stuck }];
+        }
+        self.turn_back(stopper)
+    }
+
+    /// How a run ends that has come through: those who went back alone are not done.
+    fn forward_outcome(&self) -> Outcome {
+        if self.tenants_back.is_empty() {
+            return Outcome::Done;
+        }
+        let own = self.plan.steps.iter().filter(|step| step.goes_back_alone());
+        let done = own.filter_map(Step::lane_tenant).any(|tenant| !self.tenants_back.contains_key(tenant));
+        if done { Outcome::Partly } else { Outcome::WentBack }
+    }
+
+    /// The tenants of which a step failed for good and who go back alone for it.
+    fn turn_tenants_back(&self) -> Vec<Next> {
+        let failed = self.plan.steps.iter().filter(|step| step.goes_back_alone() && !self.is_back_alone(step));
+        let mut found: BTreeMap<&TenantName, Next> = BTreeMap::new();
+        for step in failed {
+            let (Some(tenant), Some(why)) = (step.lane_tenant(), self.why_stopped(step)) else { continue };
+            let turn = Next::TurnTenantBack { tenant: tenant.clone(), step: step.name.clone(), why };
+            found.entry(tenant).or_insert(turn);
+        }
+        found.into_values().collect()
     }
 
     /// What the present runner has begun ends first, so that it is known what has to be taken back.
@@ -643,15 +745,21 @@ impl Run {
         matches!(self.progress.get(&step.name), Some(Progress::Failed { attempts, .. }) if *attempts > step.limits.retries)
     }
 
-    /// The first step that ends the way forward.
+    /// The first step that ends the way forward for everyone.
     fn stopper(&self) -> Option<(StepName, Message)> {
-        self.plan.steps.iter().find_map(|step| match self.progress.get(&step.name) {
-            Some(Progress::Refused { why }) => Some((step.name.clone(), why.clone())),
+        let shared = self.plan.steps.iter().filter(|step| !step.goes_back_alone());
+        shared.into_iter().find_map(|step| Some((step.name.clone(), self.why_stopped(step)?)))
+    }
+
+    /// Why nothing can come after a step, where that is so.
+    fn why_stopped(&self, step: &Step) -> Option<Message> {
+        match self.progress.get(&step.name) {
+            Some(Progress::Refused { why }) => Some(why.clone()),
             Some(Progress::Failed { .. }) if self.has_failed(step) && !step.limits.tolerated => {
-                Some((step.name.clone(), Message::new("why-step-failed").with("step", &step.name)))
+                Some(Message::new("why-step-failed").with("step", &step.name))
             }
             _ => None,
-        })
+        }
     }
 
     fn next_of(&self, step: &Step) -> Option<Next> {
@@ -687,12 +795,33 @@ impl Run {
     }
 
     fn next_back(&self) -> Vec<Next> {
+        let (mut next, waiting, stuck) = self.undos(|_| true);
+        if next.is_empty() && !self.is_undoing() {
+            if stuck {
+                next.push(Next::End { outcome: Outcome::Stuck });
+            } else if !waiting {
+                let outcome = if self.has_changed_anything() { Outcome::WentBack } else { Outcome::Refused };
+                next.push(Next::End { outcome });
+            }
+        }
+        next
+    }
+
+    /// Whether the present runner takes a step back.
+    fn is_undoing(&self) -> bool {
+        self.undone.values().any(
+            |undo| matches!(undo, UndoProgress::Begun { generation, .. } if *generation == self.generation),
+        )
+    }
+
+    /// The undos that are ready, of the steps that are wanted; whether some wait, and whether one failed for good.
+    fn undos(&self, wanted: impl Fn(&Step) -> bool) -> (Vec<Next>, bool, bool) {
         let dependents = self.dependents();
         let undone = self.taken_back(&dependents);
         let mut next = Vec::new();
         let mut waiting = false;
         let mut stuck = false;
-        for step in &self.plan.steps {
+        for step in self.plan.steps.iter().filter(|step| wanted(step)) {
             if undone.contains(&step.name) {
                 continue;
             }
@@ -722,18 +851,7 @@ impl Run {
                 }
             }
         }
-        let busy = self.undone.values().any(
-            |undo| matches!(undo, UndoProgress::Begun { generation, .. } if *generation == self.generation),
-        );
-        if next.is_empty() && !busy {
-            if stuck {
-                next.push(Next::End { outcome: Outcome::Stuck });
-            } else if !waiting {
-                let outcome = if self.has_changed_anything() { Outcome::WentBack } else { Outcome::Refused };
-                next.push(Next::End { outcome });
-            }
-        }
-        next
+        (next, waiting, stuck)
     }
 
     /// The steps that come directly after each.
@@ -756,10 +874,7 @@ impl Run {
         // From the last to the first: a step without an undo counts only once everything after it does, so that
         // order is kept through it.
         for step in self.plan.steps.iter().rev() {
-            let itself = !self.is_in_hand(&step.name)
-                && (!self.is_touched(&step.name)
-                    || matches!(self.undone.get(&step.name), Some(UndoProgress::Done))
-                    || undo_effect(step).is_none());
+            let itself = !self.is_in_hand(&step.name) && self.needs_no_undo(step);
             if itself && all_in(&set, dependents.get(&step.name)) {
                 set.insert(&step.name);
             }

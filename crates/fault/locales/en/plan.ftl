@@ -53,6 +53,11 @@ step-maintenance-on = Turn on the maintenance mode of { $tenant }
 step-maintenance-off = Turn off the maintenance mode of { $tenant }
 step-configurator = Run { $service } once, as every start of the stack does
 step-cache = Empty the cache in { $service }, which another release cannot read
+step-cache-tenant = Empty the cache in { $service }, which holds what { $tenant } had before
+step-app-offered = Look whether the release that runs has the app { $app }
+step-app-installed = Look whether { $tenant } has the app { $app }
+step-install-app = Install the app { $app } for { $tenant }
+step-probes-tenant = Ask { $tenant } by the side door
 step-pages = Ask for the pages of { $tenant } and for everything they name
 step-workers-online = Look whether workers serve { $tenant }
 step-migrate = Migrate { $tenant } to { $release }
@@ -99,10 +104,14 @@ why-dependencies-change = dependencies change, and they may bring migrations of 
 why-no-schema-change = no schema change is pending
 why-data-changed = the release changed schema or data
 why-overridden = the operator chose it over what was computed
+why-goes-back-alone = if it fails, it goes back alone, from the restore point of this run
 why-restore-keeps = what is live now is kept beside and can be swapped back
 
 ## What the operator should know before agreeing.
 
+remark-goes-back-alone = The code stays. A tenant that fails goes back alone, from its own restore point, while the others go on; the run then ends with 3.
+remark-all-closed = What serves is stopped meanwhile, so nobody of this stack is served until the end.
+remark-site-left-out = The site { $site } cannot be used and is left out. See: eclusa tenants
 remark-no-edge = No edge stands in front: people see the services stopped instead of a maintenance page, and their requests are not measured. To install it: eclusa edge install
 remark-first-release = No earlier release is known: the code cannot be taken back, only the data.
 remark-started-without-override = Some services were started without Eclusa's override and do not run the pinned release; this plan starts them under it.
@@ -206,6 +215,8 @@ plan-intent-rollback = Roll back to { $to }
 plan-intent-backup = Back up
 plan-intent-restore = Restore { $tenant } from point { $point }
 plan-intent-restore-check = Check point { $point } of { $tenant }
+plan-intent-migrate = Migrate { $tenants }
+plan-intent-apps-install = Install the app { $app } for { $tenants }
 plan-intent-start = Start the services
 plan-intent-stop = Stop the services
 plan-intent-edge-install = Install the edge

@@ -89,6 +89,7 @@ pub fn plan(shapes: &[Shape]) -> Plan {
                 recovery: [Recovery::Repeat, Recovery::Probe, Recovery::GoBack][shape.recovery as usize % 3]
                     .clone(),
                 limits: Limits { timeout: 1, retries: shape.retries % 3, tolerated: shape.tolerated },
+                lane: None,
                 expected: None,
             }
         })
