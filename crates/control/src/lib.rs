@@ -12,6 +12,7 @@ pub mod drill;
 mod edge_port;
 pub mod execute;
 pub mod history;
+pub mod maintenance;
 pub mod mirrors;
 mod notices;
 mod observe;

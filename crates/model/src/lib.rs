@@ -11,7 +11,7 @@ pub use ids::{
     IllegalName, PersonName, PlanDigest, PointId, RunId, ServiceName, StackName, StepName, TenantName,
 };
 pub use observation::{
-    CandidateObservation, DiskObservation, EdgeObservation, Health, LeaseObservation, OBSERVATION_FORMAT,
+    CandidateObservation, DiskObservation, EdgeObservation, Health, LeaseObservation, MaintenanceOwner, OBSERVATION_FORMAT,
     Observation, ServiceObservation, ServiceState, SiteObservation, TenantObservation,
 };
 pub use release::{ImagePin, Release, ReleaseSource};

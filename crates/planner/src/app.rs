@@ -122,6 +122,12 @@ pub trait App: Send + Sync {
         Vec::new()
     }
 
+    /// What the application itself does to close a tenant for longer than a run, or to open it again.
+    fn maintenance(&self, stack: &Stack, tenant: &TenantName, on: bool) -> Option<Reversible> {
+        let _ = (stack, tenant, on);
+        None
+    }
+
     /// What is emptied when a tenant's data changes under code that stays, and again when it is taken back.
     fn caches(&self, stack: &Stack, tenant: &TenantName) -> Vec<Reversible> {
         let _ = (stack, tenant);

@@ -119,6 +119,8 @@ fn everyone(input: &PlanInput<'_>, release: ReleaseDraft) -> ReleaseDraft {
 
 fn remark(draft: &mut Draft<'_, '_>, release: &ReleaseDraft, serves: bool) {
     draft.remarks.push(Message::new("remark-goes-back-alone"));
+    let kept = draft.input.kept_remarks(release.tenants.iter().map(|tenant| &tenant.name));
+    draft.remarks.extend(kept);
     if !serves {
         draft.remarks.push(Message::new("remark-all-closed"));
     }
@@ -276,6 +278,10 @@ fn judged(
 /// What must hold of a tenant before its gate opens.
 fn proof(input: &PlanInput<'_>, tenant: &Tenant) -> Result<Vec<NewStep>> {
     let name = &tenant.name;
+    // Its owner keeps its pages from everyone.
+    if input.is_in_maintenance(name) {
+        return Ok(Vec::new());
+    }
     let kind = GateKind::Probes {
         probes: baseline_probes(input, std::slice::from_ref(tenant)),
         route: ProbeRoute::SideDoor,

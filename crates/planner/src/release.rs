@@ -136,6 +136,8 @@ fn assemble(input: &PlanInput<'_>, to: &str, release: ReleaseDraft) -> Result<Pl
 }
 
 fn remark(draft: &mut Draft<'_, '_>, release: &ReleaseDraft) {
+    let kept = draft.input.kept_remarks(release.tenants.iter().map(|tenant| &tenant.name));
+    draft.remarks.extend(kept);
     if !release.edge {
         draft.remarks.push(Message::new("remark-no-edge"));
     }

@@ -85,8 +85,13 @@ pub(crate) fn gates(draft: &mut Draft<'_, '_>, release: &ReleaseDraft) -> Result
     let edge = &draft.input.stack.edge;
     let mut closing = Vec::new();
     for tenant in &release.tenants {
-        let open = Effect::Edge(EdgeOperation::Open { tenant: tenant.name.clone() });
-        let (title, effect) = if release.code_only {
+        let owned = draft.input.owner(&tenant.name).is_some();
+        let undo = if owned {
+            Undo::Nothing { why: Message::new("undo-nothing-owned") }
+        } else {
+            Undo::By(Effect::Edge(EdgeOperation::Open { tenant: tenant.name.clone() }))
+        };
+        let (title, effect) = if release.code_only && !owned {
             ("step-gate-hold", EdgeOperation::Hold { tenant: tenant.name.clone() })
         } else {
             ("step-gate-close", close_operation(edge, &tenant.name))
@@ -98,7 +103,7 @@ pub(crate) fn gates(draft: &mut Draft<'_, '_>, release: &ReleaseDraft) -> Result
             Message::new(title).with("tenant", &tenant.name),
             Effect::Edge(effect),
         )?
-        .undo(Undo::By(open))
+        .undo(undo)
         .retries(1)
         .seconds(edge.drain.as_seconds() + 30);
         closing.push(step);
@@ -300,7 +305,7 @@ pub(crate) fn validate(draft: &mut Draft<'_, '_>, release: &ReleaseDraft) -> Res
     let title = Message::new("step-probes");
     draft.then(NewStep::judge(phase, "validate.probes", Scope::Stack, title, kind)?.seconds(300))?;
     let mut gates = Vec::new();
-    for tenant in &release.tenants {
+    for tenant in release.tenants.iter().filter(|tenant| !input.is_in_maintenance(&tenant.name)) {
         for gate in input.app.served_gates(input.stack, tenant) {
             gates.push(application::gate(phase, gate, &tenant.name)?);
         }
@@ -432,7 +437,7 @@ fn open_gates(draft: &mut Draft<'_, '_>, release: &ReleaseDraft) -> Result<Optio
     let edge = &draft.input.stack.edge;
     let mut opening = Vec::new();
     let mut first = None;
-    for tenant in &release.tenants {
+    for tenant in release.tenants.iter().filter(|tenant| draft.input.owner(&tenant.name).is_none()) {
         let close = Effect::Edge(if release.code_only {
             EdgeOperation::Hold { tenant: tenant.name.clone() }
         } else {

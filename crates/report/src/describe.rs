@@ -3,7 +3,7 @@
 use eclusa_fault::{Language, Message};
 use eclusa_model::TenantName;
 use eclusa_runbook::{
-    DatabaseOperation, EdgeOperation, Effect, Gate, GateKind, Intent, LeaseOperation, MirrorWay, OnNoGo,
+    DatabaseOperation, EdgeOperation, Effect, Gate, GateKind, Intent, LeaseOperation, MaintenanceOperation, MirrorWay, OnNoGo,
     PointKind, PointReference, ProbeRoute, RestoreOperation, RuntimeOperation, Undo, VaultOperation,
 };
 
@@ -35,6 +35,10 @@ pub fn intent_text(intent: &Intent, language: &Language) -> String {
         Intent::AppsInstall { app, tenants } => {
             let tenants = listed_tenants(tenants);
             Message::new("plan-intent-apps-install").with("app", app).with("tenants", tenants)
+        }
+        Intent::Maintenance { on, tenants, .. } => {
+            let id = if *on { "plan-intent-maintenance-on" } else { "plan-intent-maintenance-off" };
+            Message::new(id).with("tenants", listed_tenants(tenants))
         }
         Intent::Start => Message::new("plan-intent-start"),
         Intent::Stop => Message::new("plan-intent-stop"),
@@ -103,6 +107,12 @@ pub fn effect_text(effect: &Effect, language: &Language) -> String {
         }
         Effect::Edge(EdgeOperation::Hold { tenant }) => Message::new("back-gate-hold").with("tenant", tenant),
         Effect::Edge(EdgeOperation::Open { tenant }) => Message::new("back-gate-open").with("tenant", tenant),
+        Effect::Maintenance(MaintenanceOperation::Own { tenant, .. }) => {
+            Message::new("back-own").with("tenant", tenant)
+        }
+        Effect::Maintenance(MaintenanceOperation::Disown { tenant }) => {
+            Message::new("back-disown").with("tenant", tenant)
+        }
         Effect::Lease(LeaseOperation::Take { .. }) => Message::new("back-lease-take"),
         Effect::Lease(LeaseOperation::Release) => Message::new("back-lease-release"),
         Effect::Wait { milliseconds } => {

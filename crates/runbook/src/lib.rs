@@ -11,7 +11,8 @@ mod statistics;
 
 pub use digest::digest_of;
 pub use effect::{
-    DatabaseOperation, EdgeOperation, Effect, EnvironmentValue, Exec, Expect, LeaseOperation, Place,
+    DatabaseOperation, EdgeOperation, Effect, EnvironmentValue, Exec, Expect, LeaseOperation, MaintenanceOperation,
+    Place,
     PointKind, PointReference, RestoreOperation, RuntimeOperation, VaultOperation,
 };
 pub use event::{EVENT_FORMAT, Entry, Event, Outcome, Outputs};

@@ -79,6 +79,19 @@ pub enum Intent {
         /// For whom.
         tenants: Vec<TenantName>,
     },
+    /// Tenants closed and kept so by whoever asks for it, or opened again.
+    Maintenance {
+        /// Closed, or opened.
+        on: bool,
+        /// Whose.
+        tenants: Vec<TenantName>,
+        /// Why.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        reason: Option<String>,
+        /// Until when it is meant.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        until: Option<Timestamp>,
+    },
     /// The services started.
     Start,
     /// The services stopped.
@@ -105,6 +118,8 @@ impl Intent {
             Self::Prune { .. } => "prune",
             Self::Migrate { .. } => "migrate",
             Self::AppsInstall { .. } => "apps-install",
+            Self::Maintenance { on: true, .. } => "maintenance-on",
+            Self::Maintenance { .. } => "maintenance-off",
             Self::Start => "start",
             Self::Stop => "stop",
             Self::EdgeInstall => "edge-install",

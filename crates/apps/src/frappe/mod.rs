@@ -205,6 +205,18 @@ impl App for Frappe {
         found
     }
 
+    fn maintenance(&self, stack: &Stack, tenant: &TenantName, on: bool) -> Option<Reversible> {
+        let place = running(stack).filter(|_| stack.bench().maintenance)?;
+        let title = Message::new(if on { "step-maintenance-on" } else { "step-maintenance-off" });
+        Some(Reversible {
+            name: "maintenance".to_owned(),
+            title: title.with("tenant", tenant),
+            exec: set_maintenance(stack, &place, tenant, on),
+            back: Back::By(set_maintenance(stack, &place, tenant, !on)),
+            timeout: SHORT,
+        })
+    }
+
     /// `migrate` clears what it knows of; the cache of a site whose data went back holds what is no longer there.
     fn caches(&self, stack: &Stack, tenant: &TenantName) -> Vec<Reversible> {
         let Some(service) = stack.bench().cache else { return Vec::new() };

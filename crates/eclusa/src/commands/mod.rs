@@ -16,6 +16,7 @@ pub mod edge;
 pub mod exec;
 pub mod history;
 pub mod logs;
+pub mod maintenance;
 pub mod man;
 pub mod migrate;
 pub mod mirror;
@@ -115,6 +116,7 @@ async fn dispatch(command: Command, session: Arc<Session>) -> Result<Exit> {
         Command::Plan(command) => command.run(session).await,
         Command::Release(command) => command.run(session).await,
         Command::Rollback(command) => command.run(session).await,
+        Command::Maintenance(command) => command.run(session).await,
         Command::Migrate(command) => command.run(session).await,
         Command::Apps(command) => command.run(session).await,
         Command::Backup(command) => command.run(session).await,

@@ -47,6 +47,11 @@ enum Wanted {
         #[command(flatten)]
         decision: Override,
     },
+    /// Tenants closed and kept so, or opened again.
+    Maintenance {
+        #[command(subcommand)]
+        wanted: super::maintenance::Wanted,
+    },
     /// The data of tenants brought to the release that runs.
     Migrate(super::migrate::Wanted),
     /// An app of the image that runs, installed for tenants that lack it.
@@ -122,6 +127,7 @@ impl Wanted {
             }
             Self::Mirror(what) => what.intent(assembly),
             Self::Prune { tenants } => retention::intent(&retention::decide(assembly, &tenants).await?),
+            Self::Maintenance { wanted } => wanted.intent(assembly)?,
             Self::Migrate(what) => what.intent(assembly),
             Self::AppsInstall(what) => what.intent(session, assembly).await?,
             Self::Start => Intent::Start,
