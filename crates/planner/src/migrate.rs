@@ -9,7 +9,7 @@
 use std::collections::BTreeMap;
 
 use eclusa_fault::{Code, Fault, Message, Result};
-use eclusa_model::{DatabasePlace, Tenant, TenantName, TenantObservation};
+use eclusa_model::{DatabasePlace, ServiceRole, Tenant, TenantName, TenantObservation};
 use eclusa_runbook::{
     Effect, Exec, GateKind, Intent, Lane, Phase, Place, Plan, PointReference, ProbeRoute, Recovery,
     Reversibility, Scope, Undo,
@@ -133,6 +133,7 @@ fn remark(draft: &mut Draft<'_, '_>, release: &ReleaseDraft, serves: bool) {
 }
 
 fn preflight(draft: &mut Draft<'_, '_>, release: &ReleaseDraft, work: Work<'_>) -> Result<()> {
+    needed(draft)?;
     release_preflight::state_of_things(draft, release)?;
     let Work::Install(app) = work else { return Ok(()) };
     // What the image lacks cannot be installed, and half of it would be done before bench says so.
@@ -141,6 +142,25 @@ fn preflight(draft: &mut Draft<'_, '_>, release: &ReleaseDraft, work: Work<'_>) 
     let gate =
         NewStep::judge(Phase::Preflight, "preflight.app", Scope::Stack, title, GateKind::Command { exec })?;
     draft.then(gate.seconds(120)).map(|_| ())
+}
+
+/// What the work needs runs: a cache that cannot be emptied, on the way back neither, would leave a tenant between two
+/// states of its data.
+fn needed(draft: &mut Draft<'_, '_>) -> Result<()> {
+    let once = draft.input.stack.bench().configurator;
+    let wanted = |role| matches!(role, ServiceRole::Database | ServiceRole::Cache | ServiceRole::Web);
+    let services = draft.input.observation.services.iter();
+    let services: Vec<_> = services
+        .filter(|service| wanted(service.role) && once.as_ref() != Some(&service.name))
+        .map(|service| service.name.clone())
+        .collect();
+    if services.is_empty() {
+        return Ok(());
+    }
+    let title = Message::new("step-needed").with("services", steps::listed(&services));
+    let kind = GateKind::Healthy { services, within: 20 };
+    let gate = NewStep::judge(Phase::Preflight, "preflight.services", Scope::Stack, title, kind)?;
+    draft.then(gate.seconds(60)).map(|_| ())
 }
 
 fn close(draft: &mut Draft<'_, '_>, release: &ReleaseDraft, serves: bool) -> Result<()> {

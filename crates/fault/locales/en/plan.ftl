@@ -58,6 +58,7 @@ step-app-offered = Look whether the release that runs has the app { $app }
 step-app-installed = Look whether { $tenant } has the app { $app }
 step-install-app = Install the app { $app } for { $tenant }
 step-probes-tenant = Ask { $tenant } by the side door
+step-needed = Look whether { $services } run
 step-own = Write down who keeps { $tenant } closed, and why
 step-disown = Write down that nobody keeps { $tenant } closed any more
 step-maintenance-as-it-is = Leave { $tenant } in the maintenance mode that it is in

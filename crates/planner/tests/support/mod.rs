@@ -338,7 +338,8 @@ pub fn text(plan: &Plan) -> String {
         let tolerated = if step.limits.tolerated { ", tolerated" } else { "" };
         writeln!(text, "{} | {} | {scope} | {}", step.phase.word(), step.name, say(&step.title)).unwrap();
         writeln!(text, "    does: {}", action(step)).unwrap();
-        writeln!(text, "    after: {}", after.join(", ")).unwrap();
+        let lane = step.lane.map_or(String::new(), |lane| format!("; lane: {lane:?}"));
+        writeln!(text, "    after: {}{lane}", after.join(", ")).unwrap();
         writeln!(
             text,
             "    undo: {undo}; after a crash: {:?}; {} s, {} more tries{tolerated}",

@@ -184,7 +184,12 @@ pub fn possible(run: &Run) -> Vec<Event> {
                 if recovery == Recovery::Probe {
                     events.push(Event::Performed { step: step.clone(), outputs: Outputs::new() });
                 }
-                if recovery == Recovery::GoBack {
+                let alone = run.plan.step(&step).filter(|found| found.goes_back_alone());
+                let tenant = alone.and_then(|found| found.lane_tenant()).cloned();
+                if let (Recovery::GoBack, Some(tenant)) = (&recovery, tenant) {
+                    let why = Message::verbatim("unknown");
+                    events.push(Event::TenantTurnedBack { tenant, step, why });
+                } else if recovery == Recovery::GoBack {
                     events.push(Event::TurnedBack {
                         step: Some(step),
                         why: Message::verbatim("unknown"),
@@ -204,6 +209,9 @@ pub fn possible(run: &Run) -> Vec<Event> {
             }
             Next::TurnBack { step, why } => {
                 events.push(Event::TurnedBack { step: Some(step), why, by: None })
+            }
+            Next::TurnTenantBack { tenant, step, why } => {
+                events.push(Event::TenantTurnedBack { tenant, step, why })
             }
             Next::Undo { step, attempt, .. } => events.push(Event::UndoIntended { step, attempt }),
             Next::End { outcome } => events.push(Event::Ended { outcome }),
