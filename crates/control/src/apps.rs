@@ -49,7 +49,9 @@ pub async fn choose(assembly: &Assembly, app: &str, tenants: &[TenantName]) -> R
     for tenant in tenants {
         if !assembly.tenants.iter().any(|found| found.name == *tenant) {
             let known: Vec<&str> = assembly.tenants.iter().map(|found| found.name.as_str()).collect();
-            return Err(Fault::new(Code::TenantUnknown).with("tenant", tenant).with("known", known.join(", ")));
+            return Err(Fault::new(Code::TenantUnknown)
+                .with("tenant", tenant)
+                .with("known", known.join(", ")));
         }
         let installed = ask(assembly.app.has_app(&assembly.stack, tenant, app, &place)).await?;
         let side = if lists(&installed, app) { &mut chosen.have } else { &mut chosen.lack };

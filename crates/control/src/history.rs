@@ -7,7 +7,8 @@ use eclusa_model::{Release, RunId, StackName, TenantName};
 use eclusa_planner::{History, PreviousRelease};
 use eclusa_ports::{JournalStore, RunSummary};
 use eclusa_runbook::{
-    Action, Effect, Intent, Outcome, Progress, RestoreOperation, Reversibility, Run, Step, Undo, VaultOperation,
+    Action, Effect, Intent, Outcome, Progress, RestoreOperation, Reversibility, Run, Step, Undo,
+    VaultOperation,
 };
 
 use crate::Assembly;

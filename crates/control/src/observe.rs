@@ -7,9 +7,9 @@ use std::time::Duration;
 use async_trait::async_trait;
 use eclusa_fault::{Code, Fault, Result};
 use eclusa_model::{
-    AppKind, CandidateObservation, DatabasePlace, DiskObservation, EdgeObservation, Fingerprint, MaintenanceOwner,
-    OBSERVATION_FORMAT, Observation, ServiceName, ServiceRole, ServiceState, Tenant, TenantName,
-    TenantObservation,
+    AppKind, CandidateObservation, DatabasePlace, DiskObservation, EdgeObservation, Fingerprint,
+    MaintenanceOwner, OBSERVATION_FORMAT, Observation, ServiceName, ServiceRole, ServiceState, Tenant,
+    TenantName, TenantObservation,
 };
 use eclusa_ports::{GateState, JournalStore, NoOutput, Observer, RuntimeObservation, clean_line};
 use eclusa_runbook::{Exec, Intent, Place};

@@ -7,9 +7,9 @@ use eclusa_fault::{Code, Fault, Language, Result};
 use eclusa_model::PersonName;
 
 use crate::commands::{
-    abort, adopt, answer, apps, attach, audit, backup, backups, bundle, completions, doctor, drill, edge, exec,
-    history, logs, maintenance, man, migrate, mirror, note, own_run, plan, prune, release, report, restore, resume, rollback, seed,
-    shop, start, status, stop, supervise, tenants,
+    abort, adopt, answer, apps, attach, audit, backup, backups, bundle, completions, doctor, drill, edge,
+    exec, history, logs, maintenance, man, migrate, mirror, note, own_run, plan, prune, release, report,
+    restore, resume, rollback, seed, shop, start, status, stop, supervise, tenants,
 };
 use crate::demo;
 

@@ -269,7 +269,10 @@ fn unfinished_tenants(run: &Run) -> Vec<&str> {
 
 fn paint(event: &Event, line: &str) -> String {
     match event {
-        Event::Failed { .. } | Event::UndoFailed { .. } | Event::TurnedBack { .. } | Event::TenantTurnedBack { .. } => {
+        Event::Failed { .. }
+        | Event::UndoFailed { .. }
+        | Event::TurnedBack { .. }
+        | Event::TenantTurnedBack { .. } => {
             format!("{RED}{line}{RED:#}")
         }
         Event::Asked { .. } => format!("{YELLOW}{line}{YELLOW:#}"),

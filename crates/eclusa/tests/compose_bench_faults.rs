@@ -201,7 +201,10 @@ fn a_closed_tenant_has_an_owner_whatever_is_killed(bench: &Bench) {
     assert!(bench.ends(0, &["tenants"]).contains("BY tester since"), "the list says who");
     // A run for everyone does not open it.
     let said = bench.ends(0, &["migrate", "--yes"]);
-    assert!(said.contains("GO. Run") && said.contains("s03.localhost stays closed, whatever this run does"), "{said}");
+    assert!(
+        said.contains("GO. Run") && said.contains("s03.localhost stays closed, whatever this run does"),
+        "{said}"
+    );
     assert_eq!((bench.status(THREE), bench.status(ONE)), (503, 200));
     assert_eq!(bench.config(THREE)["maintenance_mode"], 1);
     bench.ends(0, &["maintenance", "off", "--yes"]);
@@ -214,7 +217,8 @@ fn a_closed_tenant_has_an_owner_whatever_is_killed(bench: &Bench) {
         ("close.owner.s03.localhost/maintenance.owner.after", true),
         ("close.gate.s03.localhost/edge.closed", true),
     ] {
-        let killed = bench.command(&["maintenance", "on", THREE, "--yes"]).env("ECLUSA_CRASH_AT", point).output();
+        let killed =
+            bench.command(&["maintenance", "on", THREE, "--yes"]).env("ECLUSA_CRASH_AT", point).output();
         assert!(!killed.unwrap().status.success(), "{point}");
         let shut = bench.status(THREE) != 200;
         let said = bench.ends(1, &["status"]);
@@ -228,7 +232,8 @@ fn a_closed_tenant_has_an_owner_whatever_is_killed(bench: &Bench) {
     // Killed while it opens: it is open, or somebody still keeps it closed.
     bench.ends(0, &["maintenance", "on", THREE, "--yes"]);
     let point = "open.owner.s03.localhost/maintenance.owner.before";
-    let killed = bench.command(&["maintenance", "off", THREE, "--yes"]).env("ECLUSA_CRASH_AT", point).output();
+    let killed =
+        bench.command(&["maintenance", "off", THREE, "--yes"]).env("ECLUSA_CRASH_AT", point).output();
     assert!(!killed.unwrap().status.success());
     let said = bench.ends(1, &["status"]);
     assert!(said.contains("is kept closed by tester"), "{said}");
@@ -253,9 +258,15 @@ fn what_is_refused_before_anything_changes(bench: &Bench) {
     let path = "sites/hollow.localhost/site_config.json";
     bench.inside("backend", &["sh", "-c", "printf %s \"$1\" >\"$0\"", path, config]);
     let said = bench.ends(3, &["backup"]);
-    assert!(said.contains("took no restore point of hollow.localhost. Those that it took of the others are good"), "{said}");
+    assert!(
+        said.contains("took no restore point of hollow.localhost. Those that it took of the others are good"),
+        "{said}"
+    );
     let said = bench.ends(3, &["migrate", "--yes"]);
-    assert!(said.contains("preflight.database.hollow.localhost") && said.contains("before anything was changed"), "{said}");
+    assert!(
+        said.contains("preflight.database.hollow.localhost") && said.contains("before anything was changed"),
+        "{said}"
+    );
     bench.inside("backend", &["rm", "-r", "sites/hollow.localhost"]);
     bench.at_rest();
 

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use eclusa_model::{MaintenanceOwner, StackName, TenantName};
 use rusqlite::{Connection, params};
 
-use crate::{chain, schema};
 use crate::trouble::Trouble;
+use crate::{chain, schema};
 
 /// Writes an owner down in the place of the one before.
 pub(crate) fn own(

@@ -7,8 +7,8 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    AppKind, Fingerprint, FingerprintKey, PersonName, Release, RunId, RuntimeKind, ServiceName, ServiceRole, StackName,
-    Tenant, TenantName,
+    AppKind, Fingerprint, FingerprintKey, PersonName, Release, RunId, RuntimeKind, ServiceName, ServiceRole,
+    StackName, Tenant, TenantName,
 };
 
 /// The format of an observation.

@@ -6,8 +6,8 @@ use eclusa_config::{HookPoint, Side};
 use eclusa_fault::{Code, Fault, Message, Result};
 use eclusa_model::{PersonName, Release, ServiceName, StepName, Tenant, TenantName};
 use eclusa_runbook::{
-    Action, Effect, EnvironmentValue, Exec, Expect, Gate, GateKind, Intent, Lane, LeaseOperation, Limits, OnNoGo,
-    PLAN_FORMAT, Phase, Place, Plan, Question, Recovery, Reversibility, Scope, Step, Undo,
+    Action, Effect, EnvironmentValue, Exec, Expect, Gate, GateKind, Intent, Lane, LeaseOperation, Limits,
+    OnNoGo, PLAN_FORMAT, Phase, Place, Plan, Question, Recovery, Reversibility, Scope, Step, Undo,
 };
 
 use crate::PlanInput;

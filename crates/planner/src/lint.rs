@@ -5,8 +5,8 @@ use std::fmt;
 
 use eclusa_model::{StepName, TenantName};
 use eclusa_runbook::{
-    Action, EdgeOperation, Effect, LeaseOperation, MaintenanceOperation, Phase, Plan, PointReference, RestoreOperation,
-    RuntimeOperation, Step, Undo, VaultOperation,
+    Action, EdgeOperation, Effect, LeaseOperation, MaintenanceOperation, Phase, Plan, PointReference,
+    RestoreOperation, RuntimeOperation, Step, Undo, VaultOperation,
 };
 
 use crate::order::Order;

@@ -6,7 +6,8 @@ use std::collections::BTreeMap;
 use eclusa_fault::{Code, Fault, Message, Result};
 use eclusa_model::{MaintenanceOwner, Tenant, TenantName};
 use eclusa_runbook::{
-    EdgeOperation, Effect, GateKind, Intent, MaintenanceOperation, OnNoGo, Phase, Plan, ProbeRoute, Scope, Undo,
+    EdgeOperation, Effect, GateKind, Intent, MaintenanceOperation, OnNoGo, Phase, Plan, ProbeRoute, Scope,
+    Undo,
 };
 use jiff::Timestamp;
 
@@ -135,7 +136,8 @@ fn close(
     } else if closing.is_empty() && input.owner(name).is_none() {
         // It is closed already; from now on somebody answers for it.
         let title = Message::new("step-maintenance-as-it-is").with("tenant", name);
-        let step = NewStep::perform(phase, &format!("close.as-it-is.{name}"), scope.clone(), title, Effect::Mark)?;
+        let step =
+            NewStep::perform(phase, &format!("close.as-it-is.{name}"), scope.clone(), title, Effect::Mark)?;
         closing.push(step.nothing_to_undo("undo-nothing-owned"));
     }
     if closing.is_empty() && input.owner(name).is_none() {

@@ -51,11 +51,13 @@ fn assemble(input: &PlanInput<'_>, tenants: Vec<Tenant>, work: Work<'_>, intent:
     let missing = || Fault::new(Code::ServiceMissing).with("service", "web").with("known", "none");
     let service = input.app.command_service(input.stack).ok_or_else(missing)?;
     let running = input.observation.release.clone().ok_or_else(|| {
-        let what = "no release was brought to this stack yet, so there is none that tenants could be migrated to";
+        let what =
+            "no release was brought to this stack yet, so there is none that tenants could be migrated to";
         Fault::new(Code::NothingToDo).with("what", what).hint(Message::new("hint-first-release"))
     })?;
     let edge = input.observation.edge.is_some();
-    let serves = edge && !tenants.iter().any(|tenant| matches!(tenant.database, DatabasePlace::Sqlite { .. }));
+    let serves =
+        edge && !tenants.iter().any(|tenant| matches!(tenant.database, DatabasePlace::Sqlite { .. }));
     let place = if serves {
         Place::Service { service }
     } else {
@@ -81,7 +83,14 @@ fn assemble(input: &PlanInput<'_>, tenants: Vec<Tenant>, work: Work<'_>, intent:
     if !serves {
         draft.phase(Phase::Change)?;
         let serving = release.services.serving();
-        steps::stop(&mut draft, Phase::Change, "change.stop", "step-stop", &serving, steps::serving_drain(edge))?;
+        steps::stop(
+            &mut draft,
+            Phase::Change,
+            "change.stop",
+            "step-stop",
+            &serving,
+            steps::serving_drain(edge),
+        )?;
     }
     lanes(&mut draft, &release, work, serves)?;
     steps::static_files(&mut draft, &release, Phase::Migrate)?;
@@ -228,7 +237,14 @@ fn lane(
     if let Work::Install(new) = work {
         let exec = app.install_app(stack, name, new, place).ok_or_else(|| no_apps(input))?;
         let title = Message::new("step-install-app").with("tenant", name).with("app", new);
-        lane.push(changing(release, name, "migrate.install", title, exec, stack.limits.migrate.as_seconds())?);
+        lane.push(changing(
+            release,
+            name,
+            "migrate.install",
+            title,
+            exec,
+            stack.limits.migrate.as_seconds(),
+        )?);
     }
     if let Some(exec) = app.migrate(stack, name, &release.to, place) {
         let title = Message::new("step-migrate").with("tenant", name).with("release", &release.to.name);

@@ -3,8 +3,9 @@
 use eclusa_fault::{Language, Message};
 use eclusa_model::TenantName;
 use eclusa_runbook::{
-    DatabaseOperation, EdgeOperation, Effect, Gate, GateKind, Intent, LeaseOperation, MaintenanceOperation, MirrorWay, OnNoGo,
-    PointKind, PointReference, ProbeRoute, RestoreOperation, RuntimeOperation, Undo, VaultOperation,
+    DatabaseOperation, EdgeOperation, Effect, Gate, GateKind, Intent, LeaseOperation, MaintenanceOperation,
+    MirrorWay, OnNoGo, PointKind, PointReference, ProbeRoute, RestoreOperation, RuntimeOperation, Undo,
+    VaultOperation,
 };
 
 use crate::words::{bytes_text, duration_text, listed, short};
@@ -52,7 +53,9 @@ pub fn intent_text(intent: &Intent, language: &Language) -> String {
 /// A few by name, many by number.
 fn listed_tenants(tenants: &[TenantName]) -> String {
     match tenants {
-        [] | [_] | [_, _] | [_, _, _] => tenants.iter().map(TenantName::as_str).collect::<Vec<_>>().join(", "),
+        [] | [_] | [_, _] | [_, _, _] => {
+            tenants.iter().map(TenantName::as_str).collect::<Vec<_>>().join(", ")
+        }
         _ => format!("{} tenants", tenants.len()),
     }
 }

@@ -11,9 +11,9 @@ mod statistics;
 
 pub use digest::digest_of;
 pub use effect::{
-    DatabaseOperation, EdgeOperation, Effect, EnvironmentValue, Exec, Expect, LeaseOperation, MaintenanceOperation,
-    Place,
-    PointKind, PointReference, RestoreOperation, RuntimeOperation, VaultOperation,
+    DatabaseOperation, EdgeOperation, Effect, EnvironmentValue, Exec, Expect, LeaseOperation,
+    MaintenanceOperation, Place, PointKind, PointReference, RestoreOperation, RuntimeOperation,
+    VaultOperation,
 };
 pub use event::{EVENT_FORMAT, Entry, Event, Outcome, Outputs};
 pub use gate::{
@@ -21,8 +21,8 @@ pub use gate::{
     ProbeRoute, Sample, Verdict, VerdictKind, WatchRule, look_of, unmet,
 };
 pub use plan::{
-    Action, Intent, Lane, Limits, MirrorWay, PLAN_FORMAT, Phase, Plan, Question, Recovery, Reversibility, Scope,
-    Step, Undo,
+    Action, Intent, Lane, Limits, MirrorWay, PLAN_FORMAT, Phase, Plan, Question, Recovery, Reversibility,
+    Scope, Step, Undo,
 };
 pub use run::{Decision, Direction, Illegal, Next, Note, Progress, Run, Timing, UndoProgress};
 pub use statistics::{LatencyComparison, compare_latency, judge_watch, median, wilson};

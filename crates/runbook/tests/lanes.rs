@@ -5,9 +5,7 @@ mod support;
 
 use eclusa_fault::Message;
 use eclusa_model::TenantName;
-use eclusa_runbook::{
-    Direction, Event, Lane, Outcome, Plan, Progress, Run, Scope, Step, UndoProgress,
-};
+use eclusa_runbook::{Direction, Event, Lane, Outcome, Plan, Progress, Run, Scope, Step, UndoProgress};
 use proptest::prelude::*;
 use support::{Shape, ana, busy, entry, name, plan, possible, started};
 
@@ -22,7 +20,15 @@ fn lanes(shapes: &[u8]) -> Plan {
         let seed = shapes.get(number).copied().unwrap_or(2);
         // No gates that ask: what a person answers is tested elsewhere.
         let kind = if seed % 5 == 0 { 0 } else { 2 };
-        Shape { kind, undo: seed, recovery: seed / 3, retries: 0, tolerated: false, after: Vec::new(), policy: 0 }
+        Shape {
+            kind,
+            undo: seed,
+            recovery: seed / 3,
+            retries: 0,
+            tolerated: false,
+            after: Vec::new(),
+            policy: 0,
+        }
     };
     let mut plan = plan(&(0..count).map(shape).collect::<Vec<_>>());
     let after = |step: &mut Step, numbers: &[usize]| {
@@ -44,13 +50,19 @@ fn lanes(shapes: &[u8]) -> Plan {
 }
 
 fn is_left(run: &Run, step: &Step) -> bool {
-    let has_undo = matches!((&step.action, &step.undo), (eclusa_runbook::Action::Perform(_), eclusa_runbook::Undo::By(_)));
+    let has_undo = matches!(
+        (&step.action, &step.undo),
+        (eclusa_runbook::Action::Perform(_), eclusa_runbook::Undo::By(_))
+    );
     has_undo && run.is_touched(&step.name) && run.undone.get(&step.name) != Some(&UndoProgress::Done)
 }
 
 /// What must hold of every state that can be reached.
 fn check(run: &Run) -> Result<(), TestCaseError> {
-    prop_assert!(run.outcome.is_some() || busy(run) || !run.next().is_empty(), "nothing can happen: {run:#?}");
+    prop_assert!(
+        run.outcome.is_some() || busy(run) || !run.next().is_empty(),
+        "nothing can happen: {run:#?}"
+    );
     for step in &run.plan.steps {
         let back = step.lane_tenant().is_some_and(|tenant| run.tenants_back.contains_key(tenant));
         if run.direction == Direction::Forward && run.undone.contains_key(&step.name) {

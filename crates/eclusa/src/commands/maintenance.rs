@@ -83,9 +83,9 @@ impl Wanted {
 }
 
 fn until(within: Period) -> Result<Timestamp> {
-    Timestamp::now().checked_add(within.as_duration()).map_err(|error| {
-        Fault::new(Code::ConfigInvalid).with("path", "--for").with("problem", error)
-    })
+    Timestamp::now()
+        .checked_add(within.as_duration())
+        .map_err(|error| Fault::new(Code::ConfigInvalid).with("path", "--for").with("problem", error))
 }
 
 impl Maintenance {

@@ -9,9 +9,9 @@ use eclusa_config::Configuration;
 use eclusa_fault::{Fault, Language};
 use eclusa_model::{
     AppKind, CandidateObservation, DatabasePlace, DiskObservation, EdgeObservation, FilesPlace, Fingerprint,
-    FingerprintKey, Health, ImagePin, MaintenanceOwner, OBSERVATION_FORMAT, Observation, Release, ReleaseSource, RuntimeKind,
-    ServiceName, ServiceObservation, ServiceRole, ServiceState, SiteObservation, Tenant, TenantName,
-    TenantObservation,
+    FingerprintKey, Health, ImagePin, MaintenanceOwner, OBSERVATION_FORMAT, Observation, Release,
+    ReleaseSource, RuntimeKind, ServiceName, ServiceObservation, ServiceRole, ServiceState, SiteObservation,
+    Tenant, TenantName, TenantObservation,
 };
 use eclusa_planner::{History, PlanInput, PreviousRelease};
 use eclusa_runbook::{Action, Effect, Intent, Plan, Reversibility, Scope, Step, Undo};
