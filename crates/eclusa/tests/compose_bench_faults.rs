@@ -214,7 +214,6 @@ fn a_closed_tenant_has_an_owner_whatever_is_killed(bench: &Bench) {
 
     for (point, owned) in [
         ("close.owner.s03.localhost/maintenance.owner.before", false),
-        ("close.owner.s03.localhost/maintenance.owner.after", true),
         ("close.gate.s03.localhost/edge.closed", true),
     ] {
         let killed =
