@@ -286,6 +286,7 @@ fn a_wrong_password_fails_alone(bench: &Bench) {
     bench.inside("backend", &["sh", "-c", replace, path, &right, "wrong"]);
     let said = bench.ends(3, &["migrate", "--yes"]);
     assert!(said.contains("s01.localhost goes back alone, the others go on"), "{said}");
+    assert!(said.contains("PARTLY. Run") && !said.contains("s02.localhost goes back"), "{said}");
     assert!(!said.contains(&right), "the password is not said");
     assert_eq!(bench.config(ONE)["db_password"], "wrong", "the owner's file is as it was");
     assert_ne!(bench.config(ONE)["maintenance_mode"], 1);

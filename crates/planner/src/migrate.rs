@@ -71,6 +71,7 @@ fn assemble(input: &PlanInput<'_>, tenants: Vec<Tenant>, work: Work<'_>, intent:
         candidate: place,
         code_only: false,
         edge,
+        alone: true,
         suffix: format!("r{}", input.nonce),
         tenants,
     };

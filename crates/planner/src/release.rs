@@ -27,6 +27,8 @@ pub(crate) struct ReleaseDraft {
     pub code_only: bool,
     /// Whether an edge is in front.
     pub edge: bool,
+    /// Whether a tenant can go back alone: then it is not asked any more what only who was changed has to answer.
+    pub alone: bool,
     /// The name of what is restored beside live data.
     pub suffix: String,
 }
@@ -79,6 +81,7 @@ pub(crate) fn plan(input: &PlanInput<'_>, to: &str) -> Result<Plan> {
         services: Services::of(&input.stack.services),
         candidate: Place::Candidate { service, release: candidate.release.clone() },
         edge: observation.edge.is_some(),
+        alone: false,
         suffix: format!("r{}", input.nonce),
     };
     assemble(input, to, draft)

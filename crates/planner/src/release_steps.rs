@@ -4,8 +4,8 @@ use eclusa_config::{CheckPlace, Proof};
 use eclusa_fault::{Code, Fault, Message, Result};
 use eclusa_model::{StepName, TenantName};
 use eclusa_runbook::{
-    EdgeOperation, Effect, GateKind, Phase, Place, PointKind, PointReference, ProbeRoute, Question, Recovery,
-    RuntimeOperation, Scope, Undo, VaultOperation,
+    EdgeOperation, Effect, GateKind, Lane, Phase, Place, PointKind, PointReference, ProbeRoute, Question,
+    Recovery, RuntimeOperation, Scope, Undo, VaultOperation,
 };
 
 use crate::PlanInput;
@@ -388,7 +388,7 @@ pub(crate) fn open(draft: &mut Draft<'_, '_>, release: &ReleaseDraft) -> Result<
                 NewStep::perform(phase, &name, Scope::Tenant(tenant.name.clone()), title, Effect::Mark)?
                     .undo(Undo::By(salvage))
                     .seconds(6 * 3600);
-            marks.push(step);
+            marks.push(if release.alone { step.lane(Lane::Follows) } else { step });
         }
         draft.together(marks)?;
         // After the marks, so that on the way back they have stopped before what was written is salvaged.
@@ -397,7 +397,8 @@ pub(crate) fn open(draft: &mut Draft<'_, '_>, release: &ReleaseDraft) -> Result<
         let mut gates = Vec::new();
         for tenant in &release.tenants {
             for gate in input.app.working_gates(input.stack, tenant) {
-                gates.push(application::gate(phase, gate, &tenant.name)?);
+                let step = application::gate(phase, gate, &tenant.name)?;
+                gates.push(if release.alone { step.lane(Lane::Follows) } else { step });
             }
         }
         draft.together(gates)?;

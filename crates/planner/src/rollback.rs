@@ -40,6 +40,7 @@ pub(crate) fn plan(input: &PlanInput<'_>, to: &str, how: Reversibility) -> Resul
         candidate: eclusa_runbook::Place::Candidate { service, release: previous.release.clone() },
         code_only: !with_data,
         edge: input.observation.edge.is_some(),
+        alone: false,
         suffix: format!("r{}", input.nonce),
         tenants,
     };
