@@ -12,6 +12,8 @@ fn a_tenant_whose_migration_fails_goes_back_alone_and_who_is_kept_closed_stays_s
     let before = shop.censuses();
     let open = |tenant: &str| shop.public(tenant, "/api/products").0;
     shop.run(&["plan", "migrate", "alpha"]).must(0).shows("nobody of this stack is served until the end");
+    let one_at_a_time = "\n[stacks.shop.limits]\nparallel = 1";
+    shop.change_configuration(|text| text.replace("\n[stacks.shop.limits]", one_at_a_time));
     shop.run(&["migrate", "--yes"]).must(0).shows("GO. Run");
     assert_eq!(shop.censuses(), before);
     // A runner that dies in a migration: nobody knows how far it came, so that tenant goes back, and only that one.

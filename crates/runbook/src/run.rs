@@ -565,10 +565,12 @@ impl Run {
     /// Whether a step is done, or failed and that is tolerated, or its tenant has gone back alone.
     #[must_use]
     pub fn is_passed(&self, name: &StepName) -> bool {
-        if let Some(tenant) = self.plan.step(name).and_then(Step::lane_tenant)
+        if let Some(step) = self.plan.step(name)
+            && let Some(tenant) = step.lane_tenant()
             && self.tenants_back.contains_key(tenant)
         {
-            return self.has_settled(tenant);
+            // What is left out leaves nothing out that stands before it.
+            return self.has_settled(tenant) && step.after.iter().all(|before| self.is_passed(before));
         }
         match self.progress.get(name) {
             Some(Progress::Done) => true,

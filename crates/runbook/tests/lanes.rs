@@ -10,12 +10,15 @@ use proptest::prelude::*;
 use support::{Shape, ana, busy, entry, name, plan, possible, started};
 
 const TENANTS: [&str; 3] = ["a", "b", "c"];
-/// Before the lanes, in each lane, after them.
+/// The steps of each lane.
 const STEPS: usize = 3;
+/// The shared step after the lanes, and the last.
+const MIDDLE: usize = 1 + TENANTS.len() * STEPS;
+const LAST: usize = MIDDLE + TENANTS.len() + 1;
 
-/// One shared step, a row of steps for each tenant, one step of each that follows, and a shared one.
+/// One shared step, a row of steps for each tenant, a shared one, a step of each tenant that follows, and a shared one.
 fn lanes(shapes: &[u8]) -> Plan {
-    let count = 1 + TENANTS.len() * (STEPS + 1) + 1;
+    let count = LAST + 1;
     let shape = |number: usize| {
         let seed = shapes.get(number).copied().unwrap_or(2);
         // No gates that ask: what a person answers is tested elsewhere.
@@ -37,15 +40,23 @@ fn lanes(shapes: &[u8]) -> Plan {
     let mut ends = Vec::new();
     for (row, tenant) in TENANTS.iter().enumerate() {
         for place in 0..=STEPS {
-            let number = 1 + row * (STEPS + 1) + place;
+            let number = if place == STEPS { MIDDLE + 1 + row } else { 1 + row * STEPS + place };
             let step = &mut plan.steps[number];
             step.scope = Scope::Tenant(TenantName::new(*tenant).unwrap());
             step.lane = Some(if place == STEPS { Lane::Follows } else { Lane::Own });
-            after(step, &[if place == 0 { 0 } else { number - 1 }]);
-            ends.push(number);
+            after(
+                step,
+                &[match place {
+                    0 => 0,
+                    STEPS => MIDDLE,
+                    _ => number - 1,
+                }],
+            );
         }
+        ends.push(row * STEPS + STEPS);
     }
-    after(plan.steps.last_mut().unwrap(), &ends);
+    after(&mut plan.steps[MIDDLE], &ends);
+    after(&mut plan.steps[LAST], &[MIDDLE + 1, MIDDLE + 2, MIDDLE + 3]);
     plan
 }
 
@@ -72,6 +83,8 @@ fn check(run: &Run) -> Result<(), TestCaseError> {
     let last = run.plan.steps.last().unwrap();
     let lanes = || run.plan.steps.iter().filter(|step| step.lane.is_some());
     if run.direction == Direction::Forward && run.is_touched(&last.name) {
+        let middle = run.progress.get(&name(&format!("s{MIDDLE}")));
+        prop_assert_eq!(middle, Some(&Progress::Done), "what follows is left out, and nothing before it");
         for step in lanes() {
             let tenant = step.lane_tenant().unwrap();
             let settled = if run.tenants_back.contains_key(tenant) {
@@ -103,7 +116,7 @@ proptest! {
 
     #[test]
     fn a_tenant_that_fails_goes_back_and_the_others_come_through(
-        shapes in prop::collection::vec(any::<u8>(), 14),
+        shapes in prop::collection::vec(any::<u8>(), 15),
         choices in prop::collection::vec(any::<u16>(), 0..160),
     ) {
         let mut entries = vec![entry(1, started(lanes(&shapes)))];
@@ -154,15 +167,15 @@ fn come_through(plan: Plan, failing: &str) -> Run {
 fn one_goes_back_alone_a_shared_failure_takes_everyone() {
     let undone = |run: &Run| run.undone.keys().map(|step| step.as_str().to_owned()).collect::<Vec<_>>();
     // Every step is performed and has an undo.
-    let plan = lanes(&[1; 14]);
-    let run = come_through(plan.clone(), "s6");
+    let plan = lanes(&[1; 15]);
+    let run = come_through(plan.clone(), "s5");
     assert_eq!(run.outcome, Some(Outcome::Partly));
     assert_eq!(run.tenants_back.keys().map(TenantName::as_str).collect::<Vec<_>>(), ["b"]);
-    assert_eq!(undone(&run), ["s5", "s6"], "what failed may have done half");
-    assert_eq!(run.progress.get(&name("s8")), Some(&Progress::Pending), "what follows is left out");
-    assert_eq!(run.progress.get(&name("s13")), Some(&Progress::Done));
+    assert_eq!(undone(&run), ["s4", "s5"], "what failed may have done half");
+    assert_eq!(run.progress.get(&name("s12")), Some(&Progress::Pending), "what follows is left out");
+    assert_eq!(run.progress.get(&name("s14")), Some(&Progress::Done));
     // One that only follows, and one that is everyone's.
-    for failing in ["s8", "s13", "s0"] {
+    for failing in ["s12", "s14", "s0"] {
         let run = come_through(plan.clone(), failing);
         assert_eq!((run.outcome, run.tenants_back.len()), (Some(Outcome::WentBack), 0), "{failing}");
     }
