@@ -326,5 +326,4 @@ fn the_containers_go_away_during_a_migration(bench: &Bench) {
         assert_eq!(bench.books(site), *books, "{site}");
     }
     bench.at_rest();
-    bench.ends(0, &["migrate", ONE, "--yes"]);
 }

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use eclusa_control::planning::PlanOptions;
+use eclusa_control::saved_plan::SavedPlan;
 use eclusa_fault::Result;
 use eclusa_model::TenantName;
 use eclusa_runbook::Intent;
@@ -43,7 +44,15 @@ impl Migrate {
     /// Plans and carries it out.
     pub async fn run(self, session: &Session) -> Result<Exit> {
         let assembly = session.assembly().await?;
-        let intent = self.what.intent(&assembly);
+        let intent = match &self.plan {
+            // Who is meant stands in the plan; that somebody is gone since makes it stale, and nothing else.
+            Some(path) if self.what.tenants.is_empty() => SavedPlan::read(path)?.intent.clone(),
+            _ => self.what.intent(&assembly),
+        };
+        let intent = match intent {
+            Intent::Migrate { .. } => intent,
+            _ => Wanted { tenants: Vec::new() }.intent(&assembly),
+        };
         perform(session, &assembly, &intent, PlanOptions::default(), self.plan, &self.how).await
     }
 }
