@@ -141,6 +141,7 @@ fn observation(configuration: &Configuration, now: Timestamp) -> Outcome<Observa
             })
             .collect(),
         unusable_sites: Default::default(),
+        maintenance: Default::default(),
         candidate: Some(CandidateObservation {
             release: release("r2"),
             migrations: Some(vec!["0001".to_owned(), "0002".to_owned()]),

@@ -256,6 +256,10 @@ impl Conductor {
                 self.append(Event::TurnedBack { step: Some(step), why, by: None }).await?;
                 Ok(true)
             }
+            Next::TurnTenantBack { tenant, step, why } => {
+                self.append(Event::TenantTurnedBack { tenant, step, why }).await?;
+                Ok(true)
+            }
             Next::End { outcome } => {
                 self.append(Event::Ended { outcome }).await?;
                 Ok(true)
@@ -384,15 +388,22 @@ impl Conductor {
             Finished::Recovered(Ok(Found::Back(_))) if self.recorder.run.direction == Direction::Back => {
                 return Ok(());
             }
-            Finished::Recovered(Ok(Found::Back(why))) => {
-                Event::TurnedBack { step: Some(step), why, by: None }
-            }
+            Finished::Recovered(Ok(Found::Back(why))) => self.turned_back(step, why),
             // The world cannot be asked now: the run stops here, unchanged, and can be resumed.
             Finished::Recovered(Err(fault)) => return Err(fault),
             Finished::Undone(Ok(outputs)) => Event::Undone { step, outputs },
             Finished::Undone(Err(fault)) => Event::UndoFailed { step, fault },
         };
         self.append(event).await
+    }
+
+    /// A step of which nobody knows how far it came takes its tenant back, where that goes alone, or everyone.
+    fn turned_back(&self, step: StepName, why: Message) -> Event {
+        let found = self.recorder.run.plan.step(&step).filter(|found| found.goes_back_alone());
+        match found.and_then(|found| found.lane_tenant()).cloned() {
+            Some(tenant) => Event::TenantTurnedBack { tenant, step, why },
+            None => Event::TurnedBack { step: Some(step), why, by: None },
+        }
     }
 
     /// A task that was ended for an abort, or that died: its step has failed.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use eclusa_fault::{Code, Fault, Result};
-use eclusa_model::{RunId, StepName, Tenant, TenantName};
+use eclusa_model::{PersonName, RunId, StepName, Tenant, TenantName};
 use eclusa_ports::{
     ApplyContext, Clock, Database, Edge, FilesSwap, Host, HttpClient, JournalStore, Lease, LeaseHolder,
     Notifier, Observer, Runtime, SecretResolver, Vault,
@@ -63,6 +63,7 @@ pub(crate) struct Context {
     pub outputs: Arc<BTreeMap<StepName, Outputs>>,
     pub timings: Arc<BTreeMap<StepName, Timestamp>>,
     pub began_at: Timestamp,
+    pub by: PersonName,
 }
 
 impl Context {
@@ -79,6 +80,7 @@ impl Context {
                 run.timings.iter().filter_map(|(name, timing)| Some((name.clone(), timing.ended?))).collect(),
             ),
             began_at: run.began_at,
+            by: run.by.clone(),
         }
     }
 

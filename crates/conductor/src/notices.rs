@@ -71,6 +71,14 @@ fn notice(entry: &Entry, run: &Run) -> Option<Notice> {
                 .with("why", why.render(&Language::default())),
             json!({"verdict": "no-go", "why": why.render(&Language::default()), "by": name(by)}),
         ),
+        Event::TenantTurnedBack { tenant, why, .. } => (
+            "run.verdict",
+            Message::new("notice-tenant-back")
+                .with("stack", &run.plan.stack)
+                .with("tenant", tenant)
+                .with("why", why.render(&Language::default())),
+            json!({"verdict": "no-go", "tenant": tenant, "why": why.render(&Language::default())}),
+        ),
         Event::Ended { outcome } => (
             "run.ended",
             Message::new("notice-ended")

@@ -102,7 +102,7 @@ fn redacted(mut event: Event, secrets: &dyn SecretResolver) -> Event {
             }
         }
         Event::Asked { text, .. } => clean_message(text),
-        Event::TurnedBack { why, by: None, .. } => clean_message(why),
+        Event::TurnedBack { why, by: None, .. } | Event::TenantTurnedBack { why, .. } => clean_message(why),
         _ => {}
     }
     event
@@ -122,6 +122,7 @@ fn passing_of(event: &Event, sequence: u64) -> Passing<'_> {
         Event::Asked { step, .. } => ("asked", Some(step), false),
         Event::Answered { step, .. } => ("answered", Some(step), false),
         Event::TurnedBack { step, .. } => ("turned.back", step.as_ref(), false),
+        Event::TenantTurnedBack { step, .. } => ("tenant.turned.back", Some(step), false),
         Event::UndoIntended { step, .. } => ("undo.intended", Some(step), true),
         Event::Undone { step, .. } => ("undone", Some(step), true),
         Event::UndoFailed { step, .. } => ("undo.failed", Some(step), true),

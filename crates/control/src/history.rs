@@ -6,7 +6,10 @@ use eclusa_fault::{Code, Fault, Result};
 use eclusa_model::{Release, RunId, StackName, TenantName};
 use eclusa_planner::{History, PreviousRelease};
 use eclusa_ports::{JournalStore, RunSummary};
-use eclusa_runbook::{Action, Effect, Intent, Outcome, Progress, RestoreOperation, Run, VaultOperation};
+use eclusa_runbook::{
+    Action, Effect, Intent, Outcome, Progress, RestoreOperation, Reversibility, Run, Step, Undo,
+    VaultOperation,
+};
 
 use crate::Assembly;
 
@@ -117,7 +120,25 @@ fn previous(runs: &[Run]) -> Option<PreviousRelease> {
             previous.opened_at = run.timings.get(step).and_then(|timing| timing.ended);
         }
     }
+    count_changes_since(runs, run, &mut previous);
     Some(previous)
+}
+
+/// Data that was changed since without another release must go back too, also where the release itself changed none: an
+/// app that was installed since is in no image of before.
+fn count_changes_since(runs: &[Run], release: &Run, previous: &mut PreviousRelease) {
+    for run in runs.iter().take_while(|run| run.id != release.id) {
+        if !matches!(run.plan.intent, Intent::Migrate { .. } | Intent::AppsInstall { .. }) {
+            continue;
+        }
+        let changed = run.plan.steps.iter().filter(|step| {
+            let restores = matches!(step.undo, Undo::Restore { .. });
+            restores && run.is_touched(&step.name) && !run.undone.contains_key(&step.name)
+        });
+        for tenant in changed.filter_map(Step::lane_tenant) {
+            previous.reversibility.insert(tenant.clone(), Reversibility::SalvageFirst);
+        }
+    }
 }
 
 /// Releases that are older than the running one and the `keep` before it.

@@ -2,6 +2,7 @@
 //! stack, and nothing here prints.
 
 pub mod adopt;
+pub mod apps;
 pub mod assembly;
 pub mod auditing;
 pub mod bench_release;
@@ -12,6 +13,7 @@ pub mod drill;
 mod edge_port;
 pub mod execute;
 pub mod history;
+pub mod maintenance;
 pub mod mirrors;
 mod notices;
 mod observe;

@@ -8,10 +8,10 @@ use async_trait::async_trait;
 use eclusa_fault::{Code, Fault, Result};
 use eclusa_model::{
     AppKind, CandidateObservation, DatabasePlace, DiskObservation, EdgeObservation, Fingerprint,
-    OBSERVATION_FORMAT, Observation, ServiceName, ServiceRole, ServiceState, Tenant, TenantName,
-    TenantObservation,
+    MaintenanceOwner, OBSERVATION_FORMAT, Observation, ServiceName, ServiceRole, ServiceState, Tenant,
+    TenantName, TenantObservation,
 };
-use eclusa_ports::{GateState, NoOutput, Observer, RuntimeObservation, clean_line};
+use eclusa_ports::{GateState, JournalStore, NoOutput, Observer, RuntimeObservation, clean_line};
 use eclusa_runbook::{Exec, Intent, Place};
 
 use crate::execute::spec_of;
@@ -84,11 +84,20 @@ pub(crate) async fn observe(assembly: &Assembly, intent: Option<&Intent>) -> Res
         services: runtime.services,
         tenants,
         unusable_sites,
+        maintenance: owners(assembly).await?,
         candidate,
         disks: disks(assembly).await,
         lease: assembly.ports.lease.look().await.unwrap_or(None),
         files,
     })
+}
+
+/// Who keeps which tenants closed.
+async fn owners(assembly: &Assembly) -> Result<BTreeMap<TenantName, MaintenanceOwner>> {
+    let (journal, stack) = (assembly.journal.clone(), assembly.name.clone());
+    tokio::task::spawn_blocking(move || journal.owners(&stack))
+        .await
+        .map_err(|error| Fault::new(Code::Internal).with("what", error))?
 }
 
 /// What cannot be used of what lies on the bench now, and the sites that came and went since the tenants were read: a

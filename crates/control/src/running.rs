@@ -58,7 +58,14 @@ fn new_id(assembly: &Assembly) -> Result<RunId> {
 
 /// Releases and rollbacks of a production stack keep to its window, or say why not.
 fn check_window(assembly: &Assembly, plan: &Plan, how: &Begin) -> Result<()> {
-    let changes = matches!(plan.intent, Intent::Release { .. } | Intent::EdgeInstall | Intent::EdgeRemove);
+    let changes = matches!(
+        plan.intent,
+        Intent::Release { .. }
+            | Intent::Migrate { .. }
+            | Intent::AppsInstall { .. }
+            | Intent::EdgeInstall
+            | Intent::EdgeRemove
+    );
     let Some(window) = &assembly.stack.window else { return Ok(()) };
     if !changes || how.outside_window.is_some() || window.contains(assembly.ports.clock.now()) {
         return Ok(());

@@ -137,7 +137,7 @@ async fn safety_of(assembly: &Assembly, tenant: &TenantName) -> TenantSafety {
     found
 }
 
-fn trouble(severity: Severity, text: Message, repair: Option<Message>) -> Trouble {
+pub(crate) fn trouble(severity: Severity, text: Message, repair: Option<Message>) -> Trouble {
     Trouble { severity, text, repair }
 }
 
@@ -161,6 +161,7 @@ fn troubles(assembly: &Assembly, status: &Status) -> Vec<Trouble> {
         ));
     }
     gate_troubles(status, &mut found);
+    found.extend(crate::maintenance::troubles(assembly, status));
     for disk in &observation.disks {
         let percent = disk.free_bytes.saturating_mul(100).checked_div(disk.total_bytes).unwrap_or(0);
         if percent < u64::from(assembly.stack.preflight.disk_free_percent) {
@@ -265,6 +266,9 @@ fn gate_troubles(status: &Status, found: &mut Vec<Trouble>) {
     }
     for (tenant, gate) in edge.gates.iter().filter(|(_, gate)| gate.as_str() != "open") {
         let owner = edge.closed_by.get(tenant).map_or("nobody", String::as_str);
+        if status.observation.maintenance.contains_key(tenant) {
+            continue;
+        }
         let owned = status.open_run.as_ref().is_some_and(|run| run.run.as_str() == owner);
         if !owned {
             let text = Message::new("trouble-gate-unowned")

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use eclusa_fault::Result;
-use eclusa_model::{SiteObservation, TenantName};
+use eclusa_model::{MaintenanceOwner, SiteObservation, TenantName};
 use futures_util::StreamExt;
 use futures_util::stream;
 use serde::Serialize;
@@ -24,6 +24,9 @@ pub struct TenantRow {
     pub database_bytes: Option<u64>,
     /// Its apps with their versions, where the application can say so.
     pub apps: Option<Vec<String>>,
+    /// Who keeps it closed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub closed_by: Option<MaintenanceOwner>,
     /// What the application itself says of it.
     pub site: Option<SiteObservation>,
 }
@@ -46,6 +49,7 @@ pub struct Tenants {
 pub async fn of(assembly: &Assembly) -> Result<Tenants> {
     let observation = observe(assembly, None).await?;
     let at_once = usize::try_from(assembly.stack.limits.parallel.max(1)).unwrap_or(1);
+    let owners = &observation.maintenance;
     let tenants = stream::iter(observation.tenants)
         .map(|found| async move {
             let apps = match assembly.app.apps(&assembly.stack, &found.tenant.name) {
@@ -54,6 +58,7 @@ pub async fn of(assembly: &Assembly) -> Result<Tenants> {
             };
             let line = |line: &str| line.split_whitespace().take(2).collect::<Vec<_>>().join(" ");
             TenantRow {
+                closed_by: owners.get(&found.tenant.name).cloned(),
                 tenant: found.tenant.name,
                 domains: found.tenant.domains,
                 database_version: found.database_version,

@@ -7,9 +7,9 @@ use eclusa_fault::{Code, Fault, Language, Result};
 use eclusa_model::PersonName;
 
 use crate::commands::{
-    abort, adopt, answer, attach, audit, backup, backups, bundle, completions, doctor, drill, edge, exec,
-    history, logs, man, mirror, note, own_run, plan, prune, release, report, restore, resume, rollback, seed,
-    shop, start, status, stop, supervise, tenants,
+    abort, adopt, answer, apps, attach, audit, backup, backups, bundle, completions, doctor, drill, edge,
+    exec, history, logs, maintenance, man, migrate, mirror, note, own_run, plan, prune, release, report,
+    restore, resume, rollback, seed, shop, start, status, stop, supervise, tenants,
 };
 use crate::demo;
 
@@ -60,6 +60,12 @@ pub enum Command {
     Release(release::Release),
     /// Go back to the release before, with its data where that is needed.
     Rollback(rollback::Rollback),
+    /// Close tenants until they are opened again, or open them.
+    Maintenance(maintenance::Maintenance),
+    /// Bring the data of tenants to the release that runs, each by itself.
+    Migrate(migrate::Migrate),
+    /// The apps of tenants.
+    Apps(apps::Apps),
     /// Take restore points now.
     Backup(backup::Backup),
     /// List restore points.

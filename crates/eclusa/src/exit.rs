@@ -45,7 +45,7 @@ impl Exit {
     pub fn of(outcome: Outcome) -> Self {
         match outcome {
             Outcome::Done => Self::Ok,
-            Outcome::Refused | Outcome::WentBack => Self::NoGo,
+            Outcome::Refused | Outcome::WentBack | Outcome::Partly => Self::NoGo,
             Outcome::Stuck => Self::Hold,
         }
     }

@@ -187,9 +187,10 @@ impl Follower {
             Outcome::Done => (GREEN, "follow-end-done"),
             Outcome::Refused => (YELLOW, "follow-end-refused"),
             Outcome::WentBack => (YELLOW, "follow-end-back"),
+            Outcome::Partly => (YELLOW, "follow-end-partly"),
             Outcome::Stuck => (RED, "follow-end-stuck"),
         };
-        let why = run.turned_back.as_ref().map(|(_, why, _)| why.render(&self.language)).unwrap_or_default();
+        let why = self.why(run);
         let message = match &run.plan.intent {
             // The points that were taken are no less good for the one that could not be.
             Intent::Backup { tenants } if outcome == Outcome::WentBack => {
@@ -211,7 +212,7 @@ impl Follower {
         say(format!("{style}{text}{style:#}"));
         match outcome {
             Outcome::Done => {}
-            Outcome::Refused | Outcome::WentBack => self.say_next(run),
+            Outcome::Refused | Outcome::WentBack | Outcome::Partly => self.say_next(run),
             Outcome::Stuck => self.say_what_is_left(run),
         }
         say(Message::new("follow-report").with("run", &self.id).render(&self.language));
@@ -219,9 +220,21 @@ impl Follower {
 }
 
 impl Follower {
+    /// Why the run, or the tenants that went back alone, went back.
+    fn why(&self, run: &Run) -> String {
+        let alone = run.tenants_back.iter().map(|(tenant, (_, why, _))| (Some(tenant), why));
+        let whole = run.turned_back.iter().map(|(_, why, _)| (None, why));
+        let said = whole.chain(alone).map(|(tenant, why)| match tenant {
+            Some(tenant) => format!("{tenant}: {}", why.render(&self.language)),
+            None => why.render(&self.language),
+        });
+        said.collect::<Vec<_>>().join("; ")
+    }
+
     /// What to do about the fault for which the run went back, where there is something.
     fn say_next(&self, run: &Run) {
-        let step = run.turned_back.as_ref().and_then(|(step, ..)| step.as_ref());
+        let alone = run.tenants_back.values().map(|(step, ..)| step).next();
+        let step = run.turned_back.as_ref().and_then(|(step, ..)| step.as_ref()).or(alone);
         let fault =
             run.failures.iter().rev().find(|(failed, _)| Some(failed) == step).map(|(_, fault)| fault);
         if let Some(hint) = fault.and_then(|fault| fault.hint_text(&self.language)) {
@@ -256,7 +269,10 @@ fn unfinished_tenants(run: &Run) -> Vec<&str> {
 
 fn paint(event: &Event, line: &str) -> String {
     match event {
-        Event::Failed { .. } | Event::UndoFailed { .. } | Event::TurnedBack { .. } => {
+        Event::Failed { .. }
+        | Event::UndoFailed { .. }
+        | Event::TurnedBack { .. }
+        | Event::TenantTurnedBack { .. } => {
             format!("{RED}{line}{RED:#}")
         }
         Event::Asked { .. } => format!("{YELLOW}{line}{YELLOW:#}"),

@@ -92,6 +92,8 @@ codes! {
     AuditRefused = 312,
     /// A site of the bench cannot be used: no configuration, no database.
     SiteUnusable = 313,
+    /// No such app in the release that runs.
+    AppUnknown = 316,
     /// The release asked for is older than what the data has been migrated to.
     ReleaseOlder = 310,
 

@@ -45,6 +45,11 @@ pub(crate) fn taking_digest(number: i64) -> String {
     digest_of_fields(&["taking", &number.to_string()])
 }
 
+/// The digest of who keeps a tenant closed.
+pub(crate) fn owner_digest(stack: &str, tenant: &str, owner: &str) -> String {
+    digest_of_fields(&["owner", stack, tenant, owner])
+}
+
 /// The digest of a proof.
 pub(crate) fn proof_digest(
     stack: &str,

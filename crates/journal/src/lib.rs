@@ -3,6 +3,7 @@
 
 mod chain;
 mod durations;
+mod owners;
 mod reading;
 mod reserve;
 mod schema;

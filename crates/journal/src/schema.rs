@@ -8,7 +8,7 @@ use crate::trouble::Trouble;
 pub(crate) const APPLICATION_ID: i64 = 0x4563_6c75;
 
 /// One migration per version; the first makes the tables. A migration is never changed after it was published.
-const MIGRATIONS: &[&str] = &[include_str!("../schema/1.sql")];
+const MIGRATIONS: &[&str] = &[include_str!("../schema/1.sql"), include_str!("../schema/2.sql")];
 
 /// The newest version that this program knows.
 pub(crate) fn newest() -> i64 {

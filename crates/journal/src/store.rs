@@ -10,7 +10,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use eclusa_fault::{Code, Fault, Message, Result};
-use eclusa_model::{RunId, StackName, TenantName};
+use eclusa_model::{MaintenanceOwner, RunId, StackName, TenantName};
 use eclusa_ports::{JournalStore, Proof, Request, RequestKind, RunSummary};
 use eclusa_runbook::{Entry, Event};
 use jiff::Timestamp;
@@ -20,7 +20,7 @@ use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 use crate::reserve::Reserve;
 use crate::trouble::{Trouble, damaged, unwritable};
 use crate::writing::Addition;
-use crate::{durations, reading, schema, writing};
+use crate::{durations, owners, reading, schema, writing};
 
 /// How long another process may hold the journal's lock. An append takes milliseconds; a disk that is overloaded by
 /// a backup may make it seconds.
@@ -376,6 +376,18 @@ impl JournalStore for SqliteJournal {
 
     fn newest_proof(&self, stack: &StackName, tenant: &TenantName) -> Result<Option<Proof>> {
         self.look(|connection| reading::newest_proof(connection, stack, tenant))
+    }
+
+    fn own(&self, stack: &StackName, tenant: &TenantName, owner: &MaintenanceOwner) -> Result<()> {
+        self.write(|connection| owners::own(connection, stack, tenant, owner))
+    }
+
+    fn disown(&self, stack: &StackName, tenant: &TenantName) -> Result<()> {
+        self.write(|connection| owners::disown(connection, stack, tenant))
+    }
+
+    fn owners(&self, stack: &StackName) -> Result<BTreeMap<TenantName, MaintenanceOwner>> {
+        self.look(|connection| owners::of(connection, stack))
     }
 
     fn durations(&self, stack: &StackName) -> Result<BTreeMap<String, u64>> {

@@ -11,8 +11,8 @@ pub use ids::{
     IllegalName, PersonName, PlanDigest, PointId, RunId, ServiceName, StackName, StepName, TenantName,
 };
 pub use observation::{
-    CandidateObservation, DiskObservation, EdgeObservation, Health, LeaseObservation, OBSERVATION_FORMAT,
-    Observation, ServiceObservation, ServiceState, SiteObservation, TenantObservation,
+    CandidateObservation, DiskObservation, EdgeObservation, Health, LeaseObservation, MaintenanceOwner,
+    OBSERVATION_FORMAT, Observation, ServiceObservation, ServiceState, SiteObservation, TenantObservation,
 };
 pub use release::{AppVersion, ImagePin, Release, ReleaseSource};
 pub use tenant::{

@@ -7,8 +7,8 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    AppKind, Fingerprint, FingerprintKey, Release, RunId, RuntimeKind, ServiceName, ServiceRole, StackName,
-    Tenant, TenantName,
+    AppKind, Fingerprint, FingerprintKey, PersonName, Release, RunId, RuntimeKind, ServiceName, ServiceRole,
+    StackName, Tenant, TenantName,
 };
 
 /// The format of an observation.
@@ -156,6 +156,23 @@ pub struct LeaseObservation {
     pub generation: u64,
 }
 
+/// Who keeps a tenant closed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MaintenanceOwner {
+    /// Who asked for it.
+    pub by: PersonName,
+    /// Since when.
+    pub since: Timestamp,
+    /// Why.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// Until when it was meant; it does not end by itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<Timestamp>,
+    /// The run that closed it.
+    pub run: RunId,
+}
+
 /// One stack as it is now.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Observation {
@@ -178,6 +195,9 @@ pub struct Observation {
     /// Sites that are there and cannot be used, with why: a plan that should move all tenants would leave them behind.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub unusable_sites: BTreeMap<String, String>,
+    /// The tenants that someone keeps closed, with who and why. No release, restore or rollback opens them.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub maintenance: BTreeMap<TenantName, MaintenanceOwner>,
     /// The release that was asked for, if one was.
     pub candidate: Option<CandidateObservation>,
     /// The edge, if one is installed.
@@ -211,6 +231,8 @@ struct Deciding<'a> {
     services: Vec<(&'a ServiceName, ServiceRole, ServiceState, &'a Option<String>)>,
     tenants: Vec<DecidingTenant<'a>>,
     unusable_sites: &'a BTreeMap<String, String>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    maintenance: &'a BTreeMap<TenantName, MaintenanceOwner>,
     candidate: Option<(&'a Release, &'a Option<Vec<String>>, bool)>,
     gates: Option<&'a BTreeMap<TenantName, String>>,
     files: &'a BTreeMap<String, Fingerprint>,
@@ -245,6 +267,7 @@ impl Observation {
                 })
                 .collect(),
             unusable_sites: &self.unusable_sites,
+            maintenance: &self.maintenance,
             // Whether an image of it is here already changes nothing about what has to be done.
             candidate: self.candidate.as_ref().map(|c| (&c.release, &c.migrations, c.dependencies_change)),
             gates: self.edge.as_ref().map(|e| &e.gates),

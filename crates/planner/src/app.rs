@@ -141,6 +141,36 @@ pub trait App: Send + Sync {
         Vec::new()
     }
 
+    /// What the application itself does to close a tenant for longer than a run, or to open it again.
+    fn maintenance(&self, stack: &Stack, tenant: &TenantName, on: bool) -> Option<Reversible> {
+        let _ = (stack, tenant, on);
+        None
+    }
+
+    /// What is emptied when a tenant's data changes under code that stays, and again when it is taken back.
+    fn caches(&self, stack: &Stack, tenant: &TenantName) -> Vec<Reversible> {
+        let _ = (stack, tenant);
+        Vec::new()
+    }
+
+    /// Succeeds where the release that runs has an app.
+    fn offered(&self, stack: &Stack, app: &str) -> Option<Exec> {
+        let _ = (stack, app);
+        None
+    }
+
+    /// Succeeds where an app is installed for a tenant.
+    fn has_app(&self, stack: &Stack, tenant: &TenantName, app: &str, place: &Place) -> Option<Exec> {
+        let _ = (stack, tenant, app, place);
+        None
+    }
+
+    /// Installs an app for a tenant.
+    fn install_app(&self, stack: &Stack, tenant: &TenantName, app: &str, place: &Place) -> Option<Exec> {
+        let _ = (stack, tenant, app, place);
+        None
+    }
+
     /// What must hold of each tenant under the new release before the gate opens.
     fn served_gates(&self, stack: &Stack, tenant: &Tenant) -> Vec<NamedGate> {
         let _ = (stack, tenant);

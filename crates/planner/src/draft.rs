@@ -6,8 +6,8 @@ use eclusa_config::{HookPoint, Side};
 use eclusa_fault::{Code, Fault, Message, Result};
 use eclusa_model::{PersonName, Release, ServiceName, StepName, Tenant, TenantName};
 use eclusa_runbook::{
-    Action, Effect, EnvironmentValue, Exec, Expect, Gate, GateKind, Intent, LeaseOperation, Limits, OnNoGo,
-    PLAN_FORMAT, Phase, Place, Plan, Question, Recovery, Reversibility, Scope, Step, Undo,
+    Action, Effect, EnvironmentValue, Exec, Expect, Gate, GateKind, Intent, Lane, LeaseOperation, Limits,
+    OnNoGo, PLAN_FORMAT, Phase, Place, Plan, Question, Recovery, Reversibility, Scope, Step, Undo,
 };
 
 use crate::PlanInput;
@@ -34,6 +34,7 @@ impl NewStep {
                 undo,
                 recovery,
                 limits,
+                lane: None,
                 expected: None,
             },
         })
@@ -90,6 +91,11 @@ impl NewStep {
 
     pub(crate) fn recovery(mut self, recovery: Recovery) -> Self {
         self.step.recovery = recovery;
+        self
+    }
+
+    pub(crate) fn lane(mut self, lane: Lane) -> Self {
+        self.step.lane = Some(lane);
         self
     }
 
@@ -220,6 +226,29 @@ impl<'a, 'b> Draft<'a, 'b> {
             self.add(step)?;
         }
         self.frontier = frontier;
+        Ok(())
+    }
+
+    /// Adds rows of steps, one row for each tenant: each begins after everything before, and no row waits for another.
+    /// A failure in a row takes only its tenant back.
+    pub(crate) fn lanes(&mut self, lanes: Vec<Vec<NewStep>>) -> Result<()> {
+        let phase = lanes.iter().flatten().map(|first| first.step.phase).next();
+        if self.frontier.len() * lanes.len() > MOST_PAIRS
+            && let Some(phase) = phase
+        {
+            self.gather(phase)?;
+        }
+        let before = self.frontier.clone();
+        let mut ends = Vec::new();
+        for lane in lanes {
+            self.frontier.clone_from(&before);
+            for step in lane {
+                self.then(step.lane(Lane::Own))?;
+            }
+            ends.append(&mut self.frontier);
+        }
+        ends.retain(|end| !before.contains(end));
+        self.frontier = if ends.is_empty() { before } else { ends };
         Ok(())
     }
 

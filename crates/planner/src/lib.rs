@@ -9,6 +9,8 @@ mod drill;
 mod edge;
 mod input;
 mod lint;
+mod maintenance;
+mod migrate;
 mod mirror;
 mod order;
 mod prune;
@@ -48,6 +50,11 @@ pub fn plan(input: &PlanInput<'_>, intent: &Intent) -> Result<Plan> {
         Intent::Drill { points, from } => drill::plan(input, points, from.as_deref())?,
         Intent::Mirror { mirrors, tenants, way } => mirror::plan(input, mirrors, tenants, *way)?,
         Intent::Prune { points } => prune::plan(input, points)?,
+        Intent::Migrate { tenants } => migrate::plan(input, tenants)?,
+        Intent::AppsInstall { app, tenants } => migrate::install(input, app, tenants)?,
+        Intent::Maintenance { on, tenants, reason, until } => {
+            maintenance::plan(input, *on, tenants, reason.as_deref(), *until)?
+        }
         Intent::Start => simple::start(input)?,
         Intent::Stop => simple::stop(input)?,
         Intent::Seed => simple::seed(input)?,

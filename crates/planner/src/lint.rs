@@ -5,8 +5,8 @@ use std::fmt;
 
 use eclusa_model::{StepName, TenantName};
 use eclusa_runbook::{
-    Action, EdgeOperation, Effect, LeaseOperation, Phase, Plan, PointReference, RestoreOperation,
-    RuntimeOperation, Step, Undo, VaultOperation,
+    Action, EdgeOperation, Effect, LeaseOperation, MaintenanceOperation, Phase, Plan, PointReference,
+    RestoreOperation, RuntimeOperation, Step, Undo, VaultOperation,
 };
 
 use crate::order::Order;
@@ -156,9 +156,22 @@ fn whole(plan: &Plan, findings: &mut Vec<Finding>) {
             _ => None,
         })
         .collect();
-    for effect in &effects {
+    let closing = plan.steps.iter().filter_map(|step| match &step.action {
+        // What someone keeps closed has nothing to undo, and whoever closes for longer is written down.
+        Action::Perform(effect) if !matches!(step.undo, Undo::Nothing { .. }) => Some(effect),
+        _ => None,
+    });
+    let owned: BTreeSet<&TenantName> = effects
+        .iter()
+        .filter_map(|effect| match effect {
+            Effect::Maintenance(MaintenanceOperation::Own { tenant, .. }) => Some(tenant),
+            _ => None,
+        })
+        .collect();
+    for effect in closing {
         if let Effect::Edge(EdgeOperation::Close { tenant, .. } | EdgeOperation::Hold { tenant }) = effect
             && !opened.contains(tenant)
+            && !owned.contains(tenant)
         {
             say(format!("the gate of {tenant} is closed and never opened"));
         }

@@ -14,6 +14,7 @@ use crate::services::Services;
 use crate::{release_end, release_preflight, release_steps as steps};
 
 /// What all the steps of a release are made from.
+#[derive(Clone)]
 pub(crate) struct ReleaseDraft {
     pub to: Release,
     pub from: Option<Release>,
@@ -26,6 +27,8 @@ pub(crate) struct ReleaseDraft {
     pub code_only: bool,
     /// Whether an edge is in front.
     pub edge: bool,
+    /// Whether a tenant can go back alone: then it is not asked any more what only who was changed has to answer.
+    pub alone: bool,
     /// The name of what is restored beside live data.
     pub suffix: String,
 }
@@ -78,6 +81,7 @@ pub(crate) fn plan(input: &PlanInput<'_>, to: &str) -> Result<Plan> {
         services: Services::of(input.stack),
         candidate: Place::Candidate { service, release: candidate.release.clone() },
         edge: observation.edge.is_some(),
+        alone: false,
         suffix: format!("r{}", input.nonce),
     };
     assemble(input, to, draft)
@@ -135,6 +139,8 @@ fn assemble(input: &PlanInput<'_>, to: &str, release: ReleaseDraft) -> Result<Pl
 }
 
 fn remark(draft: &mut Draft<'_, '_>, release: &ReleaseDraft) {
+    let kept = draft.input.kept_remarks(release.tenants.iter().map(|tenant| &tenant.name));
+    draft.remarks.extend(kept);
     if !release.edge {
         draft.remarks.push(Message::new("remark-no-edge"));
     }

@@ -2,7 +2,7 @@
 
 use eclusa_fault::Result;
 use eclusa_model::{DatabasePlace, Tenant};
-use eclusa_runbook::{Phase, PointReference, Unblock};
+use eclusa_runbook::{Lane, Phase, PointReference, Unblock};
 
 use crate::draft::Draft;
 use crate::release::ReleaseDraft;
@@ -28,7 +28,8 @@ pub(crate) fn working(draft: &mut Draft<'_, '_>, release: &ReleaseDraft) -> Resu
     let mut gates = Vec::new();
     for tenant in &release.tenants {
         for gate in input.app.working_gates(input.stack, tenant) {
-            gates.push(application::gate(Phase::Open, gate, &tenant.name)?);
+            let step = application::gate(Phase::Open, gate, &tenant.name)?;
+            gates.push(if release.alone { step.lane(Lane::Follows) } else { step });
         }
     }
     for (tenant, gate) in input.app.queue_gates(input.stack, &release.tenants, input.nonce) {

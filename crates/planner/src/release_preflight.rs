@@ -74,7 +74,8 @@ fn checklist(draft: &mut Draft<'_, '_>) -> Result<()> {
     Ok(())
 }
 
-fn state_of_things(draft: &mut Draft<'_, '_>, release: &ReleaseDraft) -> Result<()> {
+/// What must hold of files, disks and databases.
+pub(crate) fn state_of_things(draft: &mut Draft<'_, '_>, release: &ReleaseDraft) -> Result<()> {
     let phase = Phase::Preflight;
     let stack = draft.input.stack;
     let mut gates = Vec::new();

@@ -4,10 +4,11 @@ use eclusa_config::{CheckPlace, Proof};
 use eclusa_fault::{Code, Fault, Message, Result};
 use eclusa_model::{StepName, TenantName};
 use eclusa_runbook::{
-    EdgeOperation, Effect, GateKind, Phase, Place, PointKind, PointReference, ProbeRoute, Question, Recovery,
-    RuntimeOperation, Scope, Undo, VaultOperation,
+    EdgeOperation, Effect, GateKind, Lane, Phase, Place, PointKind, PointReference, ProbeRoute, Question,
+    Recovery, RuntimeOperation, Scope, Undo, VaultOperation,
 };
 
+use crate::PlanInput;
 use crate::application;
 use crate::draft::{Draft, NewStep};
 use crate::release::ReleaseDraft;
@@ -21,7 +22,7 @@ use crate::{release_gates, release_preflight};
 pub(crate) const NOTHING_LEFT: u64 = 10;
 
 /// How long what serves may take to end where requests may still be in flight, in seconds.
-const IN_FLIGHT: u64 = 30;
+pub(crate) const IN_FLIGHT: u64 = 30;
 
 /// How long what serves may take to end.
 pub(crate) fn serving_drain(edge: bool) -> u64 {
@@ -60,12 +61,7 @@ pub(crate) fn close(draft: &mut Draft<'_, '_>, release: &ReleaseDraft) -> Result
 /// What the application itself does to close each tenant, once nothing of the tenant's runs any more.
 fn idle(draft: &mut Draft<'_, '_>, release: &ReleaseDraft) -> Result<()> {
     let input = draft.input;
-    let idle = release
-        .tenants
-        .iter()
-        .filter_map(|tenant| Some((tenant, input.app.idle(input.stack, &tenant.name)?)));
-    let gates = idle.map(|(tenant, gate)| application::gate(Phase::Close, gate, &tenant.name));
-    draft.together(gates.collect::<Result<_>>()?)?;
+    jobs(draft, release)?;
     let mut steps = Vec::new();
     for tenant in release.observed(input) {
         for command in input.app.closing(input.stack, tenant) {
@@ -75,12 +71,28 @@ fn idle(draft: &mut Draft<'_, '_>, release: &ReleaseDraft) -> Result<()> {
     draft.together(steps)
 }
 
-fn gates(draft: &mut Draft<'_, '_>, release: &ReleaseDraft) -> Result<()> {
+/// Waits until nothing of the tenants runs any more.
+pub(crate) fn jobs(draft: &mut Draft<'_, '_>, release: &ReleaseDraft) -> Result<()> {
+    let input = draft.input;
+    let idle = release
+        .tenants
+        .iter()
+        .filter_map(|tenant| Some((tenant, input.app.idle(input.stack, &tenant.name)?)));
+    let gates = idle.map(|(tenant, gate)| application::gate(Phase::Close, gate, &tenant.name));
+    draft.together(gates.collect::<Result<_>>()?)
+}
+
+pub(crate) fn gates(draft: &mut Draft<'_, '_>, release: &ReleaseDraft) -> Result<()> {
     let edge = &draft.input.stack.edge;
     let mut closing = Vec::new();
     for tenant in &release.tenants {
-        let open = Effect::Edge(EdgeOperation::Open { tenant: tenant.name.clone() });
-        let (title, effect) = if release.code_only {
+        let owned = draft.input.owner(&tenant.name).is_some();
+        let undo = if owned {
+            Undo::Nothing { why: Message::new("undo-nothing-owned") }
+        } else {
+            Undo::By(Effect::Edge(EdgeOperation::Open { tenant: tenant.name.clone() }))
+        };
+        let (title, effect) = if release.code_only && !owned {
             ("step-gate-hold", EdgeOperation::Hold { tenant: tenant.name.clone() })
         } else {
             ("step-gate-close", close_operation(edge, &tenant.name))
@@ -92,7 +104,7 @@ fn gates(draft: &mut Draft<'_, '_>, release: &ReleaseDraft) -> Result<()> {
             Message::new(title).with("tenant", &tenant.name),
             Effect::Edge(effect),
         )?
-        .undo(Undo::By(open))
+        .undo(undo)
         .retries(1)
         .seconds(edge.drain.as_seconds() + 30);
         closing.push(step);
@@ -141,24 +153,24 @@ pub(crate) fn listed(services: &[eclusa_model::ServiceName]) -> String {
 
 pub(crate) fn secure(draft: &mut Draft<'_, '_>, release: &ReleaseDraft) -> Result<()> {
     draft.phase(Phase::Secure)?;
-    let prove = draft.input.stack.secure.proof == Proof::Restored;
-    let mut points = Vec::new();
-    for tenant in &release.tenants {
-        let effect = Effect::Vault(VaultOperation::Take {
-            tenant: tenant.name.clone(),
-            kind: PointKind::Release,
-            release: release.from.clone(),
-            prove,
-        });
-        let title =
-            Message::new(if prove { "step-point-proved" } else { "step-point" }).with("tenant", &tenant.name);
-        let name = format!("secure.point.{}", tenant.name);
-        let step = NewStep::perform(Phase::Secure, &name, Scope::Tenant(tenant.name.clone()), title, effect)?
-            .nothing_to_undo("undo-nothing-point")
-            .seconds(6 * 3600);
-        points.push(step);
-    }
-    draft.together(points)
+    let input = draft.input;
+    let points = release.tenants.iter().map(|tenant| point(input, release, &tenant.name));
+    draft.together(points.collect::<Result<_>>()?)
+}
+
+/// Takes the restore point of a tenant, behind its closed gate.
+pub(crate) fn point(input: &PlanInput<'_>, release: &ReleaseDraft, tenant: &TenantName) -> Result<NewStep> {
+    let prove = input.stack.secure.proof == Proof::Restored;
+    let effect = Effect::Vault(VaultOperation::Take {
+        tenant: tenant.clone(),
+        kind: PointKind::Release,
+        release: release.from.clone(),
+        prove,
+    });
+    let title = Message::new(if prove { "step-point-proved" } else { "step-point" }).with("tenant", tenant);
+    let name = format!("secure.point.{tenant}");
+    let step = NewStep::perform(Phase::Secure, &name, Scope::Tenant(tenant.clone()), title, effect)?;
+    Ok(step.nothing_to_undo("undo-nothing-point").seconds(6 * 3600))
 }
 
 pub(crate) fn change(draft: &mut Draft<'_, '_>, release: &ReleaseDraft) -> Result<()> {
@@ -298,7 +310,7 @@ pub(crate) fn validate(draft: &mut Draft<'_, '_>, release: &ReleaseDraft) -> Res
     let title = Message::new("step-probes");
     draft.then(NewStep::judge(phase, "validate.probes", Scope::Stack, title, kind)?.seconds(300))?;
     let mut gates = Vec::new();
-    for tenant in &release.tenants {
+    for tenant in release.tenants.iter().filter(|tenant| !input.is_in_maintenance(&tenant.name)) {
         for gate in input.app.served_gates(input.stack, tenant) {
             gates.push(application::gate(phase, gate, &tenant.name)?);
         }
@@ -382,7 +394,7 @@ pub(crate) fn open(draft: &mut Draft<'_, '_>, release: &ReleaseDraft) -> Result<
                 NewStep::perform(phase, &name, Scope::Tenant(tenant.name.clone()), title, Effect::Mark)?
                     .undo(Undo::By(salvage))
                     .seconds(6 * 3600);
-            marks.push(step);
+            marks.push(if release.alone { step.lane(Lane::Follows) } else { step });
         }
         draft.together(marks)?;
         // After the marks, so that on the way back they have stopped before what was written is salvaged.
@@ -425,7 +437,7 @@ fn open_gates(draft: &mut Draft<'_, '_>, release: &ReleaseDraft) -> Result<Optio
     let edge = &draft.input.stack.edge;
     let mut opening = Vec::new();
     let mut first = None;
-    for tenant in &release.tenants {
+    for tenant in release.tenants.iter().filter(|tenant| draft.input.owner(&tenant.name).is_none()) {
         let close = Effect::Edge(if release.code_only {
             EdgeOperation::Hold { tenant: tenant.name.clone() }
         } else {

@@ -28,6 +28,9 @@ pub(crate) fn plan(
     let all: Vec<Tenant> = input.observation.tenants.iter().map(|tenant| tenant.tenant.clone()).collect();
     let tenant = one(&all, tenant)?;
     let mut draft = Draft::new(input);
+    if !check_only {
+        draft.remarks.extend(input.kept_remarks(std::iter::once(&tenant.name)));
+    }
     draft.take_lease()?;
     if check_only {
         check(&mut draft, &tenant, point)?;
@@ -127,8 +130,12 @@ fn close_one(draft: &mut Draft<'_, '_>, tenant: &Tenant, services: &Services) ->
         let name = format!("close.gate.{}", tenant.name);
         let title = Message::new("step-gate-close").with("tenant", &tenant.name);
         let effect = Effect::Edge(close_operation(edge, &tenant.name));
+        let undo = match draft.input.owner(&tenant.name) {
+            Some(_) => Undo::Nothing { why: Message::new("undo-nothing-owned") },
+            None => Undo::By(Effect::Edge(EdgeOperation::Open { tenant: tenant.name.clone() })),
+        };
         let step = NewStep::perform(Phase::Close, &name, scope(tenant), title, effect)?
-            .undo(Undo::By(Effect::Edge(EdgeOperation::Open { tenant: tenant.name.clone() })))
+            .undo(undo)
             .retries(1)
             .seconds(edge.drain.as_seconds() + 30);
         draft.then(step)?;
@@ -140,7 +147,7 @@ fn close_one(draft: &mut Draft<'_, '_>, tenant: &Tenant, services: &Services) ->
 fn others<'a>(draft: &Draft<'a, '_>, tenant: &Tenant) -> Vec<&'a TenantName> {
     let all = draft.input.observation.tenants.iter().map(|found| &found.tenant.name);
     if draft.input.observation.edge.is_some() {
-        all.filter(|name| **name != tenant.name).collect()
+        all.filter(|name| **name != tenant.name && draft.input.owner(name).is_none()).collect()
     } else {
         Vec::new()
     }
@@ -221,7 +228,8 @@ pub(crate) fn probe(draft: &mut Draft<'_, '_>, tenants: &[Tenant]) -> Result<()>
 }
 
 fn open_one(draft: &mut Draft<'_, '_>, tenant: &Tenant) -> Result<()> {
-    if draft.input.observation.edge.is_none() {
+    // Whoever keeps it closed opens it.
+    if draft.input.observation.edge.is_none() || draft.input.owner(&tenant.name).is_some() {
         return Ok(());
     }
     let edge = &draft.input.stack.edge;

@@ -7,6 +7,7 @@ use eclusa_model::{CandidateObservation, TenantObservation};
 use eclusa_runbook::Reversibility;
 
 /// What is known of a tenant's pending migrations.
+#[derive(Clone)]
 pub(crate) struct Pending {
     /// Their names, where they are known.
     pub names: Option<Vec<String>>,

@@ -42,6 +42,7 @@ pub(crate) fn plan(input: &PlanInput<'_>, to: &str, how: Reversibility) -> Resul
         candidate: eclusa_runbook::Place::Candidate { service, release: previous.release.clone() },
         code_only: !with_data,
         edge: input.observation.edge.is_some(),
+        alone: false,
         suffix: format!("r{}", input.nonce),
         tenants,
     };
@@ -92,6 +93,8 @@ fn remarks(draft: &mut Draft<'_, '_>, previous: &PreviousRelease, with_data: boo
     if draft.input.observation.edge.is_none() {
         draft.remarks.push(Message::new("remark-no-edge"));
     }
+    let tenants = draft.input.observation.tenants.iter().map(|found| &found.tenant.name);
+    draft.remarks.extend(draft.input.kept_remarks(tenants));
     if !with_data {
         return;
     }
@@ -138,7 +141,7 @@ fn open(draft: &mut Draft<'_, '_>, release: &ReleaseDraft) -> Result<()> {
 
 fn open_gates(draft: &mut Draft<'_, '_>, release: &ReleaseDraft) -> Result<()> {
     let mut opening = Vec::new();
-    for tenant in &release.tenants {
+    for tenant in release.tenants.iter().filter(|tenant| draft.input.owner(&tenant.name).is_none()) {
         let title = Message::new("step-gate-open").with("tenant", &tenant.name);
         let effect = Effect::Edge(EdgeOperation::Open { tenant: tenant.name.clone() });
         let close = steps::close_operation(&draft.input.stack.edge, &tenant.name);

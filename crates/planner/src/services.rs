@@ -4,6 +4,7 @@ use eclusa_config::Stack;
 use eclusa_model::ServiceName;
 
 /// The services of a stack, each named once.
+#[derive(Clone)]
 pub(crate) struct Services {
     pub frontend: Option<ServiceName>,
     pub web: Vec<ServiceName>,

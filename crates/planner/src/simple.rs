@@ -24,7 +24,7 @@ fn host(tenant: &Tenant) -> String {
 /// The configured probes, for each tenant that they are meant for.
 pub(crate) fn baseline_probes(input: &PlanInput<'_>, tenants: &[Tenant]) -> Vec<HttpProbe> {
     let mut probes = Vec::new();
-    for tenant in tenants {
+    for tenant in tenants.iter().filter(|tenant| !input.is_in_maintenance(&tenant.name)) {
         for probe in input
             .stack
             .probes

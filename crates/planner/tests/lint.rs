@@ -213,6 +213,7 @@ proptest! {
             environment: None,
             maintenance: Vec::new(),
             unusable_sites: Default::default(),
+            owned: Vec::new(),
         };
         let more: Vec<&str> = PARTS.iter().zip(&parts).filter(|(_, wanted)| **wanted).map(|(part, _)| *part).collect();
         let app = if generic { "generic" } else { "django" };

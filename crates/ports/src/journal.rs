@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use eclusa_fault::Result;
-use eclusa_model::{PersonName, RunId, StackName, TenantName};
+use eclusa_model::{MaintenanceOwner, PersonName, RunId, StackName, TenantName};
 use eclusa_runbook::{Entry, Event};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -143,6 +143,24 @@ pub trait JournalStore: Send + Sync {
     /// # Errors
     /// `JournalDamaged`.
     fn newest_proof(&self, stack: &StackName, tenant: &TenantName) -> Result<Option<Proof>>;
+
+    /// Writes down who keeps a tenant closed, durably; whoever did before does no longer.
+    ///
+    /// # Errors
+    /// `JournalUnwritable`.
+    fn own(&self, stack: &StackName, tenant: &TenantName, owner: &MaintenanceOwner) -> Result<()>;
+
+    /// Writes down that nobody keeps a tenant closed. Idempotent.
+    ///
+    /// # Errors
+    /// `JournalUnwritable`.
+    fn disown(&self, stack: &StackName, tenant: &TenantName) -> Result<()>;
+
+    /// Who keeps which tenants of a stack closed.
+    ///
+    /// # Errors
+    /// `JournalDamaged`.
+    fn owners(&self, stack: &StackName) -> Result<BTreeMap<TenantName, MaintenanceOwner>>;
 
     /// How long steps took in the newest runs of a stack: the median by step name, in milliseconds.
     ///

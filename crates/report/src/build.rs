@@ -92,6 +92,7 @@ fn state_of(run: &Run) -> RunState {
     match run.outcome {
         Some(Outcome::Done) => RunState::Done,
         Some(Outcome::WentBack) => RunState::WentBack,
+        Some(Outcome::Partly) => RunState::Partly,
         Some(Outcome::Refused) => RunState::Refused,
         Some(Outcome::Stuck) => RunState::Stuck,
         None if run.direction == Direction::Back => RunState::GoingBack,
@@ -104,6 +105,7 @@ fn verdict_word(state: RunState) -> &'static str {
     match state {
         RunState::Done => "report-verdict-done",
         RunState::WentBack => "report-verdict-went-back",
+        RunState::Partly => "report-verdict-partly",
         RunState::Refused => "report-verdict-refused",
         RunState::Stuck => "report-verdict-stuck",
         RunState::Running => "report-verdict-running",
@@ -138,6 +140,7 @@ fn meaning(
         .with("why", why)
         .render(language),
         RunState::WentBack => went_back(run, from, &why, tenants, kept, language),
+        RunState::Partly => Message::new("report-meaning-partly").with("why", why).render(language),
         RunState::Stuck => stuck(run, &why, language),
         RunState::GoingBack => Message::new("report-meaning-going-back").with("why", why).render(language),
         RunState::Asking => Message::new("report-meaning-asking")
@@ -150,6 +153,11 @@ fn meaning(
 fn why_back(run: &Run, language: &Language) -> String {
     match &run.turned_back {
         Some((_, why, _)) => why.render(language),
+        None if !run.tenants_back.is_empty() => {
+            let back = run.tenants_back.iter();
+            let said = back.map(|(tenant, (_, why, _))| format!("{tenant}: {}", why.render(language)));
+            said.collect::<Vec<_>>().join("; ")
+        }
         None => word("report-why-unknown", language),
     }
 }

@@ -1,10 +1,11 @@
 //! What intents, undos and gates are in words.
 
 use eclusa_fault::{Language, Message};
+use eclusa_model::TenantName;
 use eclusa_runbook::{
-    DatabaseOperation, EdgeOperation, Effect, Gate, GateKind, Intent, LeaseOperation, MirrorWay, OnNoGo,
-    PointKind, PointReference, ProbeRoute, RestoreOperation, RowRule, RuntimeOperation, SettingsOperation,
-    Undo, VaultOperation,
+    DatabaseOperation, EdgeOperation, Effect, Gate, GateKind, Intent, LeaseOperation, MaintenanceOperation,
+    MirrorWay, OnNoGo, PointKind, PointReference, ProbeRoute, RestoreOperation, RowRule, RuntimeOperation,
+    SettingsOperation, Undo, VaultOperation,
 };
 
 use crate::words::{bytes_text, duration_text, listed, short};
@@ -29,6 +30,17 @@ pub fn intent_text(intent: &Intent, language: &Language) -> String {
             let count: usize = points.values().map(Vec::len).sum();
             Message::new("plan-intent-prune").with("count", count)
         }
+        Intent::Migrate { tenants } => {
+            Message::new("plan-intent-migrate").with("tenants", listed_tenants(tenants))
+        }
+        Intent::AppsInstall { app, tenants } => {
+            let tenants = listed_tenants(tenants);
+            Message::new("plan-intent-apps-install").with("app", app).with("tenants", tenants)
+        }
+        Intent::Maintenance { on, tenants, .. } => {
+            let id = if *on { "plan-intent-maintenance-on" } else { "plan-intent-maintenance-off" };
+            Message::new(id).with("tenants", listed_tenants(tenants))
+        }
         Intent::Start => Message::new("plan-intent-start"),
         Intent::Stop => Message::new("plan-intent-stop"),
         Intent::EdgeInstall => Message::new("plan-intent-edge-install"),
@@ -36,6 +48,16 @@ pub fn intent_text(intent: &Intent, language: &Language) -> String {
         Intent::Seed => Message::new("plan-intent-seed"),
     };
     message.render(language)
+}
+
+/// A few by name, many by number.
+fn listed_tenants(tenants: &[TenantName]) -> String {
+    match tenants {
+        [] | [_] | [_, _] | [_, _, _] => {
+            tenants.iter().map(TenantName::as_str).collect::<Vec<_>>().join(", ")
+        }
+        _ => format!("{} tenants", tenants.len()),
+    }
 }
 
 /// What takes a step back.
@@ -96,6 +118,12 @@ pub fn effect_text(effect: &Effect, language: &Language) -> String {
         }
         Effect::Edge(EdgeOperation::Hold { tenant }) => Message::new("back-gate-hold").with("tenant", tenant),
         Effect::Edge(EdgeOperation::Open { tenant }) => Message::new("back-gate-open").with("tenant", tenant),
+        Effect::Maintenance(MaintenanceOperation::Own { tenant, .. }) => {
+            Message::new("back-own").with("tenant", tenant)
+        }
+        Effect::Maintenance(MaintenanceOperation::Disown { tenant }) => {
+            Message::new("back-disown").with("tenant", tenant)
+        }
         Effect::Lease(LeaseOperation::Take { .. }) => Message::new("back-lease-take"),
         Effect::Lease(LeaseOperation::Release) => Message::new("back-lease-release"),
         Effect::Wait { milliseconds } => {

@@ -62,6 +62,10 @@ impl Telling<'_> {
             Event::TurnedBack { step, why, .. } => {
                 (step.as_ref(), Message::new("line-turned-back").with("why", why.render(self.language)))
             }
+            Event::TenantTurnedBack { tenant, step, why } => {
+                let why = why.render(self.language);
+                (Some(step), Message::new("line-tenant-back").with("tenant", tenant).with("why", why))
+            }
             Event::UndoIntended { step, attempt } => (Some(step), self.undo_intended(step, *attempt)),
             Event::Undone { step, outputs } => (Some(step), self.undone(step, outputs)),
             Event::UndoFailed { step, fault } => {
@@ -226,6 +230,7 @@ impl Telling<'_> {
                 Outcome::Done => "outcome-done",
                 Outcome::Refused => "outcome-refused",
                 Outcome::WentBack => "outcome-went-back",
+                Outcome::Partly => "outcome-partly",
                 Outcome::Stuck => "outcome-stuck",
             },
             self.language,

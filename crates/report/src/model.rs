@@ -19,6 +19,8 @@ pub enum RunState {
     Done,
     /// It went back.
     WentBack,
+    /// Some tenants went back alone; for the others it was done.
+    Partly,
     /// It was stopped before anything was changed.
     Refused,
     /// Something could not be undone.
@@ -38,6 +40,7 @@ impl RunState {
         match self {
             Self::Done => "done",
             Self::WentBack => "went-back",
+            Self::Partly => "partly",
             Self::Refused => "refused",
             Self::Stuck => "stuck",
             Self::Running => "running",

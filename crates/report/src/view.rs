@@ -436,7 +436,7 @@ fn verdict_class(verdict: VerdictKind) -> &'static str {
 
 fn told(failure: &FailureReport, state: RunState, times: String) -> FailureRow {
     // What to do next, and how things stood then, helps nobody once the run has come to a safe end.
-    let is_over = matches!(state, RunState::Done | RunState::WentBack);
+    let is_over = matches!(state, RunState::Done | RunState::WentBack | RunState::Partly);
     FailureRow {
         step: failure.step.clone(),
         times,

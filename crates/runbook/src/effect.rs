@@ -3,7 +3,8 @@
 
 use std::collections::BTreeMap;
 
-use eclusa_model::{PointId, Release, RunId, ServiceName, StepName, TenantName};
+use eclusa_model::{MaintenanceOwner, PointId, Release, RunId, ServiceName, StepName, TenantName};
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::{MirrorWay, SettingsOperation};
@@ -30,6 +31,8 @@ pub enum Effect {
     Edge(EdgeOperation),
     /// Who holds the stack.
     Lease(LeaseOperation),
+    /// Who keeps a tenant closed.
+    Maintenance(MaintenanceOperation),
     /// Time that must pass.
     Wait {
         /// For how long, in milliseconds.
@@ -365,6 +368,28 @@ pub enum EdgeOperation {
     },
     /// Opens the gate. Outputs: `closed-seconds`.
     Open {
+        /// Whose.
+        tenant: TenantName,
+    },
+}
+
+/// What is written down of who keeps a tenant closed, beyond the run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "operation", rename_all = "kebab-case")]
+pub enum MaintenanceOperation {
+    /// Whoever began the run keeps the tenant closed from now on, or the one who did before.
+    Own {
+        /// Whose.
+        tenant: TenantName,
+        /// Why.
+        reason: Option<String>,
+        /// Until when it is meant; it does not end by itself.
+        until: Option<Timestamp>,
+        /// Exactly this, as it was before.
+        before: Option<MaintenanceOwner>,
+    },
+    /// Nobody keeps the tenant closed any more. Idempotent.
+    Disown {
         /// Whose.
         tenant: TenantName,
     },

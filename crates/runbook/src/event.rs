@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use eclusa_fault::{Fault, Message};
-use eclusa_model::{PersonName, RunId, StepName};
+use eclusa_model::{PersonName, RunId, StepName, TenantName};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -25,6 +25,8 @@ pub enum Outcome {
     Refused,
     /// It went back: everything that was done was undone.
     WentBack,
+    /// Some tenants went back alone; for the others it was done.
+    Partly,
     /// It went back, and something could not be undone. A person is needed.
     Stuck,
 }
@@ -123,6 +125,15 @@ pub enum Event {
         why: Message,
         /// Who wanted it, if a person did.
         by: Option<PersonName>,
+    },
+    /// From here on one tenant goes back, by its own steps; the others go on.
+    TenantTurnedBack {
+        /// Whose.
+        tenant: TenantName,
+        /// The step that caused it.
+        step: StepName,
+        /// Why.
+        why: Message,
     },
     /// The undo of a step is about to be performed.
     UndoIntended {

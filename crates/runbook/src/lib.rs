@@ -14,8 +14,9 @@ mod statistics;
 pub use asked::{AssetSource, Query, RowChange, RowRule, SignIn, Visit, is_like, row_changes};
 pub use digest::digest_of;
 pub use effect::{
-    DatabaseOperation, EdgeOperation, Effect, EnvironmentValue, Exec, Expect, LeaseOperation, Place,
-    PointKind, PointReference, RestoreOperation, RuntimeOperation, Unblock, VaultOperation,
+    DatabaseOperation, EdgeOperation, Effect, EnvironmentValue, Exec, Expect, LeaseOperation,
+    MaintenanceOperation, Place, PointKind, PointReference, RestoreOperation, RuntimeOperation, Unblock,
+    VaultOperation,
 };
 pub use event::{EVENT_FORMAT, Entry, Event, Outcome, Outputs};
 pub use gate::{
@@ -23,8 +24,8 @@ pub use gate::{
     ProbeRoute, Sample, Verdict, VerdictKind, WatchRule, look_of, unmet,
 };
 pub use plan::{
-    Action, Intent, Limits, MirrorWay, PLAN_FORMAT, Phase, Plan, Question, Recovery, Reversibility, Scope,
-    Step, Undo,
+    Action, Intent, Lane, Limits, MirrorWay, PLAN_FORMAT, Phase, Plan, Question, Recovery, Reversibility,
+    Scope, Step, Undo,
 };
 pub use run::{Decision, Direction, Illegal, Next, Note, Progress, Run, Timing, UndoProgress};
 pub use settings::SettingsOperation;

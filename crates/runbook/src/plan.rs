@@ -67,6 +67,31 @@ pub enum Intent {
         /// Which of whom.
         points: BTreeMap<TenantName, Vec<PointId>>,
     },
+    /// The data of tenants brought to the release that runs, without another release.
+    Migrate {
+        /// Whose.
+        tenants: Vec<TenantName>,
+    },
+    /// An app of the image that runs, installed for tenants that lack it.
+    AppsInstall {
+        /// The app.
+        app: String,
+        /// For whom.
+        tenants: Vec<TenantName>,
+    },
+    /// Tenants closed and kept so by whoever asks for it, or opened again.
+    Maintenance {
+        /// Closed, or opened.
+        on: bool,
+        /// Whose.
+        tenants: Vec<TenantName>,
+        /// Why.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        reason: Option<String>,
+        /// Until when it is meant.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        until: Option<Timestamp>,
+    },
     /// The services started.
     Start,
     /// The services stopped.
@@ -91,6 +116,10 @@ impl Intent {
             Self::Drill { .. } => "drill",
             Self::Mirror { .. } => "mirror",
             Self::Prune { .. } => "prune",
+            Self::Migrate { .. } => "migrate",
+            Self::AppsInstall { .. } => "apps-install",
+            Self::Maintenance { on: true, .. } => "maintenance-on",
+            Self::Maintenance { .. } => "maintenance-off",
             Self::Start => "start",
             Self::Stop => "stop",
             Self::EdgeInstall => "edge-install",
@@ -263,6 +292,16 @@ pub struct Limits {
     pub tolerated: bool,
 }
 
+/// How a tenant's step stands to the tenant's going back alone, while the others go on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Lane {
+    /// Its failure takes its tenant back alone, by all the tenant's steps that are marked so.
+    Own,
+    /// It is left out where its tenant went back. Its own failure takes everyone back.
+    Follows,
+}
+
 /// A named effect, gate or question with its undo and limits.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Step {
@@ -284,6 +323,9 @@ pub struct Step {
     pub recovery: Recovery,
     /// Its limits.
     pub limits: Limits,
+    /// Whether its tenant can go back alone; none: its failure takes everyone back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lane: Option<Lane>,
     /// How long it took in earlier runs (median), in milliseconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expected: Option<u64>,
@@ -342,6 +384,23 @@ pub struct Plan {
     pub remarks: Vec<Message>,
     /// The steps, in an order in which they could be carried out one by one.
     pub steps: Vec<Step>,
+}
+
+impl Step {
+    /// The tenant whose going back alone it belongs to.
+    #[must_use]
+    pub fn lane_tenant(&self) -> Option<&TenantName> {
+        match (&self.scope, self.lane) {
+            (Scope::Tenant(tenant), Some(_)) => Some(tenant),
+            _ => None,
+        }
+    }
+
+    /// Whether its failure takes only its tenant back.
+    #[must_use]
+    pub fn goes_back_alone(&self) -> bool {
+        self.lane == Some(Lane::Own) && self.lane_tenant().is_some()
+    }
 }
 
 impl Plan {

@@ -5,8 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use eclusa_fault::{Fault, Message};
-use eclusa_model::{PersonName, RunId, StepName};
+use eclusa_model::{PersonName, RunId, StepName, TenantName};
 use jiff::Timestamp;
+
+mod lanes;
 
 use crate::{
     Action, Effect, Entry, Event, Evidence, OnNoGo, Outcome, Outputs, Phase, Plan, Recovery,
@@ -133,6 +135,15 @@ pub enum Next {
         /// Why.
         why: Message,
     },
+    /// Write down that one tenant goes back alone.
+    TurnTenantBack {
+        /// Whose.
+        tenant: TenantName,
+        /// What caused it.
+        step: StepName,
+        /// Why.
+        why: Message,
+    },
     /// Take a step back.
     Undo {
         /// The step.
@@ -215,6 +226,8 @@ pub struct Run {
     pub direction: Direction,
     /// Why it went back.
     pub turned_back: Option<(Option<StepName>, Message, Timestamp)>,
+    /// The tenants that went back alone, by which step and why.
+    pub tenants_back: BTreeMap<TenantName, (StepName, Message, Timestamp)>,
     /// How it ended.
     pub outcome: Option<Outcome>,
     /// When it ended.
@@ -267,6 +280,7 @@ impl Run {
             generation: 1,
             direction: Direction::Forward,
             turned_back: None,
+            tenants_back: BTreeMap::new(),
             outcome: None,
             ended_at: None,
             progress: plan.steps.iter().map(|step| (step.name.clone(), Progress::Pending)).collect(),
@@ -369,10 +383,13 @@ impl Run {
                 self.turned_back = Some((step.clone(), why.clone(), entry.at));
                 Ok(())
             }
+            Event::TenantTurnedBack { tenant, step, why } => {
+                self.take_tenant_back(tenant, step, why, entry.at)
+            }
             Event::UndoIntended { step, attempt } => {
-                self.must_go_back()?;
+                self.must_go_back(step)?;
                 if !self
-                    .next_back()
+                    .next()
                     .iter()
                     .any(|next| matches!(next, Next::Undo { step: ready, .. } if ready == step))
                 {
@@ -437,6 +454,9 @@ impl Run {
         let found = self.known(step)?;
         if self.direction == Direction::Back {
             return Err(format!("{step} cannot begin: the run goes back"));
+        }
+        if self.is_back_alone(found) {
+            return Err(format!("{step} cannot begin: its tenant goes back"));
         }
         if let Some(missing) = found.after.iter().find(|name| !self.is_passed(name)) {
             return Err(format!("{step} cannot begin before {missing}"));
@@ -534,21 +554,24 @@ impl Run {
         }
     }
 
-    fn must_go_back(&self) -> Result<(), String> {
-        if self.direction == Direction::Back { Ok(()) } else { Err("it does not go back".to_owned()) }
-    }
-
     fn undo_begun(&self, step: &StepName) -> Result<u32, String> {
-        self.must_go_back()?;
+        self.must_go_back(step)?;
         match self.undone.get(step) {
             Some(UndoProgress::Begun { attempt, .. }) => Ok(*attempt),
             other => Err(format!("the undo of {step} was not begun: it is {other:?}")),
         }
     }
 
-    /// Whether a step is done, or failed and that is tolerated.
+    /// Whether a step is done, or failed and that is tolerated, or its tenant has gone back alone.
     #[must_use]
     pub fn is_passed(&self, name: &StepName) -> bool {
+        if let Some(step) = self.plan.step(name)
+            && let Some(tenant) = step.lane_tenant()
+            && self.tenants_back.contains_key(tenant)
+        {
+            // What is left out leaves nothing out that stands before it.
+            return self.has_settled(tenant) && step.after.iter().all(|before| self.is_passed(before));
+        }
         match self.progress.get(name) {
             Some(Progress::Done) => true,
             Some(Progress::Failed { .. }) => {
@@ -605,21 +628,36 @@ impl Run {
         {
             return self.turn_back(stopper);
         }
-        let mut next = Vec::new();
+        let mut next = self.turn_tenants_back();
         let mut all_passed = true;
         for step in &self.plan.steps {
             if self.is_passed(&step.name) {
                 continue;
             }
             all_passed = false;
-            if !self.has_failed(step) && step.after.iter().all(|name| self.is_passed(name)) {
+            let ready = !self.has_failed(step) && step.after.iter().all(|name| self.is_passed(name));
+            if ready && !self.is_back_alone(step) {
                 next.extend(self.next_of(step));
             }
         }
         if all_passed {
-            next.push(Next::End { outcome: Outcome::Done });
+            next.push(Next::End { outcome: self.forward_outcome() });
+            return next;
         }
-        if next.is_empty() { self.turn_back(stopper) } else { next }
+        let mut stuck = false;
+        if !self.tenants_back.is_empty() {
+            let (undos, _, failed) = self.undos(|step| self.is_back_alone(step));
+            next.extend(undos);
+            stuck = failed;
+        }
+        if !next.is_empty() {
+            return next;
+        }
+        let busy = self.is_undoing() || self.plan.steps.iter().any(|step| self.is_in_hand(&step.name));
+        if stuck && !busy && stopper.is_none() {
+            return vec![Next::End { outcome: Outcome::Stuck }];
+        }
+        self.turn_back(stopper)
     }
 
     /// What the present runner has begun ends first, so that it is known what has to be taken back.
@@ -643,15 +681,21 @@ impl Run {
         matches!(self.progress.get(&step.name), Some(Progress::Failed { attempts, .. }) if *attempts > step.limits.retries)
     }
 
-    /// The first step that ends the way forward.
+    /// The first step that ends the way forward for everyone.
     fn stopper(&self) -> Option<(StepName, Message)> {
-        self.plan.steps.iter().find_map(|step| match self.progress.get(&step.name) {
-            Some(Progress::Refused { why }) => Some((step.name.clone(), why.clone())),
+        let shared = self.plan.steps.iter().filter(|step| !step.goes_back_alone());
+        shared.into_iter().find_map(|step| Some((step.name.clone(), self.why_stopped(step)?)))
+    }
+
+    /// Why nothing can come after a step, where that is so.
+    fn why_stopped(&self, step: &Step) -> Option<Message> {
+        match self.progress.get(&step.name) {
+            Some(Progress::Refused { why }) => Some(why.clone()),
             Some(Progress::Failed { .. }) if self.has_failed(step) && !step.limits.tolerated => {
-                Some((step.name.clone(), Message::new("why-step-failed").with("step", &step.name)))
+                Some(Message::new("why-step-failed").with("step", &step.name))
             }
             _ => None,
-        })
+        }
     }
 
     fn next_of(&self, step: &Step) -> Option<Next> {
@@ -687,45 +731,8 @@ impl Run {
     }
 
     fn next_back(&self) -> Vec<Next> {
-        let dependents = self.dependents();
-        let undone = self.taken_back(&dependents);
-        let mut next = Vec::new();
-        let mut waiting = false;
-        let mut stuck = false;
-        for step in &self.plan.steps {
-            if undone.contains(&step.name) {
-                continue;
-            }
-            // What was still under way when the run turned back ends first.
-            if self.is_in_hand(&step.name) {
-                waiting = true;
-                continue;
-            }
-            let ready = all_in(&undone, dependents.get(&step.name));
-            match self.undone.get(&step.name) {
-                Some(UndoProgress::Failed { attempts, .. }) if *attempts > step.limits.retries.max(1) => {
-                    stuck = true
-                }
-                _ if !ready => waiting = true,
-                Some(UndoProgress::Begun { generation, .. }) if *generation == self.generation => {
-                    waiting = true
-                }
-                progress => {
-                    let attempt = match progress {
-                        Some(UndoProgress::Failed { attempts, .. }) => attempts + 1,
-                        Some(UndoProgress::Begun { attempt, .. }) => *attempt,
-                        _ => 1,
-                    };
-                    if let Some(effect) = undo_effect(step) {
-                        next.push(Next::Undo { step: step.name.clone(), effect, attempt });
-                    }
-                }
-            }
-        }
-        let busy = self.undone.values().any(
-            |undo| matches!(undo, UndoProgress::Begun { generation, .. } if *generation == self.generation),
-        );
-        if next.is_empty() && !busy {
+        let (mut next, waiting, stuck) = self.undos(|_| true);
+        if next.is_empty() && !self.is_undoing() {
             if stuck {
                 next.push(Next::End { outcome: Outcome::Stuck });
             } else if !waiting {
@@ -756,10 +763,7 @@ impl Run {
         // From the last to the first: a step without an undo counts only once everything after it does, so that
         // order is kept through it.
         for step in self.plan.steps.iter().rev() {
-            let itself = !self.is_in_hand(&step.name)
-                && (!self.is_touched(&step.name)
-                    || matches!(self.undone.get(&step.name), Some(UndoProgress::Done))
-                    || undo_effect(step).is_none());
+            let itself = !self.is_in_hand(&step.name) && self.needs_no_undo(step);
             if itself && all_in(&set, dependents.get(&step.name)) {
                 set.insert(&step.name);
             }

@@ -63,6 +63,14 @@ fn events() -> Vec<(&'static str, Event)> {
         ("judged", Event::Judged { step: step(), evidence: evidence(), verdict }),
         ("asked", Event::Asked { step: step(), text: why(), deadline: Some(at(9)) }),
         ("answered", Event::Answered { step: step(), go: true, by: Some(ana()), reason: "so".to_owned() }),
+        (
+            "tenant-turned-back",
+            Event::TenantTurnedBack {
+                tenant: eclusa_model::TenantName::new("alpha").unwrap(),
+                step: step(),
+                why: why(),
+            },
+        ),
         ("turned-back", Event::TurnedBack { step: Some(step()), why: why(), by: None }),
         ("undo-intended", Event::UndoIntended { step: step(), attempt: 2 }),
         ("undone", Event::Undone { step: step(), outputs: outputs() }),

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Mutex;
 
 use eclusa_fault::{Code, Fault, Result};
-use eclusa_model::{RunId, StackName, TenantName};
+use eclusa_model::{MaintenanceOwner, RunId, StackName, TenantName};
 use eclusa_ports::{JournalStore, Proof, Request, RequestKind, RunSummary};
 use eclusa_runbook::{Entry, Event, digest_of};
 use jiff::Timestamp;
@@ -23,6 +23,7 @@ struct Content {
     runs: BTreeMap<RunId, (StackName, Vec<Entry>)>,
     requests: Vec<(RunId, Request, bool)>,
     proofs: Vec<(StackName, Proof)>,
+    owners: BTreeMap<(StackName, TenantName), MaintenanceOwner>,
     stop: Option<(Side, u64)>,
 }
 
@@ -173,6 +174,23 @@ impl JournalStore for MemoryJournal {
         let content = self.0.lock().unwrap();
         let own = content.proofs.iter().filter(|(of, proof)| of == stack && proof.tenant == *tenant);
         Ok(own.map(|(_, proof)| proof.clone()).max_by_key(|proof| proof.at))
+    }
+
+    fn own(&self, stack: &StackName, tenant: &TenantName, owner: &MaintenanceOwner) -> Result<()> {
+        let mut content = self.0.lock().unwrap();
+        content.owners.insert((stack.clone(), tenant.clone()), owner.clone());
+        Ok(())
+    }
+
+    fn disown(&self, stack: &StackName, tenant: &TenantName) -> Result<()> {
+        self.0.lock().unwrap().owners.remove(&(stack.clone(), tenant.clone()));
+        Ok(())
+    }
+
+    fn owners(&self, stack: &StackName) -> Result<BTreeMap<TenantName, MaintenanceOwner>> {
+        let content = self.0.lock().unwrap();
+        let of = content.owners.iter().filter(|((of, _), _)| of == stack);
+        Ok(of.map(|((_, tenant), owner)| (tenant.clone(), owner.clone())).collect())
     }
 
     fn durations(&self, _stack: &StackName) -> Result<BTreeMap<String, u64>> {

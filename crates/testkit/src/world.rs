@@ -379,6 +379,7 @@ impl World {
                 .map(|(name, databases)| observed_tenant(name, databases))
                 .collect(),
             unusable_sites: BTreeMap::new(),
+            maintenance: BTreeMap::new(),
             candidate: candidate.map(|name| CandidateObservation {
                 release: state.release(name, false),
                 migrations: state.releases.get(name).map(|all| all.iter().cloned().collect()),

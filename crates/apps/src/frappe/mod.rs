@@ -207,6 +207,48 @@ impl App for Frappe {
         found
     }
 
+    fn maintenance(&self, stack: &Stack, tenant: &TenantName, on: bool) -> Option<Reversible> {
+        let place = running(stack).filter(|_| stack.bench().maintenance)?;
+        let title = Message::new(if on { "step-maintenance-on" } else { "step-maintenance-off" });
+        Some(Reversible {
+            name: "maintenance".to_owned(),
+            title: title.with("tenant", tenant),
+            exec: set_maintenance(stack, &place, tenant, on),
+            back: Back::By(set_maintenance(stack, &place, tenant, !on)),
+            timeout: SHORT,
+        })
+    }
+
+    /// `migrate` clears what it knows of; the cache of a site whose data went back holds what is no longer there.
+    fn caches(&self, stack: &Stack, tenant: &TenantName) -> Vec<Reversible> {
+        let Some(service) = stack.bench().cache else { return Vec::new() };
+        let exec = flush(&service);
+        vec![Reversible {
+            name: "cache".to_owned(),
+            title: Message::new("step-cache-tenant").with("service", &service).with("tenant", tenant),
+            back: Back::By(exec.clone()),
+            exec,
+            timeout: SHORT,
+        }]
+    }
+
+    fn offered(&self, stack: &Stack, app: &str) -> Option<Exec> {
+        let argv = ["bench", "version"].map(String::from).to_vec();
+        let mut exec = in_bench(stack, &running(stack)?, argv);
+        exec.expect.contains = vec![format!("{app} ")];
+        Some(exec)
+    }
+
+    fn has_app(&self, stack: &Stack, tenant: &TenantName, app: &str, place: &Place) -> Option<Exec> {
+        let mut exec = on_site(stack, place, tenant, &["list-apps"]);
+        exec.expect.contains = vec![format!("{app} ")];
+        Some(exec)
+    }
+
+    fn install_app(&self, stack: &Stack, tenant: &TenantName, app: &str, place: &Place) -> Option<Exec> {
+        Some(on_site(stack, place, tenant, &["install-app", app]))
+    }
+
     /// `ping` proves nothing: it answers 200 when nine tenths of the tables are gone.
     fn served_gates(&self, stack: &Stack, tenant: &Tenant) -> Vec<NamedGate> {
         let pages: Vec<PageProbe> = stack

@@ -1,6 +1,7 @@
 //! Effects carried out: one module per kind of operation. Each is idempotent or can be found out about.
 
 mod command;
+mod maintenance;
 mod output;
 mod point;
 mod restore;
@@ -89,6 +90,7 @@ async fn carry_out(context: &Context, effect: &Effect) -> Result<Outputs> {
         Effect::Restore(operation) => restore::perform(context, operation).await,
         Effect::Settings(operation) => settings::perform(context, operation).await,
         Effect::Edge(operation) => edge(context, operation).await,
+        Effect::Maintenance(operation) => maintenance::perform(context, operation).await,
         Effect::Lease(LeaseOperation::Take { .. }) => {
             let holder =
                 eclusa_ports::LeaseHolder { run: context.run.clone(), ..context.ports.holder.clone() };
@@ -141,6 +143,7 @@ pub(crate) async fn took_effect(context: &Context, effect: &Effect) -> Result<To
         | Effect::Restore(_)
         | Effect::Settings(_)
         | Effect::Edge(_)
+        | Effect::Maintenance(_)
         | Effect::Lease(_) => Ok(Took::No),
     }
 }

@@ -163,6 +163,7 @@ impl Trial {
         let release = match outcome {
             Outcome::Done => "v2",
             Outcome::WentBack | Outcome::Refused => "v1",
+            Outcome::Partly => return Err("some went back alone in a plan of no lanes".to_owned()),
             Outcome::Stuck => return Err("the run is stuck".to_owned()),
         };
         let release = match &self.plan.to {

@@ -4,7 +4,7 @@ use clap::{Args, Subcommand};
 use eclusa_control::planning::PlanOptions;
 use eclusa_edge::EdgeConfig;
 use eclusa_fault::{Code, Fault, Message, Result};
-use eclusa_ports::GateState;
+use eclusa_ports::{GateState, JournalStore};
 use eclusa_runbook::Intent;
 use serde_json::json;
 
@@ -109,6 +109,11 @@ async fn open(session: &Session, tenant: &eclusa_model::TenantName) -> Result<Ex
     let edge = assembly.edge().await?.ok_or_else(|| {
         Fault::new(Code::EdgeState).with("problem", "No edge is installed in front of this stack")
     })?;
+    if let Some(owner) = assembly.journal.owners(&assembly.name)?.get(tenant) {
+        let problem = format!("{tenant} is kept closed by {}", eclusa_control::maintenance::told(owner));
+        let hint = Message::new("hint-maintenance-off").with("tenant", tenant);
+        return Err(Fault::new(Code::EdgeState).with("problem", problem).hint(hint));
+    }
     edge.open(tenant).await.map(|_| ())?;
     say(Message::new("edge-opened").with("tenant", tenant).render(&session.language));
     Ok(Exit::Ok)

@@ -95,6 +95,7 @@ fn how(run: &Run) -> &'static str {
         (Some(Outcome::Done), _) => "done",
         (Some(Outcome::Refused), _) => "refused",
         (Some(Outcome::WentBack), _) => "went back",
+        (Some(Outcome::Partly), _) => "partly",
         (Some(Outcome::Stuck), _) => "stuck",
         (None, Direction::Forward) => "under way",
         (None, Direction::Back) => "going back",

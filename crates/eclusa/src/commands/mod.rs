@@ -3,6 +3,7 @@
 pub mod abort;
 pub mod adopt;
 pub mod answer;
+pub mod apps;
 pub mod attach;
 pub mod audit;
 pub mod backup;
@@ -15,7 +16,9 @@ pub mod edge;
 pub mod exec;
 pub mod history;
 pub mod logs;
+pub mod maintenance;
 pub mod man;
+pub mod migrate;
 pub mod mirror;
 pub mod note;
 pub mod own_run;
@@ -113,6 +116,9 @@ async fn dispatch(command: Command, session: Arc<Session>) -> Result<Exit> {
         Command::Plan(command) => command.run(session).await,
         Command::Release(command) => command.run(session).await,
         Command::Rollback(command) => command.run(session).await,
+        Command::Maintenance(command) => command.run(session).await,
+        Command::Migrate(command) => command.run(session).await,
+        Command::Apps(command) => command.run(session).await,
         Command::Backup(command) => command.run(session).await,
         Command::Backups(command) => command.run(session).await,
         Command::Mirror(command) => command.run(session).await,

@@ -47,6 +47,15 @@ enum Wanted {
         #[command(flatten)]
         decision: Override,
     },
+    /// Tenants closed and kept so, or opened again.
+    Maintenance {
+        #[command(subcommand)]
+        wanted: super::maintenance::Wanted,
+    },
+    /// The data of tenants brought to the release that runs.
+    Migrate(super::migrate::Wanted),
+    /// An app of the image that runs, installed for tenants that lack it.
+    AppsInstall(super::apps::Wanted),
     /// Restore points.
     Backup {
         /// The tenants; all when none is named.
@@ -97,7 +106,7 @@ enum Wanted {
 }
 
 impl Wanted {
-    async fn intent(self, assembly: &Assembly) -> Result<(Intent, PlanOptions)> {
+    async fn intent(self, session: &Session, assembly: &Assembly) -> Result<(Intent, PlanOptions)> {
         let mut options = PlanOptions::default();
         let intent = match self {
             Self::Release { release } => Intent::Release { to: release },
@@ -118,6 +127,9 @@ impl Wanted {
             }
             Self::Mirror(what) => what.intent(assembly),
             Self::Prune { tenants } => retention::intent(&retention::decide(assembly, &tenants).await?),
+            Self::Maintenance { wanted } => wanted.intent(assembly)?,
+            Self::Migrate(what) => what.intent(assembly),
+            Self::AppsInstall(what) => what.intent(session, assembly).await?,
             Self::Start => Intent::Start,
             Self::Stop => Intent::Stop,
             Self::EdgeInstall => Intent::EdgeInstall,
@@ -132,7 +144,7 @@ impl Plan {
     /// Plans and shows.
     pub async fn run(self, session: &Session) -> Result<Exit> {
         let assembly = session.assembly().await?;
-        let (intent, options) = self.intent.intent(&assembly).await?;
+        let (intent, options) = self.intent.intent(session, &assembly).await?;
         let plan = match planning::make(&assembly, &intent, options).await {
             Ok(plan) => plan,
             Err(fault) if fault.code == Code::NothingToDo && self.exit_code => {

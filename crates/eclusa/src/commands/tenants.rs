@@ -2,7 +2,7 @@
 
 use clap::Args;
 use comfy_table::{Table, presets::NOTHING};
-use eclusa_control::tenants;
+use eclusa_control::{maintenance, tenants};
 use eclusa_fault::{Message, Result};
 use eclusa_report::bytes_text;
 
@@ -39,7 +39,10 @@ impl Tenants {
                 row.database_version.clone().unwrap_or_else(|| "does not answer".to_owned()),
                 row.database_bytes.map_or_else(|| "–".to_owned(), bytes_text),
                 row.apps.as_ref().map_or_else(|| "–".to_owned(), |apps| apps.join(", ")),
-                on(row.site.as_ref().map(|site| site.maintenance), "ON", "off"),
+                match &row.closed_by {
+                    Some(owner) => format!("BY {}", maintenance::told(owner)),
+                    None => on(row.site.as_ref().map(|site| site.maintenance), "ON", "off"),
+                },
                 on(row.site.as_ref().map(|site| site.scheduler_paused), "PAUSED", "not paused"),
             ]);
         }

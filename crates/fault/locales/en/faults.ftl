@@ -98,6 +98,10 @@ E0313 = The site { $site } on the bench cannot be taken along: { $problem }{ $ot
 E0313-state = Nothing was changed. The other sites are served as before.
 E0313-hint = A release moves every site of the bench; one that is left behind stands on a schema that the new code does not know. Mend sites/{ $site }/site_config.json, or move its directory out of sites/ when it is no site. See all: eclusa tenants
 
+E0316 = The app { $app } cannot be installed: { $problem }
+E0316-state = Nothing was changed.
+E0316-hint = An app comes with an image that has it: release one first, then type this again. What tenants have: eclusa tenants
+
 E0401 = The journal { $path } cannot be written
 E0401-state = Nothing is done that is not written in it first.
 E0401-hint = Free the disk or mend the permissions, then type the same command again; for a run that had begun: eclusa resume

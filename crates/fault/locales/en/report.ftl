@@ -6,6 +6,7 @@ report-product = Eclusa run report
 
 report-verdict-done = Go
 report-verdict-went-back = Went back
+report-verdict-partly = Partly
 report-verdict-refused = Refused
 report-verdict-stuck = Stuck
 report-verdict-running = Running
@@ -13,6 +14,7 @@ report-verdict-going-back = Going back
 report-verdict-asking = Waiting for an answer
 
 report-meaning-done-release = { $to } is live for { $tenants }. Everything in the plan was done.
+report-meaning-partly = It was done, but not for everyone. Back at its own restore point is { $why }.
 report-meaning-gates-go = Every gate said go.
 report-meaning-gates-overruled = { $count ->
     [one] One gate did not say go; it was overruled or only warned, see below.

@@ -83,6 +83,7 @@ notice-started = { $person } began a { $intent } on { $stack }
 notice-asks = Run { $run } on { $stack } asks: { $question }
 notice-verdict = The verdict on { $stack } is { $verdict }
 notice-back = { $stack } goes back: { $why }
+notice-tenant-back = { $tenant } on { $stack } goes back alone: { $why }
 notice-ended = Run { $run } on { $stack } ended: { $outcome }
 
 ## One line for each event.
@@ -116,6 +117,7 @@ line-answer-with = eclusa answer { $run } go|no-go --reason TEXT
 line-answered = { $person } answered { $verdict }: { $reason }
 line-answered-late = { $verdict }: { $reason }
 line-turned-back = the run goes back: { $why }
+line-tenant-back = { $tenant } goes back alone, the others go on: { $why }
 line-undo-intended = taking back: { $text }
 line-undo-intended-again = taking back: { $text } (try { $attempt })
 line-undone = taken back in { $duration }
@@ -132,6 +134,7 @@ verdict-no-go = no-go
 outcome-done = done
 outcome-refused = refused: nothing was changed
 outcome-went-back = went back
+outcome-partly = partly: some tenants went back alone
 outcome-stuck = stuck: a person is needed
 
 ## What a step gave.

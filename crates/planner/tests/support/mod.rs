@@ -9,9 +9,9 @@ use eclusa_config::Configuration;
 use eclusa_fault::{Fault, Language};
 use eclusa_model::{
     AppKind, CandidateObservation, DatabasePlace, DiskObservation, EdgeObservation, FilesPlace, Fingerprint,
-    FingerprintKey, Health, ImagePin, OBSERVATION_FORMAT, Observation, Release, ReleaseSource, RuntimeKind,
-    ServiceName, ServiceObservation, ServiceRole, ServiceState, SiteObservation, Tenant, TenantName,
-    TenantObservation,
+    FingerprintKey, Health, ImagePin, MaintenanceOwner, OBSERVATION_FORMAT, Observation, Release,
+    ReleaseSource, RuntimeKind, ServiceName, ServiceObservation, ServiceRole, ServiceState, SiteObservation,
+    Tenant, TenantName, TenantObservation,
 };
 use eclusa_planner::{History, PlanInput, PreviousRelease};
 use eclusa_runbook::{Action, Effect, Intent, Plan, Reversibility, Scope, Step, Undo};
@@ -58,6 +58,9 @@ pub struct Seen {
     pub maintenance: Vec<TenantName>,
     #[serde(default)]
     pub unusable_sites: BTreeMap<String, String>,
+    /// Tenants that someone keeps closed.
+    #[serde(default)]
+    pub owned: Vec<TenantName>,
 }
 
 pub struct Scene {
@@ -104,6 +107,17 @@ fn tenant(name: &TenantName) -> Tenant {
 }
 
 impl Seen {
+    fn kept_closed(&self) -> BTreeMap<TenantName, MaintenanceOwner> {
+        let owner = || MaintenanceOwner {
+            by: "ana".parse().unwrap(),
+            since: now(),
+            reason: Some("stocktaking".to_owned()),
+            until: None,
+            run: "r-earlier".parse().unwrap(),
+        };
+        self.owned.iter().map(|tenant| (tenant.clone(), owner())).collect()
+    }
+
     fn services(&self) -> Vec<ServiceObservation> {
         let mut services = vec![
             ("db", ServiceRole::Database),
@@ -158,6 +172,7 @@ impl Seen {
                 })
                 .collect(),
             unusable_sites: self.unusable_sites.clone(),
+            maintenance: self.kept_closed(),
             candidate: self.candidate.as_ref().map(|candidate| CandidateObservation {
                 release: release(&candidate.name, false),
                 migrations: candidate.migrations.clone(),
@@ -329,7 +344,8 @@ pub fn text(plan: &Plan) -> String {
         let tolerated = if step.limits.tolerated { ", tolerated" } else { "" };
         writeln!(text, "{} | {} | {scope} | {}", step.phase.word(), step.name, say(&step.title)).unwrap();
         writeln!(text, "    does: {}", action(step)).unwrap();
-        writeln!(text, "    after: {}", after.join(", ")).unwrap();
+        let lane = step.lane.map_or(String::new(), |lane| format!("; lane: {lane:?}"));
+        writeln!(text, "    after: {}{lane}", after.join(", ")).unwrap();
         writeln!(
             text,
             "    undo: {undo}; after a crash: {:?}; {} s, {} more tries{tolerated}",

@@ -70,6 +70,7 @@ impl Steps {
                 undo,
                 recovery: Recovery::Repeat,
                 limits: Limits { timeout: 600, retries: 1, tolerated: name.starts_with("accept.release") },
+                lane: None,
                 expected,
             });
         }

@@ -91,6 +91,7 @@ pub fn plan(shapes: &[Shape]) -> Plan {
                 recovery: [Recovery::Repeat, Recovery::Probe, Recovery::GoBack][shape.recovery as usize % 3]
                     .clone(),
                 limits: Limits { timeout: 1, retries: shape.retries % 3, tolerated: shape.tolerated },
+                lane: None,
                 expected: None,
             }
         })
@@ -185,7 +186,12 @@ pub fn possible(run: &Run) -> Vec<Event> {
                 if recovery == Recovery::Probe {
                     events.push(Event::Performed { step: step.clone(), outputs: Outputs::new() });
                 }
-                if recovery == Recovery::GoBack {
+                let alone = run.plan.step(&step).filter(|found| found.goes_back_alone());
+                let tenant = alone.and_then(|found| found.lane_tenant()).cloned();
+                if let (Recovery::GoBack, Some(tenant)) = (&recovery, tenant) {
+                    let why = Message::verbatim("unknown");
+                    events.push(Event::TenantTurnedBack { tenant, step, why });
+                } else if recovery == Recovery::GoBack {
                     events.push(Event::TurnedBack {
                         step: Some(step),
                         why: Message::verbatim("unknown"),
@@ -205,6 +211,9 @@ pub fn possible(run: &Run) -> Vec<Event> {
             }
             Next::TurnBack { step, why } => {
                 events.push(Event::TurnedBack { step: Some(step), why, by: None })
+            }
+            Next::TurnTenantBack { tenant, step, why } => {
+                events.push(Event::TenantTurnedBack { tenant, step, why })
             }
             Next::Undo { step, attempt, .. } => events.push(Event::UndoIntended { step, attempt }),
             Next::End { outcome } => events.push(Event::Ended { outcome }),

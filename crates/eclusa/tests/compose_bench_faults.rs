@@ -1,0 +1,329 @@
+//! A bench of three sites on which tenants are migrated, given an app and kept closed without another release, and what goes
+//! wrong meanwhile: each fault has a clear outcome, nothing is lost, and nobody is left closed without an owner.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+const ONE: &str = "s01.localhost";
+const TWO: &str = "s02.localhost";
+const THREE: &str = "s03.localhost";
+const SITES: [&str; 3] = [ONE, TWO, THREE];
+
+struct Bench {
+    directory: PathBuf,
+    project: String,
+    port: u16,
+    _root: tempfile::TempDir,
+}
+
+fn free_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
+
+fn text(output: &Output) -> String {
+    format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
+}
+
+impl Bench {
+    /// A bench whose image carries one more app than its sites have.
+    fn start() -> Self {
+        let root = tempfile::Builder::new().prefix("ecl").tempdir_in("/tmp").unwrap();
+        let project = format!("benchfaults{}", std::process::id());
+        let (port, side_door) = (free_port(), free_port());
+        let bench = Self { directory: root.path().join("stack"), project, port, _root: root };
+        let tests = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/stack");
+        let mut up = Command::new(tests.join("bench.sh"));
+        up.arg(&bench.directory).arg(&bench.project).arg(port.to_string()).arg("3");
+        let output = up.output().unwrap();
+        assert!(output.status.success(), "{}", text(&output));
+        let path = bench.directory.join(".env");
+        let environment = std::fs::read_to_string(&path).unwrap();
+        std::fs::write(&path, environment.replace("=v15.1\n", "=v15.1-loyalty\n")).unwrap();
+        bench.compose(&["up", "-d", "--wait"]);
+        let configuration = std::fs::read_to_string(tests.join("bench.toml")).unwrap();
+        let configuration = configuration
+            .replace("@PROJECT@", &bench.project)
+            .replace("@SIDE_DOOR@", &side_door.to_string())
+            .replace("@STATE@", &bench._root.path().join("state").display().to_string());
+        std::fs::write(bench.directory.join("eclusa.toml"), configuration).unwrap();
+        bench
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_eclusa"));
+        command
+            .args(arguments)
+            .current_dir(&self.directory)
+            .env("NO_COLOR", "1")
+            .env("ECLUSA_PERSON", "tester");
+        command
+    }
+
+    /// Runs it and demands how it ends; gives what it said.
+    #[track_caller]
+    fn ends(&self, code: i32, arguments: &[&str]) -> String {
+        let output = self.command(arguments).output().unwrap();
+        let said = text(&output);
+        assert_eq!(output.status.code(), Some(code), "eclusa {}: {said}", arguments.join(" "));
+        said
+    }
+
+    fn begin(&self, arguments: &[&str]) -> Child {
+        self.command(arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+    }
+
+    fn compose(&self, arguments: &[&str]) -> String {
+        let mut command = Command::new("docker");
+        command.args(["compose", "--ansi", "never", "-p", &self.project, "--env-file", ".env"]);
+        command.args(["-f", "compose.yml"]);
+        if self.directory.join("docker-compose.eclusa.yml").exists() {
+            command.args(["-f", "docker-compose.eclusa.yml"]);
+        }
+        let output = command.args(arguments).current_dir(&self.directory).output().unwrap();
+        assert!(output.status.success(), "{arguments:?}: {}", text(&output));
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    }
+
+    fn inside(&self, service: &str, argv: &[&str]) -> String {
+        self.compose(&[&["exec", "-T", service], argv].concat())
+    }
+
+    fn bench(&self, site: &str, arguments: &[&str]) -> String {
+        self.inside("backend", &[&["bench", "--site", site], arguments].concat())
+    }
+
+    fn config(&self, site: &str) -> serde_json::Value {
+        let text = self.inside("backend", &["cat", &format!("sites/{site}/site_config.json")]);
+        serde_json::from_str(&text).unwrap()
+    }
+
+    /// Statements in a site's database.
+    fn sql(&self, site: &str, sql: &str) -> String {
+        let shell = "MYSQL_PWD=$MARIADB_ROOT_PASSWORD mariadb --user=root -N -B -D \"$0\" -e \"$1\"";
+        let config = self.config(site);
+        self.inside("db", &["sh", "-c", shell, config["db_name"].as_str().unwrap(), sql]).trim().to_owned()
+    }
+
+    fn status(&self, site: &str) -> u16 {
+        let Ok(mut stream) = TcpStream::connect(("127.0.0.1", self.port)) else { return 0 };
+        stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
+        let request = format!("GET /login HTTP/1.1\r\nHost: {site}\r\nConnection: close\r\n\r\n");
+        let mut bytes = Vec::new();
+        if stream.write_all(request.as_bytes()).is_err() || stream.read_to_end(&mut bytes).is_err() {
+            return 0;
+        }
+        let head = String::from_utf8_lossy(&bytes).into_owned();
+        head.split_whitespace().nth(1).and_then(|status| status.parse().ok()).unwrap_or(0)
+    }
+
+    /// What a site has of what its people wrote, and which tables and files.
+    fn books(&self, site: &str) -> String {
+        let tables = "SELECT GROUP_CONCAT(TABLE_NAME ORDER BY TABLE_NAME) FROM information_schema.TABLES WHERE \
+             TABLE_SCHEMA = DATABASE(); CHECKSUM TABLE `tabCustomer`, `tabSales Invoice`, `tabUser`";
+        let files = self.inside("backend", &["sh", "-c", "cat sites/$0/*/files/*", site]);
+        format!("{}\n{files}", self.sql(site, tables))
+    }
+
+    /// Everybody is served, nothing is left behind.
+    #[track_caller]
+    fn at_rest(&self) {
+        for site in SITES {
+            assert_eq!(self.status(site), 200, "{site}");
+            assert_ne!(self.config(site)["maintenance_mode"], 1, "{site}");
+        }
+        let root = "MYSQL_PWD=$MARIADB_ROOT_PASSWORD mariadb --user=root -N -B -e \
+             \"SELECT COUNT(*) FROM information_schema.SCHEMATA WHERE SCHEMA_NAME LIKE '%eclusa%new'\"";
+        assert_eq!(self.inside("db", &["sh", "-c", root]).trim(), "0");
+        assert!(self.bench(ONE, &["doctor"]).contains("Workers online: 2"));
+    }
+}
+
+impl Drop for Bench {
+    fn drop(&mut self) {
+        let mut down = Command::new("docker");
+        down.args(["compose", "-p", &self.project, "--env-file", ".env", "-f", "compose.yml"]);
+        if self.directory.join("docker-compose.eclusa.yml").exists() {
+            down.args(["-f", "docker-compose.eclusa.yml"]);
+        }
+        down.args(["down", "--volumes", "--remove-orphans", "--timeout", "1"]);
+        let _ = down.current_dir(&self.directory).output();
+    }
+}
+
+#[test]
+fn tenants_of_a_bench_fail_alone_and_are_closed_by_somebody_or_not_at_all() {
+    let bench = Bench::start();
+    bench.ends(0, &["edge", "install", "--yes"]);
+    an_app_is_installed_tenant_by_tenant(&bench);
+    a_closed_tenant_has_an_owner_whatever_is_killed(&bench);
+    what_is_refused_before_anything_changes(&bench);
+    a_wrong_password_fails_alone(&bench);
+    the_containers_go_away_during_a_migration(&bench);
+}
+
+fn an_app_is_installed_tenant_by_tenant(bench: &Bench) {
+    let said = bench.ends(1, &["apps", "install", "nosuch", ONE, "--yes"]);
+    assert!(said.contains("E0316") && said.contains("erpshop, frappe, loyalty"), "{said}");
+    // Half a site: without this table neither the app nor its migration comes to an end.
+    bench.sql(TWO, "RENAME TABLE `tabPatch Log` TO `tabPatch Gone`");
+    let before = bench.books(TWO);
+    let said = bench.ends(3, &["apps", "install", "loyalty", ONE, TWO, "--yes"]);
+    assert!(said.contains("s02.localhost goes back alone, the others go on"), "{said}");
+    assert!(said.contains("PARTLY. Run"), "{said}");
+    assert_eq!(bench.books(TWO), before, "it is as it was before");
+    assert!(bench.bench(ONE, &["list-apps"]).contains("loyalty"));
+    assert!(!bench.bench(TWO, &["list-apps"]).contains("loyalty"));
+    bench.at_rest();
+
+    bench.sql(TWO, "RENAME TABLE `tabPatch Gone` TO `tabPatch Log`");
+    let said = bench.ends(0, &["apps", "install", "loyalty", ONE, TWO, "--yes"]);
+    assert!(said.contains("s01.localhost has the app loyalty already"), "{said}");
+    assert!(bench.bench(TWO, &["list-apps"]).contains("loyalty"));
+    let said = bench.ends(1, &["apps", "install", "loyalty", ONE, TWO, "--yes"]);
+    assert!(said.contains("E0305"), "{said}");
+    bench.at_rest();
+}
+
+fn a_closed_tenant_has_an_owner_whatever_is_killed(bench: &Bench) {
+    let on = ["maintenance", "on", THREE, "--reason", "stocktaking", "--for", "1s", "--yes"];
+    bench.ends(0, &on);
+    assert_eq!((bench.status(THREE), bench.status(ONE)), (503, 200));
+    let said = bench.ends(1, &["edge", "open", THREE]);
+    assert!(said.contains("tester") && said.contains("eclusa maintenance off s03.localhost"), "{said}");
+    std::thread::sleep(Duration::from_secs(1));
+    let said = bench.ends(1, &["status"]);
+    assert!(said.contains("STILL kept closed") && said.contains(": stocktaking"), "{said}");
+    assert!(bench.ends(0, &["tenants"]).contains("BY tester since"), "the list says who");
+    // A run for everyone does not open it.
+    let said = bench.ends(0, &["migrate", "--yes"]);
+    assert!(
+        said.contains("GO. Run") && said.contains("s03.localhost stays closed, whatever this run does"),
+        "{said}"
+    );
+    assert_eq!((bench.status(THREE), bench.status(ONE)), (503, 200));
+    assert_eq!(bench.config(THREE)["maintenance_mode"], 1);
+    bench.ends(0, &["maintenance", "off", "--yes"]);
+    bench.at_rest();
+    let said = bench.ends(1, &["maintenance", "off", "--yes"]);
+    assert!(said.contains("E0305"), "{said}");
+
+    for (point, owned) in [
+        ("close.owner.s03.localhost/maintenance.owner.before", false),
+        ("close.gate.s03.localhost/edge.closed", true),
+    ] {
+        let killed =
+            bench.command(&["maintenance", "on", THREE, "--yes"]).env("ECLUSA_CRASH_AT", point).output();
+        assert!(!killed.unwrap().status.success(), "{point}");
+        let shut = bench.status(THREE) != 200;
+        let said = bench.ends(1, &["status"]);
+        assert_eq!(said.contains("is kept closed by tester"), owned, "{point}: {said}");
+        assert!(owned || !shut, "{point}: closed without an owner");
+        bench.ends(0, &["resume"]);
+        assert_eq!(bench.status(THREE), 503, "{point}");
+        bench.ends(0, &["maintenance", "off", THREE, "--yes"]);
+        bench.at_rest();
+    }
+    // Killed while it opens: it is open, or somebody still keeps it closed.
+    bench.ends(0, &["maintenance", "on", THREE, "--yes"]);
+    let point = "open.owner.s03.localhost/maintenance.owner.before";
+    let killed =
+        bench.command(&["maintenance", "off", THREE, "--yes"]).env("ECLUSA_CRASH_AT", point).output();
+    assert!(!killed.unwrap().status.success());
+    let said = bench.ends(1, &["status"]);
+    assert!(said.contains("is kept closed by tester"), "{said}");
+    bench.ends(0, &["resume"]);
+    bench.at_rest();
+}
+
+fn what_is_refused_before_anything_changes(bench: &Bench) {
+    // A site that goes between the plan and the run.
+    bench.ends(0, &["plan", "migrate", "--out", "plan.json"]);
+    bench.inside("backend", &["mv", "sites/s03.localhost", "/tmp/s03.localhost"]);
+    let output = bench.command(&["migrate", "--plan", "plan.json", "--yes"]).output().unwrap();
+    assert!(!output.status.success(), "{}", text(&output));
+    // Its database without its folder is nobody's, and stays.
+    assert!(!bench.ends(0, &["tenants"]).contains(THREE));
+    bench.inside("backend", &["mv", "/tmp/s03.localhost", "sites/s03.localhost"]);
+    bench.at_rest();
+
+    // A folder whose database is not there.
+    bench.inside("backend", &["mkdir", "-p", "sites/hollow.localhost/locks"]);
+    let config = "{\"db_name\": \"_0123456789abcdef\", \"db_password\": \"x\"}";
+    let path = "sites/hollow.localhost/site_config.json";
+    bench.inside("backend", &["sh", "-c", "printf %s \"$1\" >\"$0\"", path, config]);
+    let said = bench.ends(3, &["backup"]);
+    assert!(
+        said.contains("took no restore point of hollow.localhost. Those that it took of the others are good"),
+        "{said}"
+    );
+    let said = bench.ends(3, &["migrate", "--yes"]);
+    assert!(
+        said.contains("preflight.database.hollow.localhost") && said.contains("before anything was changed"),
+        "{said}"
+    );
+    bench.inside("backend", &["rm", "-r", "sites/hollow.localhost"]);
+    bench.at_rest();
+
+    // Redis gone: what could not be emptied on the way back either is not begun.
+    bench.compose(&["stop", "redis-cache"]);
+    let said = bench.ends(3, &["migrate", ONE, "--yes"]);
+    assert!(said.contains("preflight.services") && said.contains("before anything was changed"), "{said}");
+    bench.compose(&["start", "redis-cache"]);
+    bench.at_rest();
+}
+
+fn a_wrong_password_fails_alone(bench: &Bench) {
+    let before = bench.books(ONE);
+    let right = bench.config(ONE)["db_password"].as_str().unwrap().to_owned();
+    bench.bench(TWO, &["set-config", "marker", "kept"]);
+    let replace = "sed -i \"s/$1/$2/\" \"$0\"";
+    let path = "sites/s01.localhost/site_config.json";
+    bench.inside("backend", &["sh", "-c", replace, path, &right, "wrong"]);
+    let said = bench.ends(3, &["migrate", "--yes"]);
+    assert!(said.contains("s01.localhost goes back alone, the others go on"), "{said}");
+    assert!(said.contains("PARTLY. Run") && !said.contains("s02.localhost goes back"), "{said}");
+    assert!(!said.contains(&right), "the password is not said");
+    assert_eq!(bench.config(ONE)["db_password"], "wrong", "the owner's file is as it was");
+    assert_ne!(bench.config(ONE)["maintenance_mode"], 1);
+    bench.inside("backend", &["sh", "-c", replace, path, "wrong", &right]);
+    assert_eq!(bench.books(ONE), before);
+    bench.at_rest();
+}
+
+/// Waits until a run has come to what is wanted.
+fn until(what: &str, reached: impl Fn() -> bool) {
+    let began = Instant::now();
+    while !reached() {
+        assert!(began.elapsed() < Duration::from_secs(60), "{what} did not come");
+        std::thread::sleep(Duration::from_millis(200));
+    }
+}
+
+fn the_containers_go_away_during_a_migration(bench: &Bench) {
+    let before: Vec<String> = SITES.iter().map(|site| bench.books(site)).collect();
+    bench.bench(ONE, &["set-config", "testbench_fail", "migrate-hangs"]);
+    let migrating = bench.begin(&["migrate", ONE, "--yes"]);
+    until("the migration", || {
+        let listed = bench.inside("backend", &["sh", "-c", "cat /proc/[0-9]*/cmdline | tr '\\0' ' '"]);
+        listed.contains("--site s01.localhost migrate")
+    });
+    // MariaDB dies, and somebody makes the container anew in which the migration runs.
+    bench.compose(&["kill", "db"]);
+    bench.compose(&["up", "-d", "--no-deps", "--force-recreate", "--wait", "backend"]);
+    std::thread::sleep(Duration::from_secs(3));
+    bench.compose(&["up", "-d", "--no-deps", "--wait", "db"]);
+    let output = migrating.wait_with_output().unwrap();
+    let said = text(&output);
+    assert_eq!(output.status.code(), Some(3), "{said}");
+    assert!(said.contains("s01.localhost goes back alone"), "{said}");
+    bench.bench(ONE, &["set-config", "testbench_fail", "None"]);
+    for (site, books) in SITES.iter().zip(&before) {
+        assert_eq!(bench.books(site), *books, "{site}");
+    }
+    bench.at_rest();
+}
