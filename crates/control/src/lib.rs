@@ -7,6 +7,7 @@ pub mod auditing;
 pub mod bundle;
 pub mod candidate;
 pub mod clock;
+pub mod customizations;
 pub mod drill;
 mod edge_port;
 pub mod execute;

@@ -4,6 +4,7 @@
 mod app;
 mod application;
 mod backup;
+mod customizations;
 mod draft;
 mod drill;
 mod edge;

@@ -9,6 +9,7 @@ use eclusa_runbook::{
 };
 
 use crate::application;
+use crate::customizations;
 use crate::draft::{Draft, NewStep};
 use crate::release::ReleaseDraft;
 use crate::release_preflight;
@@ -156,6 +157,8 @@ pub(crate) fn secure(draft: &mut Draft<'_, '_>, release: &ReleaseDraft) -> Resul
             .nothing_to_undo("undo-nothing-point")
             .seconds(6 * 3600);
         points.push(step);
+        // Beside the dump, which takes longer.
+        points.extend(customizations::before(draft.input, &tenant.name)?);
     }
     draft.together(points)
 }
@@ -297,6 +300,9 @@ pub(crate) fn validate(draft: &mut Draft<'_, '_>, release: &ReleaseDraft) -> Res
         for gate in input.app.served_gates(input.stack, tenant) {
             gates.push(application::gate(phase, gate, &tenant.name)?);
         }
+    }
+    for tenant in &release.tenants {
+        gates.extend(customizations::after(input, &tenant.name)?);
     }
     draft.together(gates)?;
     if !release.code_only {

@@ -89,6 +89,7 @@ pub fn effect_text(effect: &Effect, language: &Language) -> String {
         Effect::Edge(EdgeOperation::Open { tenant }) => Message::new("back-gate-open").with("tenant", tenant),
         Effect::Lease(LeaseOperation::Take { .. }) => Message::new("back-lease-take"),
         Effect::Lease(LeaseOperation::Release) => Message::new("back-lease-release"),
+        Effect::Record { tenant, .. } => Message::new("back-record").with("tenant", tenant),
         Effect::Wait { milliseconds } => {
             Message::new("back-wait").with("duration", duration_text(*milliseconds))
         }

@@ -28,6 +28,16 @@ pub enum Effect {
     Edge(EdgeOperation),
     /// Who holds the stack.
     Lease(LeaseOperation),
+    /// What people have made of a tenant's application themselves, written down beside the state; compared with what a step
+    /// before wrote down. Outputs: `record`, `documents`; where it was compared, `added`, `changed`, `removed`, and
+    /// `difference`, a line for each document that is not the same.
+    Record {
+        /// Whose.
+        tenant: TenantName,
+        /// The step with whose record it is compared.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        against: Option<StepName>,
+    },
     /// Time that must pass.
     Wait {
         /// For how long, in milliseconds.

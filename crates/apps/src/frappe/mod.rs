@@ -2,6 +2,7 @@
 //! as they were observed, traps included: every command names one site, since `--site all` stops at the first failure
 //! or looks at the first site only.
 
+pub mod customizations;
 mod site;
 
 use eclusa_config::Stack;
@@ -228,6 +229,10 @@ impl App for Frappe {
             on_no_go: OnNoGo::Back,
             timeout: 5 * SHORT,
         }]
+    }
+
+    fn has_customizations(&self) -> bool {
+        true
     }
 
     /// Empty until the first `migrate` of a new site.

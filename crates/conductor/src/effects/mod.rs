@@ -3,6 +3,7 @@
 mod command;
 mod output;
 mod point;
+mod record;
 mod restore;
 
 pub use point::discard_proof;
@@ -86,6 +87,7 @@ async fn carry_out(context: &Context, effect: &Effect) -> Result<Outputs> {
         Effect::Vault(operation) => point::perform(context, operation).await,
         Effect::Restore(operation) => restore::perform(context, operation).await,
         Effect::Edge(operation) => edge(context, operation).await,
+        Effect::Record { tenant, against } => record::perform(context, tenant, against.as_ref()).await,
         Effect::Lease(LeaseOperation::Take { .. }) => {
             let holder =
                 eclusa_ports::LeaseHolder { run: context.run.clone(), ..context.ports.holder.clone() };
@@ -137,6 +139,7 @@ pub(crate) async fn took_effect(context: &Context, effect: &Effect) -> Result<To
         | Effect::Vault(_)
         | Effect::Restore(_)
         | Effect::Edge(_)
+        | Effect::Record { .. }
         | Effect::Lease(_) => Ok(Took::No),
     }
 }

@@ -14,6 +14,7 @@ mod dump;
 mod facts;
 mod quote;
 mod restore;
+mod rows;
 mod session;
 mod summary;
 mod swap;
@@ -21,7 +22,7 @@ mod swap;
 use std::io::Read;
 
 use eclusa_fault::{Code, Result};
-use eclusa_ports::{DatabaseCopy, DatabaseFacts, DatabaseSummary, Dump, SwapState};
+use eclusa_ports::{DatabaseCopy, DatabaseFacts, DatabaseSummary, Dump, Row, RowsWanted, SwapState};
 
 use self::catalogue::SCRATCH;
 pub(crate) use self::session::PROGRAMS;
@@ -41,6 +42,10 @@ impl Mariadb {
 
     pub(crate) async fn facts(&self, long_transaction: u64) -> Result<DatabaseFacts> {
         self.of(Code::DatabaseUnreachable, facts::facts(&self.access, &self.name, long_transaction).await)
+    }
+
+    pub(crate) async fn rows(&self, wanted: &[RowsWanted]) -> Result<Vec<Option<Vec<Row>>>> {
+        self.of(Code::DatabaseUnreachable, rows::rows(&self.access, &self.name, wanted).await)
     }
 
     pub(crate) async fn dump(&self) -> Result<Dump> {
