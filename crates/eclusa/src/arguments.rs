@@ -7,9 +7,9 @@ use eclusa_fault::{Code, Fault, Language, Result};
 use eclusa_model::PersonName;
 
 use crate::commands::{
-    abort, adopt, answer, attach, audit, backup, backups, bundle, completions, customizations, doctor, drill, edge, exec,
-    history, logs, man, mirror, note, own_run, plan, prune, release, report, restore, resume, rollback, seed,
-    shop, start, status, stop, supervise, tenants,
+    abort, adopt, answer, attach, audit, backup, backups, bundle, completions, customizations, doctor, drill,
+    edge, exec, history, logs, man, mirror, note, own_run, plan, prune, release, report, restore, resume,
+    rollback, seed, shop, start, status, stop, supervise, tenants,
 };
 use crate::demo;
 

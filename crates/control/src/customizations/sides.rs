@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use eclusa_apps::customizations::{Customizations, Difference, FixtureProblem, read_fixtures};
-use eclusa_fault::{Code, Fault, Result};
+use eclusa_fault::{Code, Fault, Message, Result};
 use eclusa_model::TenantName;
 use eclusa_ports::NoOutput;
 use eclusa_runbook::{Exec, Expect, Place};
@@ -40,8 +40,12 @@ impl Side {
     /// # Errors
     /// `ConfigInvalid`.
     pub fn parse(text: &str) -> Result<Self> {
-        let invalid =
-            |problem: String| Fault::new(Code::ConfigInvalid).with("path", text).with("problem", problem);
+        let invalid = |problem: String| {
+            Fault::new(Code::ConfigInvalid)
+                .with("path", text)
+                .with("problem", problem)
+                .hint(Message::new("hint-customizations"))
+        };
         if let Some(app) = text.strip_prefix("app:") {
             let is_name = !app.is_empty()
                 && !app.starts_with('-')
@@ -86,7 +90,10 @@ pub struct Compared {
 pub async fn compare(assembly: &Assembly, first: &Side, second: &Side) -> Result<Compared> {
     if first.is_fixtures() && second.is_fixtures() {
         let problem = "fixtures are compared with a tenant or with what was exported of one";
-        return Err(Fault::new(Code::ConfigInvalid).with("path", "diff").with("problem", problem));
+        return Err(Fault::new(Code::ConfigInvalid)
+            .with("path", "diff")
+            .with("problem", problem)
+            .hint(Message::new("hint-customizations")));
     }
     if first.is_fixtures() {
         let mut site = customizations(assembly, second).await?;
@@ -198,7 +205,10 @@ mod tests {
         assert_eq!(Side::parse("./kept.json").unwrap(), Side::File("./kept.json".into()));
         assert_eq!(Side::parse("/").unwrap(), Side::Directory("/".into()));
         for refused in ["app:", "app:../x", "app:-C", "a b", "app:x/../../y"] {
-            assert!(Side::parse(refused).is_err() || !matches!(Side::parse(refused), Ok(Side::App(_))), "{refused}");
+            assert!(
+                Side::parse(refused).is_err() || !matches!(Side::parse(refused), Ok(Side::App(_))),
+                "{refused}"
+            );
         }
     }
 }

@@ -69,7 +69,10 @@ impl Store {
     pub fn kept(&self, tenant: &TenantName) -> Result<Vec<Timestamp>> {
         let directory = self.directory.join(tenant.as_str());
         let fault = |error: std::io::Error| {
-            Fault::new(Code::FileAccess).with("path", directory.display()).with("operation", "read").because(error)
+            Fault::new(Code::FileAccess)
+                .with("path", directory.display())
+                .with("operation", "read")
+                .because(error)
         };
         let entries = match std::fs::read_dir(&directory) {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
@@ -99,9 +102,8 @@ impl Store {
                 .with("kept", listed)
                 .because(problem)
         };
-        let until = until(when).ok_or_else(|| {
-            unknown("a time is written as newest, 2026-11-25 or 2026-11-25T20:00:00Z")
-        })?;
+        let until = until(when)
+            .ok_or_else(|| unknown("a time is written as newest, 2026-11-25 or 2026-11-25T20:00:00Z"))?;
         let found = kept.iter().find(|time| until.is_none_or(|until| **time <= until));
         let found = found.ok_or_else(|| unknown("none is as old as that"))?;
         self.open(&self.directory.join(tenant.as_str()).join(file_name(*found))).await

@@ -22,14 +22,20 @@ type Columns = Vec<(String, String)>;
 fn shown(name: &str, kind: &str) -> String {
     let name = identifier(name);
     match kind {
-        "tinyint" | "smallint" | "mediumint" | "int" | "bigint" | "decimal" | "float" | "double" | "year" => name,
+        "tinyint" | "smallint" | "mediumint" | "int" | "bigint" | "decimal" | "float" | "double" | "year" => {
+            name
+        }
         "bit" => format!("{name} + 0"),
         "binary" | "varbinary" | "tinyblob" | "blob" | "mediumblob" | "longblob" => format!("HEX({name})"),
         _ => format!("CONVERT(CAST({name} AS CHAR) USING utf8mb4)"),
     }
 }
 
-async fn columns(session: &mut Session, database: &str, tables: &[String]) -> Outcome<BTreeMap<String, Columns>> {
+async fn columns(
+    session: &mut Session,
+    database: &str,
+    tables: &[String],
+) -> Outcome<BTreeMap<String, Columns>> {
     let names: Vec<String> = tables.iter().map(|name| literal(name)).collect();
     let found = session
         .rows(&format!(
@@ -72,7 +78,11 @@ fn query(database: &str, wanted: &RowsWanted, columns: &Columns) -> String {
 }
 
 /// Reads them.
-pub(crate) async fn rows(access: &Access, name: &str, wanted: &[RowsWanted]) -> Outcome<Vec<Option<Vec<Row>>>> {
+pub(crate) async fn rows(
+    access: &Access,
+    name: &str,
+    wanted: &[RowsWanted],
+) -> Outcome<Vec<Option<Vec<Row>>>> {
     let mut session = Session::open(access).await?;
     if catalogue::comment(&mut session, name).await?.is_none() {
         return Err(Failure::Said(format!("the database {name:?} does not exist")));

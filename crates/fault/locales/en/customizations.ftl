@@ -1,5 +1,6 @@
 # What people have made of tenants themselves.
 
+hint-customizations = See how it is written: eclusa customizations export --help    eclusa customizations diff --help
 customizations-kept = { $tenant }: { $count ->
     [one] one document
    *[other] { $count } documents

@@ -8,7 +8,8 @@ use serde_json::Value;
 use super::{Customizations, Document, REDACTED, kind_of, label, text_of};
 
 /// What a save, a migration or another site changes by itself: no difference.
-const BOOKKEEPING: &[&str] = &["creation", "modified", "modified_by", "owner", "idx", "lft", "rgt", "doctype"];
+const BOOKKEEPING: &[&str] =
+    &["creation", "modified", "modified_by", "owner", "idx", "lft", "rgt", "doctype"];
 /// The same of rows below a document, whose names are random.
 const BOOKKEEPING_BELOW: &[&str] = &["name", "parent", "parentfield", "parenttype", "docstatus"];
 
@@ -127,7 +128,8 @@ fn of_doctype(doctype: &str, before: &[Document], after: &[Document]) -> Vec<Doc
     let identity = kind_of(doctype).map_or(&[][..], |kind| kind.identity);
     let (before, after) = (by_label(before, identity), by_label(after, identity));
     let names: BTreeSet<&String> = before.keys().chain(after.keys()).collect();
-    let known = |document: &Document, column: &str| Some(text_of(document, column)).filter(|text| !text.is_empty());
+    let known =
+        |document: &Document, column: &str| Some(text_of(document, column)).filter(|text| !text.is_empty());
     let mut found = Vec::new();
     for name in names {
         let (change, fields, document) = match (before.get(name), after.get(name)) {
@@ -201,7 +203,11 @@ fn below(name: &str, before: &[Document], after: &[Document], identity: &[&str])
     let all: Vec<Document>;
     let (known_before, known_after) = if identity.is_empty() {
         // Where nothing says which row is which, each is known by all that it says.
-        all = before.iter().chain(after).map(|row| Document::from([("name".to_owned(), Value::from(bare(row).to_string()))])).collect();
+        all = before
+            .iter()
+            .chain(after)
+            .map(|row| Document::from([("name".to_owned(), Value::from(bare(row).to_string()))]))
+            .collect();
         let (first, second) = all.split_at(before.len());
         (by_label(first, &[]), by_label(second, &[]))
     } else {
@@ -231,7 +237,9 @@ fn below(name: &str, before: &[Document], after: &[Document], identity: &[&str])
         }
     }
     let order = |rows: &[Document]| -> Vec<Value> {
-        rows.iter().map(|row| if identity.is_empty() { bare(row) } else { Value::from(label(row, identity)) }).collect()
+        rows.iter()
+            .map(|row| if identity.is_empty() { bare(row) } else { Value::from(label(row, identity)) })
+            .collect()
     };
     let (first, second) = (order(before), order(after));
     if found.is_empty() && first != second {

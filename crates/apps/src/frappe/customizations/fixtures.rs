@@ -79,7 +79,8 @@ fn fixture(doctype: &str, documents: &[&Document]) -> Fixture {
         .map(|document| {
             let name = text_of(document, "name");
             let mut fields = Map::new();
-            for (column, value) in document.iter().filter(|(column, _)| !LEFT_OUT.contains(&column.as_str())) {
+            for (column, value) in document.iter().filter(|(column, _)| !LEFT_OUT.contains(&column.as_str()))
+            {
                 match value {
                     Value::Array(rows) => {
                         let rows = rows.iter().filter_map(Value::as_object);
@@ -137,7 +138,8 @@ pub fn hooks_lines(fixtures: &[Fixture]) -> String {
     let mut text = "fixtures = [\n".to_owned();
     for fixture in fixtures.iter().filter(|fixture| !fixture.names.is_empty()) {
         let quoted = |text: &str| Value::from(text).to_string();
-        let names: Vec<String> = fixture.names.iter().map(|name| format!("            {},\n", quoted(name))).collect();
+        let names: Vec<String> =
+            fixture.names.iter().map(|name| format!("            {},\n", quoted(name))).collect();
         text.push_str(&format!(
             "    {{\"dt\": {}, \"filters\": [[\"name\", \"in\", [\n{}        ]]]}},\n",
             quoted(&fixture.doctype),
@@ -159,7 +161,8 @@ pub fn read_fixtures(
     let mut problems = Vec::new();
     for (file, bytes) in files {
         let read: Option<Vec<Document>> = serde_json::from_slice(bytes).ok();
-        let Some(read) = read.filter(|read| read.iter().all(|one| !text_of(one, "doctype").is_empty())) else {
+        let Some(read) = read.filter(|read| read.iter().all(|one| !text_of(one, "doctype").is_empty()))
+        else {
             problems.push((file.clone(), FixtureProblem::Unreadable(file.clone())));
             continue;
         };
@@ -177,7 +180,9 @@ pub fn read_fixtures(
             }
         }
         problems.extend(
-            others.into_iter().map(|(doctype, count)| (file.clone(), FixtureProblem::NotCompared(doctype, count))),
+            others
+                .into_iter()
+                .map(|(doctype, count)| (file.clone(), FixtureProblem::NotCompared(doctype, count))),
         );
     }
     for (doctype, documents) in &mut documents {
@@ -190,5 +195,7 @@ pub fn read_fixtures(
 
 /// Whether a document is one of those that would be read of a site.
 fn is_own(document: &Document, only: &[(&str, &[&str])]) -> bool {
-    only.iter().all(|(column, texts)| !document.contains_key(*column) || texts.contains(&text_of(document, column).as_str()))
+    only.iter().all(|(column, texts)| {
+        !document.contains_key(*column) || texts.contains(&text_of(document, column).as_str())
+    })
 }

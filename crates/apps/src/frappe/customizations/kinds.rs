@@ -72,10 +72,19 @@ pub const KINDS: &[Kind] = &[
         ..kind("Assignment Rule")
     },
     Kind { about: &["report"], ..kind("Auto Email Report") },
-    Kind { identity: &["parent", "role", "permlevel", "if_owner"], about: &["parent"], ..kind("Custom DocPerm") },
+    Kind {
+        identity: &["parent", "role", "permlevel", "if_owner"],
+        about: &["parent"],
+        ..kind("Custom DocPerm")
+    },
     Kind { only: OWN, about: &["dt"], ..kind("Custom Field") },
     Kind { script: Some("script"), ..kind("Custom HTML Block") },
-    Kind { identity: &["page", "report"], about: &["page", "report"], children: &[ROLES], ..kind("Custom Role") },
+    Kind {
+        identity: &["page", "report"],
+        about: &["page", "report"],
+        children: &[ROLES],
+        ..kind("Custom Role")
+    },
     Kind { about: &["dt"], script: Some("script"), ..kind("Client Script") },
     Kind {
         only: NOT_STANDARD,

@@ -28,7 +28,12 @@ pub fn markdown(customizations: &Customizations, language: &Language) -> String 
     let _ = writeln!(text, "{}\n", escape(&about.render(language)));
     let filled = || customizations.documents.iter().filter(|(_, documents)| !documents.is_empty());
     if filled().next().is_some() {
-        let _ = writeln!(text, "| {} | {} |\n| --- | ---: |", word("customizations-kind"), word("customizations-count"));
+        let _ = writeln!(
+            text,
+            "| {} | {} |\n| --- | ---: |",
+            word("customizations-kind"),
+            word("customizations-count")
+        );
         for (doctype, documents) in filled() {
             let _ = writeln!(text, "| {} | {} |", escape(doctype), documents.len());
         }
@@ -36,7 +41,12 @@ pub fn markdown(customizations: &Customizations, language: &Language) -> String 
     }
     for (doctype, documents) in filled() {
         let _ = writeln!(text, "## {}\n", escape(doctype));
-        let heads = ["customizations-name", "customizations-of", "customizations-changed-by", "customizations-changed-at"];
+        let heads = [
+            "customizations-name",
+            "customizations-of",
+            "customizations-changed-by",
+            "customizations-changed-at",
+        ];
         let heads: Vec<String> = heads.iter().map(|id| word(id)).collect();
         let _ = writeln!(text, "| {} |\n|{}", heads.join(" | "), " --- |".repeat(heads.len()));
         let kind = kind_of(doctype);
@@ -66,8 +76,12 @@ pub fn markdown(customizations: &Customizations, language: &Language) -> String 
 
 fn about_of(document: &Document, kind: Option<&Kind>) -> String {
     let about = kind.map_or(&[][..], |kind| kind.about);
-    let mut about: Vec<String> =
-        about.iter().map(|column| text_of(document, column)).filter(|text| !text.is_empty()).take(1).collect();
+    let mut about: Vec<String> = about
+        .iter()
+        .map(|column| text_of(document, column))
+        .filter(|text| !text.is_empty())
+        .take(1)
+        .collect();
     // How many rows hang below.
     for (field, value) in document {
         if let Value::Array(rows) = value {
@@ -85,7 +99,13 @@ fn script(text: &mut String, document: &Document, kind: Option<&Kind>, language:
         .iter()
         .filter(|line| !line.trim().is_empty())
         .take(LINES)
-        .map(|line| line.chars().filter(|character| !character.is_control()).take(WIDEST).collect())
+        .map(|line| {
+            line.replace('\t', "    ")
+                .chars()
+                .filter(|character| !character.is_control())
+                .take(WIDEST)
+                .collect()
+        })
         .collect();
     if first.is_empty() {
         return;

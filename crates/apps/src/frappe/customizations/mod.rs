@@ -128,6 +128,7 @@ pub fn gather(taken: Taken, rows: Vec<Option<Vec<Row>>>, key: &FingerprintKey) -
         let identity = kind_of(doctype).map_or(&[][..], |kind| kind.identity);
         documents.sort_by_cached_key(|document| (label(document, identity), label(document, &[])));
     }
+    passed_over.sort();
     let Taken { stack, tenant, at, release } = taken;
     Customizations {
         format: CUSTOMIZATIONS_FORMAT,
@@ -177,7 +178,8 @@ fn hide(document: &mut Document, secrets: &[&str], addresses: &[&str], key: &Fin
         if text.is_empty() {
             continue;
         }
-        let hash = || Fingerprint::of_bytes(key, format!("customization {text}").as_bytes()).short().to_owned();
+        let hash =
+            || Fingerprint::of_bytes(key, format!("customization {text}").as_bytes()).short().to_owned();
         if secrets.contains(&column.as_str()) || kinds::sounds_secret(column) {
             *value = Value::from(format!("{REDACTED}{}", hash()));
         } else if addresses.contains(&column.as_str()) {

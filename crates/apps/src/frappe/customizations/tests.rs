@@ -109,13 +109,16 @@ fn what_people_changed_is_a_difference_to_the_field() {
     scene["Webhook"][0]["webhook_secret"] = json!("another");
     scene["Role"] = json!([{"name": "Auditor", "role_name": "Auditor", "modified_by": "b@example.org"}]);
     let difference = Difference::between(&before, &gathered(&scene));
-    assert_eq!(difference.lines(), [
-        "~ Custom Field Customer-vat: fieldtype",
-        "+ Role Auditor",
-        "- Server Script Check",
-        "~ Webhook HOOK-1: webhook_secret",
-        "~ Workflow Approval: states[Approved / Accounts], states[Approved / Manager], states[Draft / All].doc_status",
-    ]);
+    assert_eq!(
+        difference.lines(),
+        [
+            "~ Custom Field Customer-vat: fieldtype",
+            "+ Role Auditor",
+            "- Server Script Check",
+            "~ Webhook HOOK-1: webhook_secret",
+            "~ Workflow Approval: states[Approved / Accounts], states[Approved / Manager], states[Draft / All].doc_status",
+        ]
+    );
     assert_eq!(difference.documents[1].modified_by.as_deref(), Some("b@example.org"));
     let doc_status = difference.documents[4].fields.last().unwrap();
     assert_eq!((&doc_status.before, &doc_status.after), (&json!("0"), &json!("1")));
@@ -137,11 +140,21 @@ fn fixtures_are_what_bench_writes_and_are_read_again_without_a_difference() {
     let names: Vec<&str> = files.iter().map(|file| file.file.as_str()).collect();
     assert_eq!(
         names,
-        ["custom_docperm.json", "custom_field.json", "role_profile.json", "server_script.json", "webhook.json", "workflow.json"]
+        [
+            "custom_docperm.json",
+            "custom_field.json",
+            "role_profile.json",
+            "server_script.json",
+            "webhook.json",
+            "workflow.json"
+        ]
     );
     insta::assert_snapshot!("fixture_workflow", files.last().unwrap().text);
     insta::assert_snapshot!("hooks", hooks_lines(&files));
-    assert_eq!(files[4].without, ["HOOK-1: request_url", "HOOK-1: webhook_headers.value", "HOOK-1: webhook_secret"]);
+    assert_eq!(
+        files[4].without,
+        ["HOOK-1: request_url", "HOOK-1: webhook_headers.value", "HOOK-1: webhook_secret"]
+    );
     let read: BTreeMap<String, Vec<u8>> =
         files.iter().map(|file| (file.file.clone(), file.text.clone().into_bytes())).collect();
     let (again, only, problems) = read_fixtures(&read, &found);
@@ -170,10 +183,13 @@ fn files_that_are_no_fixtures_are_named() {
         ("c.json".to_owned(), br#"[{"doctype": "Print Format", "name": "x", "standard": "Yes"}]"#.to_vec()),
     ]);
     let (read, only, problems) = read_fixtures(&files, &found);
-    assert_eq!(problems, [
-        ("a.json".to_owned(), FixtureProblem::Unreadable("a.json".to_owned())),
-        ("b.json".to_owned(), FixtureProblem::NotCompared("Item Group".to_owned(), 1)),
-    ]);
+    assert_eq!(
+        problems,
+        [
+            ("a.json".to_owned(), FixtureProblem::Unreadable("a.json".to_owned())),
+            ("b.json".to_owned(), FixtureProblem::NotCompared("Item Group".to_owned(), 1)),
+        ]
+    );
     assert_eq!((read.count(), only.contains("Print Format")), (0, true));
 }
 

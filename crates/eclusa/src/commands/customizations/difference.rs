@@ -2,9 +2,9 @@
 
 use clap::Args;
 use eclusa_apps::customizations::{Change, DocumentDifference, FieldDifference, FixtureProblem, shown_value};
-use eclusa_control::customizations::{Compared, Side, compare};
 use eclusa_control::Assembly;
-use eclusa_fault::{Message, Result};
+use eclusa_control::customizations::{Compared, Side, compare};
+use eclusa_fault::{Code, Fault, Message, Result};
 use eclusa_report::count_text;
 use serde_json::{Value, json};
 
@@ -31,12 +31,15 @@ impl Diff {
         let first = Side::parse(&self.from)?;
         let (first, second) = match (&self.to, first) {
             (Some(second), first) => (first, Side::parse(second)?),
-            (None, Side::Live(tenant)) => (Side::Kept(tenant.clone(), "newest".to_owned()), Side::Live(tenant)),
+            (None, Side::Live(tenant)) => {
+                (Side::Kept(tenant.clone(), "newest".to_owned()), Side::Live(tenant))
+            }
             (None, Side::Kept(tenant, when)) => (Side::Kept(tenant.clone(), when), Side::Live(tenant)),
             (None, _) => {
-                return Err(eclusa_fault::Fault::new(eclusa_fault::Code::ConfigInvalid)
+                return Err(Fault::new(Code::ConfigInvalid)
                     .with("path", &self.from)
-                    .with("problem", "it has to be said with which tenant it is compared"));
+                    .with("problem", "it has to be said with which tenant it is compared")
+                    .hint(Message::new("hint-customizations")));
             }
         };
         let compared = compare(assembly, &first, &second).await?;
@@ -131,7 +134,9 @@ fn values(field: &FieldDifference) -> String {
         for number in 1.. {
             let (old, new) = (first.next(), second.next());
             if old != new {
-                let line = |line: Option<&str>| line.map_or_else(|| "–".to_owned(), |line| shown_value(&Value::from(line)));
+                let line = |line: Option<&str>| {
+                    line.map_or_else(|| "–".to_owned(), |line| shown_value(&Value::from(line)))
+                };
                 let (was, is) = (before.lines().count(), after.lines().count());
                 return format!("{was} → {is} lines, line {number}: {} → {}", line(old), line(new));
             }

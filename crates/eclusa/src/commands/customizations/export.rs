@@ -35,10 +35,16 @@ impl Export {
     pub(super) async fn run(self, session: &Session, assembly: &Assembly) -> Result<Exit> {
         let names = tenants(assembly, &self.tenants)?;
         let refused = |problem: String| {
-            Fault::new(Code::ConfigInvalid).with("path", "--fixtures").with("problem", problem)
+            Fault::new(Code::ConfigInvalid)
+                .with("path", "--fixtures")
+                .with("problem", problem)
+                .hint(Message::new("hint-customizations"))
         };
         if self.fixtures.is_some() && names.len() != 1 {
-            return Err(refused(format!("fixtures are written of one tenant, and {} are meant", names.len())));
+            return Err(refused(format!(
+                "fixtures are written of one tenant, and {} are meant",
+                names.len()
+            )));
         }
         if let Some(unknown) = self.doctypes.iter().find(|doctype| kind_of(doctype).is_none()) {
             return Err(refused(format!("{unknown:?} is no DocType of customizations")));
@@ -46,6 +52,7 @@ impl Export {
         let store = customizations::store(assembly);
         let mut written = Vec::new();
         let mut exported = Vec::new();
+        let mut told = Vec::new();
         for name in &names {
             let found = customizations::read(assembly, name).await?;
             let path = store.keep(&found).await?;
@@ -57,10 +64,12 @@ impl Export {
                     .with("count", count_text(found.count() as u64))
                     .with("file", path.display());
                 say(text.render(&session.language));
-                if !found.passed_over.is_empty() {
+                if !found.passed_over.is_empty() && told != found.passed_over {
                     let text = Message::new("customizations-passed-over")
                         .with("doctypes", found.passed_over.join(", "));
                     tell(text.render(&session.language));
+                    // Most often it is the same for all of them.
+                    told.clone_from(&found.passed_over);
                 }
             }
             exported.push(found);
@@ -86,7 +95,10 @@ async fn write(
     filter: &FixtureFilter,
 ) -> Result<Vec<serde_json::Value>> {
     let fault = |error: std::io::Error| {
-        Fault::new(Code::FileAccess).with("path", directory.display()).with("operation", "made").because(error)
+        Fault::new(Code::FileAccess)
+            .with("path", directory.display())
+            .with("operation", "made")
+            .because(error)
     };
     std::fs::create_dir_all(directory).map_err(fault)?;
     let files = fixtures(found, filter);

@@ -5,8 +5,8 @@ mod export;
 mod report;
 
 use clap::{Args, Subcommand};
-use eclusa_fault::Result;
 use eclusa_control::Assembly;
+use eclusa_fault::Result;
 use eclusa_model::TenantName;
 
 use super::Session;

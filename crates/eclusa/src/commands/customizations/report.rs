@@ -48,7 +48,10 @@ impl Report {
             return Ok(Exit::Ok);
         };
         std::fs::write(&path, &text).map_err(|error| {
-            Fault::new(Code::FileAccess).with("path", path.display()).with("operation", "written").because(error)
+            Fault::new(Code::FileAccess)
+                .with("path", path.display())
+                .with("operation", "written")
+                .because(error)
         })?;
         let told = Message::new("customizations-written")
             .with("file", path.display())
