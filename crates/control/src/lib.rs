@@ -4,6 +4,7 @@
 pub mod adopt;
 pub mod assembly;
 pub mod auditing;
+pub mod backup_files;
 pub mod bundle;
 pub mod candidate;
 pub mod clock;

@@ -93,6 +93,13 @@ impl Database for Databases {
         dispatch!(self, tenant, engine => engine.facts(long_transaction))
     }
 
+    async fn account(&self, tenant: &Tenant) -> Result<Option<(String, String)>> {
+        match self.engine(tenant) {
+            Engine::Mariadb(engine) => engine.account().await,
+            Engine::Postgresql(_) | Engine::Sqlite(_) => Ok(None),
+        }
+    }
+
     async fn rows(&self, tenant: &Tenant, wanted: &[RowsWanted]) -> Result<Vec<Option<Vec<Row>>>> {
         match self.engine(tenant) {
             Engine::Mariadb(engine) => engine.rows(wanted).await,

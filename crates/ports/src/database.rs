@@ -138,6 +138,15 @@ pub trait Database: Send + Sync {
     /// `DatabaseUnreachable`, `DatabaseDenied`.
     async fn facts(&self, tenant: &Tenant, long_transaction: u64) -> Result<DatabaseFacts>;
 
+    /// The account, user and host, by which the application itself uses a tenant's database; none where it is not known.
+    ///
+    /// # Errors
+    /// `DatabaseUnreachable`, `DatabaseDenied`.
+    async fn account(&self, tenant: &Tenant) -> Result<Option<(String, String)>> {
+        let _ = tenant;
+        Ok(None)
+    }
+
     /// Reads rows of several tables as they are at one moment; none for a table that is not there. Changes nothing.
     ///
     /// # Errors

@@ -405,6 +405,7 @@ impl Teller<'_> {
                     PointKind::Backup => "report-kept-point-backup",
                     PointKind::Release => "report-kept-point-release",
                     PointKind::Salvage => "report-kept-point-salvage",
+                    PointKind::Imported => "report-kept-point-imported",
                 };
                 let mut proof = Vec::new();
                 proof.extend(verified.map(|count| {

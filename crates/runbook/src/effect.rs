@@ -199,7 +199,10 @@ pub enum PointKind {
     Release,
     /// Of what is about to be overwritten.
     Salvage,
+    /// From files that another tool wrote.
+    Imported,
 }
+
 
 impl PointKind {
     /// The word.
@@ -209,7 +212,14 @@ impl PointKind {
             Self::Backup => "backup",
             Self::Release => "release",
             Self::Salvage => "salvage",
+            Self::Imported => "imported",
         }
+    }
+
+    /// Whether it holds what the tenant had, so that it counts as a backup of it.
+    #[must_use]
+    pub fn is_backup(self) -> bool {
+        matches!(self, Self::Backup | Self::Release)
     }
 }
 
@@ -318,6 +328,18 @@ pub enum RestoreOperation {
         tenant: TenantName,
         /// What the copies are named by.
         suffix: String,
+    },
+    /// Takes one member of a JSON configuration file that a point holds over into the live file; everything else of the
+    /// live file stays. Idempotent.
+    Member {
+        /// Whose.
+        tenant: TenantName,
+        /// From which point.
+        point: PointReference,
+        /// The file, such as `site_config.json`.
+        file: String,
+        /// The member, such as `encryption_key`.
+        member: String,
     },
     /// All of it for the undo of a step: beside, prove, swap. Idempotent.
     Whole {

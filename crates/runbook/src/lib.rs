@@ -20,7 +20,7 @@ pub use gate::{
     ProbeRoute, Sample, Verdict, VerdictKind, WatchRule, look_of, unmet,
 };
 pub use plan::{
-    Action, Intent, Limits, MirrorWay, PLAN_FORMAT, Phase, Plan, Question, Recovery, Reversibility, Scope,
+    Action, Adapt, Intent, Limits, MirrorWay, PLAN_FORMAT, Phase, Plan, Question, Recovery, Reversibility, Scope,
     Step, Undo,
 };
 pub use run::{Decision, Direction, Illegal, Next, Note, Progress, Run, Timing, UndoProgress};

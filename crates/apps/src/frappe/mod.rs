@@ -2,6 +2,7 @@
 //! as they were observed, traps included: every command names one site, since `--site all` stops at the first failure
 //! or looks at the first site only.
 
+pub mod backup_files;
 pub mod customizations;
 mod site;
 

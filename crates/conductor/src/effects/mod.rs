@@ -1,6 +1,7 @@
 //! Effects carried out: one module per kind of operation. Each is idempotent or can be found out about.
 
 mod command;
+mod member;
 mod output;
 mod point;
 mod record;

@@ -127,7 +127,7 @@ async fn configuration(context: &Context, tenant: &Tenant) -> Result<BTreeMap<St
 
 /// Where a file inside a service lies on the host, and its name. Only directories are asked for, so that a link that
 /// leads out of its volume is seen.
-async fn in_service(context: &Context, place: &FilesPlace) -> Result<(PathBuf, String)> {
+pub(super) async fn in_service(context: &Context, place: &FilesPlace) -> Result<(PathBuf, String)> {
     let (FilesPlace::Service { path, .. } | FilesPlace::Directory { path, .. }) = place;
     let fault = || Fault::new(Code::PathEscapes).with("path", path).with("root", "a file of the service");
     let (directory, name) = path.rsplit_once('/').ok_or_else(fault)?;

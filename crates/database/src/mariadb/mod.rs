@@ -12,6 +12,7 @@
 mod catalogue;
 mod dump;
 mod facts;
+mod foreign;
 mod quote;
 mod restore;
 mod rows;
@@ -25,6 +26,7 @@ use eclusa_fault::{Code, Result};
 use eclusa_ports::{DatabaseCopy, DatabaseFacts, DatabaseSummary, Dump, Row, RowsWanted, SwapState};
 
 use self::catalogue::SCRATCH;
+pub use self::foreign::{Account, Changed, ForeignDump};
 pub(crate) use self::session::PROGRAMS;
 use self::session::{Access, Failure, Session};
 use crate::names::copy_name;
@@ -42,6 +44,21 @@ impl Mariadb {
 
     pub(crate) async fn facts(&self, long_transaction: u64) -> Result<DatabaseFacts> {
         self.of(Code::DatabaseUnreachable, facts::facts(&self.access, &self.name, long_transaction).await)
+    }
+
+    /// The account that has the database's name, as bench makes it; the one for every host first.
+    pub(crate) async fn account(&self) -> Result<Option<Account>> {
+        let work = async {
+            let mut session = Session::open(&self.access).await?;
+            let of = quote::literal(&self.name);
+            let found = session
+                .texts(&format!(
+                    "SELECT Host FROM mysql.user WHERE User = {of} ORDER BY Host <> '%', Host LIMIT 1;"
+                ))
+                .await?;
+            Ok(found.into_iter().next().map(|host| (self.name.clone(), host)))
+        };
+        self.of(Code::DatabaseUnreachable, work.await)
     }
 
     pub(crate) async fn rows(&self, wanted: &[RowsWanted]) -> Result<Vec<Option<Vec<Row>>>> {

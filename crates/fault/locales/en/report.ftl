@@ -159,6 +159,7 @@ report-kept = What was kept
 report-kept-none = Nothing was kept.
 report-kept-point-backup = restore point
 report-kept-point-release = restore point before the change
+report-kept-point-imported = restore point from files
 report-kept-point-salvage = salvage point
 report-kept-old = old data
 report-kept-where = beside the live data, under the suffix { $suffix }
