@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use eclusa_fault::{Code, Fault, Message, Result};
 use eclusa_model::{StepName, Tenant, TenantName};
 use eclusa_runbook::{
-    Adapt, EdgeOperation, Effect, GateKind, Intent, Phase, Place, Plan, PointKind, PointReference, ProbeRoute,
-    Recovery, RestoreOperation, Reversibility, Scope, Undo, VaultOperation,
+    Adapt, EdgeOperation, Effect, GateKind, Intent, Phase, Place, Plan, PointKind, PointReference,
+    ProbeRoute, Recovery, RestoreOperation, Reversibility, Scope, Undo, VaultOperation,
 };
 
 use crate::PlanInput;

@@ -203,7 +203,6 @@ pub enum PointKind {
     Imported,
 }
 
-
 impl PointKind {
     /// The word.
     #[must_use]

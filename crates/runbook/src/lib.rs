@@ -20,8 +20,8 @@ pub use gate::{
     ProbeRoute, Sample, Verdict, VerdictKind, WatchRule, look_of, unmet,
 };
 pub use plan::{
-    Action, Adapt, Intent, Limits, MirrorWay, PLAN_FORMAT, Phase, Plan, Question, Recovery, Reversibility, Scope,
-    Step, Undo,
+    Action, Adapt, Intent, Limits, MirrorWay, PLAN_FORMAT, Phase, Plan, Question, Recovery, Reversibility,
+    Scope, Step, Undo,
 };
 pub use run::{Decision, Direction, Illegal, Next, Note, Progress, Run, Timing, UndoProgress};
 pub use statistics::{LatencyComparison, compare_latency, judge_watch, median, wilson};

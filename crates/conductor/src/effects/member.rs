@@ -43,10 +43,13 @@ mod tests {
     fn only_the_one_member_is_taken_over() {
         let live = r#"{"db_name": "_own", "db_password": "own"}"#;
         let other = r#"{"db_name": "_other", "encryption_key": "k"}"#;
-        let expected = "{\n \"db_name\": \"_own\",\n \"db_password\": \"own\",\n \"encryption_key\": \"k\"\n}";
+        let expected =
+            "{\n \"db_name\": \"_own\",\n \"db_password\": \"own\",\n \"encryption_key\": \"k\"\n}";
         assert_eq!(with_member(live, other, "encryption_key").unwrap().as_deref(), Some(expected));
         assert_eq!(with_member(expected, other, "encryption_key").unwrap(), None);
-        assert!(with_member(expected, live, "encryption_key").unwrap().unwrap().find("encryption_key").is_none());
+        assert!(
+            with_member(expected, live, "encryption_key").unwrap().unwrap().find("encryption_key").is_none()
+        );
         assert!(with_member("no", other, "encryption_key").is_err());
     }
 }

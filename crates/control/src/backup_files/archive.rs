@@ -37,8 +37,11 @@ pub(super) fn unpack(
         None => Ok(()),
     };
     let directory = |path: &Path| -> Result<()> {
-        let missing: Vec<PathBuf> =
-            path.ancestors().take_while(|above| above.starts_with(to) && !above.is_dir()).map(PathBuf::from).collect();
+        let missing: Vec<PathBuf> = path
+            .ancestors()
+            .take_while(|above| above.starts_with(to) && !above.is_dir())
+            .map(PathBuf::from)
+            .collect();
         for above in missing.iter().rev() {
             fs::create_dir(above).and_then(|()| give(above)).map_err(|error| written(above, error))?;
         }
@@ -74,7 +77,9 @@ pub(super) fn unpack(
                     .open(&target)
                     .map_err(|error| written(&target, error))?;
                 io::copy(&mut entry, &mut file).map_err(damaged)?;
-                finish(&file, &target, mode).and_then(|()| give(&target)).map_err(|error| written(&target, error))?;
+                finish(&file, &target, mode)
+                    .and_then(|()| give(&target))
+                    .map_err(|error| written(&target, error))?;
             }
             _ => return Err(refused(shown, format!("{path:?} is neither a file nor a directory"))),
         }

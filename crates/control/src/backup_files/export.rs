@@ -136,7 +136,8 @@ impl Writing {
     }
 
     fn finished(&mut self, path: &Path, file: &File) -> Result<()> {
-        let length = file.sync_all().and_then(|()| file.metadata()).map_err(|error| self.fault(path, error))?.len();
+        let length =
+            file.sync_all().and_then(|()| file.metadata()).map_err(|error| self.fault(path, error))?.len();
         if let Some(last) = self.written.last_mut() {
             last.1 = length;
         }
@@ -146,10 +147,16 @@ impl Writing {
     fn database(&mut self, name: &str) -> Result<()> {
         let stream = self.manifest.database.as_ref().filter(|stream| stream.path.ends_with("database.sql"));
         let Some(stream) = stream.map(|stream| stream.path.clone()) else {
-            return Err(super::refused(Path::new(self.point.short()), "the restore point holds no dump of MariaDB"));
+            return Err(super::refused(
+                Path::new(self.point.short()),
+                "the restore point holds no dump of MariaDB",
+            ));
         };
         let reader = WithoutEnd::new(self.open(&stream)?);
-        let mut dump = BufReader::with_capacity(256 * 1024, ForeignDump::new(BufReader::new(reader), self.account.clone()));
+        let mut dump = BufReader::with_capacity(
+            256 * 1024,
+            ForeignDump::new(BufReader::new(reader), self.account.clone()),
+        );
         let (path, file) = self.create(name)?;
         let mut encoder = GzEncoder::new(file, Compression::default());
         let mut start = Vec::new();

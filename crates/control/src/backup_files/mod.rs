@@ -87,9 +87,10 @@ pub async fn import(assembly: &Assembly, tenant: &TenantName, wanted: Wanted) ->
     running::check_alone(assembly).await?;
     let scratch = assembly.state.join("scratch").join(assembly.name.as_str());
     private_directory(&scratch)?;
-    let directory = tempfile::Builder::new().prefix("import").tempdir_in(&scratch).map_err(|error| {
-        Fault::new(Code::StateDirectory).with("path", scratch.display()).because(error)
-    })?;
+    let directory = tempfile::Builder::new()
+        .prefix("import")
+        .tempdir_in(&scratch)
+        .map_err(|error| Fault::new(Code::StateDirectory).with("path", scratch.display()).because(error))?;
     let key = sealed::key(assembly, tenant, wanted.key.as_deref()).await?;
     let dump = sealed::opened(assembly, &wanted.database, key.as_ref(), directory.path()).await?;
     let account = assembly.ports.database.account(tenant).await?;
@@ -109,7 +110,8 @@ pub async fn import(assembly: &Assembly, tenant: &TenantName, wanted: Wanted) ->
     let mut configuration = BTreeMap::new();
     if let Some(path) = &wanted.site_config {
         let bytes = assembly.ports.host.read(path, 4 * 1024 * 1024).await?;
-        let is_object = serde_json::from_slice::<serde_json::Value>(&bytes).is_ok_and(|value| value.is_object());
+        let is_object =
+            serde_json::from_slice::<serde_json::Value>(&bytes).is_ok_and(|value| value.is_object());
         if !is_object {
             return Err(refused(path, "it is no JSON object, as a site_config.json is"));
         }
@@ -209,7 +211,8 @@ fn decide(wanted: &Wanted, dump: Option<&str>, stack: Option<&str>) -> Result<bo
     let (Some(dump), Some(stack)) = (dump, stack) else { return Ok(asked) };
     let (of_dump, of_stack) = (numbers(dump), numbers(stack));
     if of_dump > of_stack && !wanted.newer {
-        let problem = format!("it was written by Frappe {dump}, and the stack runs {stack}, which may not read it");
+        let problem =
+            format!("it was written by Frappe {dump}, and the stack runs {stack}, which may not read it");
         return Err(refused(&wanted.database, problem).hint(Message::new("hint-import-newer")));
     }
     if of_dump < of_stack && wanted.migrate.is_none() {

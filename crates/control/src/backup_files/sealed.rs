@@ -80,8 +80,16 @@ pub(super) async fn opened(
         std::fs::set_permissions(&home, std::fs::Permissions::from_mode(0o700)).map_err(fault)?;
     }
     let mut argv = vec!["gpg".to_owned(), "--homedir".to_owned(), home.display().to_string()];
-    argv.extend(["--batch", "--yes", "--no-tty", "--pinentry-mode", "loopback", "--passphrase-fd", "0"].map(String::from));
-    argv.extend(["--output".to_owned(), to.display().to_string(), "--decrypt".to_owned(), path.display().to_string()]);
+    argv.extend(
+        ["--batch", "--yes", "--no-tty", "--pinentry-mode", "loopback", "--passphrase-fd", "0"]
+            .map(String::from),
+    );
+    argv.extend([
+        "--output".to_owned(),
+        to.display().to_string(),
+        "--decrypt".to_owned(),
+        path.display().to_string(),
+    ]);
     let mut command = CommandSpec::new(argv, WITHIN);
     command.stdin = Some(key.expose_secret().as_bytes().to_vec());
     let result = assembly.ports.host.run(command, &NoOutput).await?;

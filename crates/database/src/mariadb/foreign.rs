@@ -14,9 +14,7 @@ use std::io::{self, BufRead, Read};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::dump::COMPLETED;
-
-/// Of a line, so much is looked at. What names a database or an account stands at its beginning.
-const LOOKED_AT: usize = 64 * 1024;
+use super::looking::{DEFINITION, Looking, OwnName};
 
 /// Statements that a dump of one database does not have.
 const REFUSED: [&str; 20] = [
@@ -56,29 +54,17 @@ pub struct Changed {
 
 /// A dump on its way. Reading gives an error when it is not whole or holds what it must not.
 pub struct ForeignDump<R> {
-    inner: R,
-    account: Option<Account>,
+    looking: Looking<R>,
     changed: Arc<Mutex<Changed>>,
-    out: Vec<u8>,
-    given: usize,
-    in_line: bool,
-    last: Vec<u8>,
-    ended: bool,
 }
 
 impl<R: BufRead> ForeignDump<R> {
     /// With what the tenant's own account is; without it, definers stay as they are.
     pub fn new(inner: R, account: Option<Account>) -> Self {
-        Self {
-            inner,
-            account,
-            changed: Arc::default(),
-            out: Vec::new(),
-            given: 0,
-            in_line: false,
-            last: Vec::new(),
-            ended: false,
-        }
+        let changed: Arc<Mutex<Changed>> = Arc::default();
+        let mut rules =
+            Rules { account, changed: changed.clone(), last: Vec::new(), name: OwnName::default() };
+        Self { looking: Looking::new(inner, Box::new(move |line| rules.look(line))), changed }
     }
 
     /// What was changed so far.
@@ -86,72 +72,65 @@ impl<R: BufRead> ForeignDump<R> {
     pub fn changed(&self) -> Arc<Mutex<Changed>> {
         self.changed.clone()
     }
+}
 
-    /// The next piece: the beginning of a line, looked at, or more of a long one.
-    fn fill(&mut self) -> io::Result<()> {
-        self.out.clear();
-        self.given = 0;
-        if self.in_line {
-            let piece = self.inner.fill_buf()?;
-            let end = piece.iter().position(|byte| *byte == b'\n').map(|at| at + 1);
-            let taken = end.unwrap_or(piece.len());
-            self.out.extend_from_slice(piece.get(..taken).unwrap_or_default());
-            self.inner.consume(taken);
-            self.in_line = end.is_none() && taken > 0;
-            self.ended = taken == 0;
-        } else {
-            let limit = LOOKED_AT as u64;
-            let read = (&mut self.inner).take(limit).read_until(b'\n', &mut self.out)?;
-            self.ended = read == 0;
-            self.in_line = read > 0 && self.out.last() != Some(&b'\n');
-            if read > 0 {
-                self.look()?;
-            }
-        }
-        if self.ended {
-            // An unfinished last line counts as one.
-            if !self.last.starts_with(COMPLETED) {
-                let problem = "it is not whole: its last line, “-- Dump completed”, is missing";
-                return Err(io::Error::new(io::ErrorKind::UnexpectedEof, problem));
-            }
-        }
-        Ok(())
+impl<R: BufRead> Read for ForeignDump<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.looking.read(buffer)
     }
+}
 
-    /// Looks at the beginning of a line.
-    fn look(&mut self) -> io::Result<()> {
-        let line = self.out.trim_ascii();
+struct Rules {
+    account: Option<Account>,
+    changed: Arc<Mutex<Changed>>,
+    last: Vec<u8>,
+    name: OwnName,
+}
+
+impl Rules {
+    fn look(&mut self, line: Option<&mut Vec<u8>>) -> io::Result<()> {
+        let Some(out) = line else {
+            // An unfinished last line counts as one.
+            if self.last.starts_with(COMPLETED) {
+                return Ok(());
+            }
+            let problem = "it is not whole: its last line, “-- Dump completed”, is missing";
+            return Err(io::Error::new(io::ErrorKind::UnexpectedEof, problem));
+        };
+        let line = out.trim_ascii();
         if !line.is_empty() {
             self.last = line.get(..line.len().min(COMPLETED.len())).unwrap_or_default().to_vec();
         }
         if line.starts_with(b"/*!999999\\-") || line.starts_with(b"/*M!999999\\-") {
             self.note(|changed| changed.sandbox = true);
-            self.out.clear();
+            out.clear();
             return Ok(());
         }
         let start: Vec<u8> = line.iter().take(64).map(u8::to_ascii_lowercase).collect();
         if let Some(refused) = REFUSED.iter().find(|refused| start.starts_with(refused.as_bytes())) {
-            let shown = String::from_utf8_lossy(line.get(..line.len().min(80)).unwrap_or_default()).into_owned();
+            let shown =
+                String::from_utf8_lossy(line.get(..line.len().min(80)).unwrap_or_default()).into_owned();
             let problem = format!("it holds more than one database's tables ({:?}): {shown}", refused.trim());
             return Err(io::Error::new(io::ErrorKind::InvalidData, problem));
         }
-        if start.starts_with(b"/*!5") || start.starts_with(b"create definer") {
-            self.define();
+        self.name.look(out);
+        if start.starts_with(DEFINITION) || start.starts_with(b"create definer") {
+            self.define(out);
         }
         Ok(())
     }
 
     /// Puts the tenant's own account where another one is named as the definer.
-    fn define(&mut self) {
+    fn define(&self, line: &mut Vec<u8>) {
         let Some((user, host)) = &self.account else { return };
-        let Some((from, to)) = definer(&self.out) else { return };
+        let Some((from, to)) = definer(line) else { return };
         let quoted = |name: &str| format!("`{}`", name.replace('`', "``"));
         let own = format!("{}@{}", quoted(user), quoted(host));
-        let was = String::from_utf8_lossy(self.out.get(from..to).unwrap_or_default()).into_owned();
+        let was = String::from_utf8_lossy(line.get(from..to).unwrap_or_default()).into_owned();
         if was == own {
             return;
         }
-        self.out.splice(from..to, own.into_bytes());
+        line.splice(from..to, own.into_bytes());
         self.note(|changed| {
             changed.definers.insert(was);
         });
@@ -184,24 +163,6 @@ fn quoted_end(line: &[u8], from: usize) -> Option<usize> {
     }
 }
 
-impl<R: BufRead> Read for ForeignDump<R> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        while self.given >= self.out.len() {
-            if self.ended || buffer.is_empty() {
-                return Ok(0);
-            }
-            self.fill()?;
-        }
-        let left = self.out.get(self.given..).unwrap_or_default();
-        let count = left.len().min(buffer.len());
-        if let (Some(to), Some(from)) = (buffer.get_mut(..count), left.get(..count)) {
-            to.copy_from_slice(from);
-        }
-        self.given += count;
-        Ok(count)
-    }
-}
-
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
@@ -221,7 +182,9 @@ mod tests {
 
     #[test]
     fn the_sandbox_line_is_left_out_wherever_the_header_puts_it() {
-        for line in ["/*!999999\\- enable the sandbox mode */ \n", "/*M!999999\\- enable the sandbox mode */ \n"] {
+        for line in
+            ["/*!999999\\- enable the sandbox mode */ \n", "/*M!999999\\- enable the sandbox mode */ \n"]
+        {
             let head = "-- begin frappe metadata\n-- version = 15.1.0\n";
             let (text, changed) = read(&format!("{head}{line}SELECT 1;\n{END}")).unwrap();
             assert_eq!(text, format!("{head}SELECT 1;\n{END}"));
@@ -238,9 +201,13 @@ mod tests {
              CREATE DEFINER=`_1bd`@`%` PROCEDURE `p`()\n{rows}{END}"
         );
         let (text, changed) = read(&dump).unwrap();
-        let expected = dump.replace("`gone`@`10.0.0.1`", "`_1bd`@`%`").replace("`ro``ot`@`localhost`", "`_1bd`@`%`");
+        let expected =
+            dump.replace("`gone`@`10.0.0.1`", "`_1bd`@`%`").replace("`ro``ot`@`localhost`", "`_1bd`@`%`");
         assert_eq!(text, expected);
-        assert_eq!(changed.definers.into_iter().collect::<Vec<_>>(), ["`gone`@`10.0.0.1`", "`ro``ot`@`localhost`"]);
+        assert_eq!(
+            changed.definers.into_iter().collect::<Vec<_>>(),
+            ["`gone`@`10.0.0.1`", "`ro``ot`@`localhost`"]
+        );
     }
 
     #[test]
@@ -266,6 +233,14 @@ mod tests {
             let error = read(&format!("{line}\n{END}")).unwrap_err();
             assert_eq!(error.kind(), io::ErrorKind::InvalidData, "{line}");
         }
+    }
+
+    #[test]
+    fn views_name_no_database() {
+        let head = "-- Host: db    Database: _a1\n";
+        let view = "/*!50001 VIEW `v` AS select `_a1`.`t`.`name` AS `name`,`_a10`.`x` from `t` */;\n";
+        let (text, _) = read(&format!("{head}{view}{END}")).unwrap();
+        assert_eq!(text, format!("{head}{}{END}", view.replace("`_a1`.`t`", "`t`")));
     }
 
     #[test]

@@ -13,6 +13,7 @@ mod catalogue;
 mod dump;
 mod facts;
 mod foreign;
+mod looking;
 mod quote;
 mod restore;
 mod rows;

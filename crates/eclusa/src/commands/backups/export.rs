@@ -37,7 +37,9 @@ impl Export {
         if session.json() {
             let files: Vec<_> =
                 exported.files.iter().map(|(path, bytes)| json!({"file": path, "bytes": bytes})).collect();
-            say(json!({"format": 1, "tenant": tenant, "point": point, "version": exported.version, "files": files}));
+            say(
+                json!({"format": 1, "tenant": tenant, "point": point, "version": exported.version, "files": files}),
+            );
             return Ok(Exit::Ok);
         }
         for (path, bytes) in &exported.files {
