@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use eclusa_apps::backup_files::inside;
 use eclusa_fault::{Code, Fault, Result};
+use eclusa_ports::OWN_FILES_PREFIX;
 use tar::EntryType;
 
 use super::{refused, sealed};
@@ -48,7 +49,12 @@ pub(super) fn unpack(
         Ok(())
     };
     directory(to)?;
-    let damaged = |error: io::Error| refused(shown, format!("it is no whole archive: {error}"));
+    let damaged = |error: io::Error| {
+        // The library quotes what it took for a path.
+        let text: String =
+            error.to_string().chars().take_while(|character| !character.is_control()).take(100).collect();
+        refused(shown, format!("it is no whole archive of files: {text}"))
+    };
     let mut reader = sealed::reader(archive).map_err(damaged)?;
     let mut entries = tar::Archive::new(&mut reader);
     for entry in entries.entries().map_err(damaged)? {
@@ -62,6 +68,10 @@ pub(super) fn unpack(
             inside(&path).ok_or_else(|| refused(shown, format!("{path:?} is none of a site's files")))?;
         if of != set {
             return Err(refused(shown, format!("it holds the site's {of}, and its {set} are wanted")));
+        }
+        // What a restore of ours had kept beside the files of the site that was backed up.
+        if below.split('/').any(|part| part.starts_with(OWN_FILES_PREFIX)) {
+            continue;
         }
         let target = to.join(below.trim_end_matches('/'));
         match kind {

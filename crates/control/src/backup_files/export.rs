@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use eclusa_apps::backup_files::{Names, head, names, version_in, version_of};
-use eclusa_database::mariadb::{Account, ForeignDump};
+use eclusa_database::mariadb::{Definers, ForeignDump};
 use eclusa_fault::{Code, Fault, Result};
 use eclusa_model::{PointId, TenantName};
 use eclusa_ports::{PointManifest, Vault};
@@ -38,7 +38,6 @@ struct Writing {
     tenant: TenantName,
     point: PointId,
     manifest: PointManifest,
-    account: Option<Account>,
     version: Option<String>,
     compressed: bool,
     directory: PathBuf,
@@ -58,7 +57,7 @@ pub async fn export(
     version: Option<String>,
 ) -> Result<Exported> {
     only_frappe(assembly)?;
-    let site = assembly.tenant(tenant)?;
+    assembly.tenant(tenant)?;
     let manifest = assembly.ports.vault.find(tenant, point.as_str()).await?;
     let version = match version {
         Some(version) => Some(version),
@@ -70,7 +69,6 @@ pub async fn export(
         tenant: tenant.clone(),
         point: point.clone(),
         manifest,
-        account: assembly.ports.database.account(site).await?,
         version,
         compressed,
         directory: directory.to_owned(),
@@ -153,10 +151,8 @@ impl Writing {
             ));
         };
         let reader = WithoutEnd::new(self.open(&stream)?);
-        let mut dump = BufReader::with_capacity(
-            256 * 1024,
-            ForeignDump::new(BufReader::new(reader), self.account.clone()),
-        );
+        let mut dump =
+            BufReader::with_capacity(256 * 1024, ForeignDump::new(BufReader::new(reader), Definers::LeftOut));
         let (path, file) = self.create(name)?;
         let mut encoder = GzEncoder::new(file, Compression::default());
         let mut start = Vec::new();
@@ -196,7 +192,7 @@ impl Writing {
         header.set_mode(0o755);
         header.set_mtime(seconds);
         header.set_size(0);
-        let begun = archive.append_data(&mut header, format!("{root}/"), io::empty());
+        let begun = append(&mut archive, header, &format!("{root}/"), io::empty());
         begun.map_err(|error| self.fault(path, error))?;
         let Some(files) = self.manifest.files.get(set) else {
             return archive.into_inner().map_err(|error| self.fault(path, error));
@@ -210,7 +206,7 @@ impl Writing {
             header.set_mtime(seconds);
             header.set_size(entry.bytes);
             let content = self.open(&format!("files/{set}/{file}"))?;
-            let added = archive.append_data(&mut header, format!("{root}/{file}"), content);
+            let added = append(&mut archive, header, &format!("{root}/{file}"), content);
             added.map_err(|error| self.fault(path, error))?;
         }
         for (link, target) in &files.links {
@@ -218,7 +214,9 @@ impl Writing {
             header.set_entry_type(tar::EntryType::Symlink);
             header.set_mtime(seconds);
             header.set_size(0);
-            let added = archive.append_link(&mut header, format!("{root}/{link}"), target);
+            let added = header
+                .set_link_name(target)
+                .and_then(|()| append(&mut archive, header, &format!("{root}/{link}"), io::empty()));
             added.map_err(|error| self.fault(path, error))?;
         }
         archive.into_inner().map_err(|error| self.fault(path, error))
@@ -241,6 +239,34 @@ impl Writing {
         file.write_all(&text).map_err(|error| self.fault(&file_path, error))?;
         self.finished(&file_path, &file)
     }
+}
+
+/// Adds an entry under a path that begins with `./`: bench takes two parts off when it unpacks, and that is the first.
+fn append<W: Write>(
+    archive: &mut tar::Builder<W>,
+    mut header: tar::Header,
+    path: &str,
+    content: impl Read,
+) -> io::Result<()> {
+    fn name(header: &mut tar::Header, path: &[u8]) {
+        let field = &mut header.as_old_mut().name;
+        field.fill(0);
+        for (to, from) in field.iter_mut().zip(path) {
+            *to = *from;
+        }
+    }
+    let longest = header.as_old().name.len();
+    if path.len() > longest {
+        let mut long = tar::Header::new_gnu();
+        long.set_entry_type(tar::EntryType::GNULongName);
+        long.set_size(path.len() as u64 + 1);
+        name(&mut long, b"././@LongLink");
+        long.set_cksum();
+        archive.append(&long, path.as_bytes().chain(io::repeat(0).take(1)))?;
+    }
+    name(&mut header, path.as_bytes());
+    header.set_cksum();
+    archive.append(&header, content)
 }
 
 /// A dump without our own last line.
@@ -285,6 +311,25 @@ impl<R: Read> Read for WithoutEnd<R> {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn paths_begin_as_bench_wants_them_however_long_they_are() {
+        let long = format!("./s/public/files/{}.txt", "x".repeat(120));
+        let mut archive = tar::Builder::new(Vec::new());
+        for path in ["./s/public/files/a.txt", &long] {
+            let mut header = tar::Header::new_gnu();
+            header.set_size(1);
+            append(&mut archive, header, path, &b"x"[..]).unwrap();
+        }
+        let bytes = archive.into_inner().unwrap();
+        let mut read = tar::Archive::new(bytes.as_slice());
+        let paths: Vec<String> = read
+            .entries()
+            .unwrap()
+            .map(|entry| String::from_utf8(entry.unwrap().path_bytes().into_owned()).unwrap())
+            .collect();
+        assert_eq!(paths, ["./s/public/files/a.txt".to_owned(), long]);
+    }
 
     #[test]
     fn only_our_own_last_line_is_left_out() {

@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use std::sync::PoisonError;
 
 use eclusa_apps::backup_files::{numbers, version_in, version_of};
-use eclusa_database::mariadb::{Changed, ForeignDump};
+use eclusa_database::mariadb::{Changed, Definers, ForeignDump};
 use eclusa_fault::{Code, Fault, Message, Result};
 use eclusa_model::{AppKind, FilesPlace, Tenant, TenantName};
 use eclusa_ports::{DatabaseCopy, DirectorySet, Dump, PointManifest, TakeRequest};
@@ -93,9 +93,9 @@ pub async fn import(assembly: &Assembly, tenant: &TenantName, wanted: Wanted) ->
         .map_err(|error| Fault::new(Code::StateDirectory).with("path", scratch.display()).because(error))?;
     let key = sealed::key(assembly, tenant, wanted.key.as_deref()).await?;
     let dump = sealed::opened(assembly, &wanted.database, key.as_ref(), directory.path()).await?;
-    let account = assembly.ports.database.account(tenant).await?;
+    let definers = definers(assembly, tenant).await?;
     // First to its end, before anything is made of it.
-    let (version, changed) = proved(&wanted.database, &dump, account.clone()).await?;
+    let (version, changed) = proved(&wanted.database, &dump, definers.clone()).await?;
     let stack_version = stack_version(assembly, tenant).await;
     let migrate = decide(&wanted, version.as_deref(), stack_version.as_deref())?;
     let mut directories = Vec::new();
@@ -117,7 +117,7 @@ pub async fn import(assembly: &Assembly, tenant: &TenantName, wanted: Wanted) ->
         }
         configuration.insert("site_config.json".to_owned(), bytes);
     }
-    let summary = counted(assembly, tenant, &wanted.database, &dump, account.clone()).await?;
+    let summary = counted(assembly, tenant, &wanted.database, &dump, definers.clone()).await?;
     let engine = assembly.ports.database.facts(tenant, u64::MAX / 2).await;
     let engine = engine.map_or_else(|_| "mariadb".to_owned(), |facts| format!("mariadb {}", facts.version));
     let at = assembly.ports.clock.now();
@@ -132,7 +132,7 @@ pub async fn import(assembly: &Assembly, tenant: &TenantName, wanted: Wanted) ->
             name: "database.sql".to_owned(),
             engine,
             summary,
-            open: Box::new(move || Ok(Box::new(ForeignDump::new(sealed::reader(&dump)?, account)) as _)),
+            open: Box::new(move || Ok(Box::new(ForeignDump::new(sealed::reader(&dump)?, definers)) as _)),
         }),
         directories,
         configuration,
@@ -141,12 +141,13 @@ pub async fn import(assembly: &Assembly, tenant: &TenantName, wanted: Wanted) ->
     Ok(Imported { manifest, version, stack_version, migrate, changed })
 }
 
+/// Everything is defined by the site's own account: another one may be gone, or have rights that the site has not.
+async fn definers(assembly: &Assembly, tenant: &Tenant) -> Result<Definers> {
+    Ok(assembly.ports.database.account(tenant).await?.map_or(Definers::Kept, Definers::Own))
+}
+
 /// Reads a dump to its end.
-async fn proved(
-    shown: &Path,
-    dump: &Path,
-    account: Option<(String, String)>,
-) -> Result<(Option<String>, Changed)> {
+async fn proved(shown: &Path, dump: &Path, definers: Definers) -> Result<(Option<String>, Changed)> {
     let (path, shown) = (dump.to_owned(), shown.to_owned());
     blocking(move || {
         let read = || -> std::io::Result<(Option<String>, Changed)> {
@@ -160,7 +161,7 @@ async fn proved(
                 }
             }
             let version = version_in(start.get(..filled).unwrap_or_default());
-            let mut whole = ForeignDump::new(sealed::reader(&path)?, account);
+            let mut whole = ForeignDump::new(sealed::reader(&path)?, definers);
             let changed = whole.changed();
             std::io::copy(&mut whole, &mut std::io::sink())?;
             let changed = changed.lock().unwrap_or_else(PoisonError::into_inner).clone();
@@ -177,12 +178,12 @@ async fn counted(
     tenant: &Tenant,
     shown: &Path,
     dump: &Path,
-    account: Option<(String, String)>,
+    definers: Definers,
 ) -> Result<eclusa_ports::DatabaseSummary> {
     let database = &assembly.ports.database;
     let beside = DatabaseCopy::Beside(SUFFIX.to_owned());
     let reader = sealed::reader(dump).map_err(|error| refused(shown, error))?;
-    let stream: Box<dyn Read + Send> = Box::new(ForeignDump::new(reader, account));
+    let stream: Box<dyn Read + Send> = Box::new(ForeignDump::new(reader, definers));
     let counted = async {
         database.restore_beside(tenant, SUFFIX, stream).await?;
         database.summarise(tenant, &beside).await

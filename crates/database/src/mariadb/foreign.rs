@@ -43,6 +43,17 @@ const REFUSED: [&str; 20] = [
 /// An account of the server: user and host.
 pub type Account = (String, String);
 
+/// Who defines views, triggers, routines and events.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Definers {
+    /// Whom the dump names.
+    Kept,
+    /// This account.
+    Own(Account),
+    /// Whoever reads the dump.
+    LeftOut,
+}
+
 /// What was changed of a dump on its way.
 #[derive(Debug, Clone, Default)]
 pub struct Changed {
@@ -59,11 +70,11 @@ pub struct ForeignDump<R> {
 }
 
 impl<R: BufRead> ForeignDump<R> {
-    /// With what the tenant's own account is; without it, definers stay as they are.
-    pub fn new(inner: R, account: Option<Account>) -> Self {
+    /// A dump whose definers become these.
+    pub fn new(inner: R, definers: Definers) -> Self {
         let changed: Arc<Mutex<Changed>> = Arc::default();
         let mut rules =
-            Rules { account, changed: changed.clone(), last: Vec::new(), name: OwnName::default() };
+            Rules { definers, changed: changed.clone(), last: Vec::new(), name: OwnName::default() };
         Self { looking: Looking::new(inner, Box::new(move |line| rules.look(line))), changed }
     }
 
@@ -81,7 +92,7 @@ impl<R: BufRead> Read for ForeignDump<R> {
 }
 
 struct Rules {
-    account: Option<Account>,
+    definers: Definers,
     changed: Arc<Mutex<Changed>>,
     last: Vec<u8>,
     name: OwnName,
@@ -120,17 +131,24 @@ impl Rules {
         Ok(())
     }
 
-    /// Puts the tenant's own account where another one is named as the definer.
+    /// Puts the right account where one is named as the definer.
     fn define(&self, line: &mut Vec<u8>) {
-        let Some((user, host)) = &self.account else { return };
         let Some((from, to)) = definer(line) else { return };
-        let quoted = |name: &str| format!("`{}`", name.replace('`', "``"));
-        let own = format!("{}@{}", quoted(user), quoted(host));
         let was = String::from_utf8_lossy(line.get(from..to).unwrap_or_default()).into_owned();
-        if was == own {
-            return;
+        match &self.definers {
+            Definers::Kept => return,
+            Definers::Own((user, host)) => {
+                let quoted = |name: &str| format!("`{}`", name.replace('`', "``"));
+                let own = format!("{}@{}", quoted(user), quoted(host));
+                if was == own {
+                    return;
+                }
+                line.splice(from..to, own.into_bytes());
+            }
+            Definers::LeftOut => {
+                line.drain(from - WORD.len()..to);
+            }
         }
-        line.splice(from..to, own.into_bytes());
         self.note(|changed| {
             changed.definers.insert(was);
         });
@@ -141,9 +159,10 @@ impl Rules {
     }
 }
 
+const WORD: &[u8] = b"DEFINER=";
+
 /// Where the account of ``DEFINER=`user`@`host` `` stands in a line.
 fn definer(line: &[u8]) -> Option<(usize, usize)> {
-    const WORD: &[u8] = b"DEFINER=";
     let from = line.windows(WORD.len()).position(|window| window == WORD)? + WORD.len();
     let user = quoted_end(line, from)?;
     (line.get(user) == Some(&b'@')).then_some(())?;
@@ -169,9 +188,12 @@ mod tests {
     use super::*;
 
     fn read(dump: &str) -> io::Result<(String, Changed)> {
-        let own = Some(("_1bd".to_owned(), "%".to_owned()));
+        read_with(dump, Definers::Own(("_1bd".to_owned(), "%".to_owned())))
+    }
+
+    fn read_with(dump: &str, definers: Definers) -> io::Result<(String, Changed)> {
         // Small pieces, so that lines come in parts.
-        let mut foreign = ForeignDump::new(io::BufReader::with_capacity(7, dump.as_bytes()), own);
+        let mut foreign = ForeignDump::new(io::BufReader::with_capacity(7, dump.as_bytes()), definers);
         let mut text = String::new();
         foreign.read_to_string(&mut text)?;
         let changed = foreign.changed().lock().unwrap().clone();
@@ -208,6 +230,17 @@ mod tests {
             changed.definers.into_iter().collect::<Vec<_>>(),
             ["`gone`@`10.0.0.1`", "`ro``ot`@`localhost`"]
         );
+    }
+
+    #[test]
+    fn without_definers_whoever_reads_the_dump_is_one() {
+        let dump = format!(
+            "/*!50003 CREATE*/ /*!50017 DEFINER=`a`@`%`*/ /*!50003 TRIGGER t */;;\n/*!50013 DEFINER=`a`@`%` SQL SECURITY DEFINER */\n\
+             CREATE DEFINER=`a`@`%` PROCEDURE `p`()\n{END}"
+        );
+        let (text, _) = read_with(&dump, Definers::LeftOut).unwrap();
+        assert_eq!(text, dump.replace("DEFINER=`a`@`%`", ""));
+        assert_eq!(read_with(&dump, Definers::Kept).unwrap().0, dump);
     }
 
     #[test]

@@ -27,7 +27,7 @@ use eclusa_fault::{Code, Result};
 use eclusa_ports::{DatabaseCopy, DatabaseFacts, DatabaseSummary, Dump, Row, RowsWanted, SwapState};
 
 use self::catalogue::SCRATCH;
-pub use self::foreign::{Account, Changed, ForeignDump};
+pub use self::foreign::{Account, Changed, Definers, ForeignDump};
 pub(crate) use self::session::PROGRAMS;
 use self::session::{Access, Failure, Session};
 use crate::names::copy_name;
