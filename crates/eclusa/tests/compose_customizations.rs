@@ -67,7 +67,11 @@ impl Bench {
 
     fn eclusa(&self, arguments: &[&str]) -> (Option<i32>, String) {
         let mut command = Command::new(env!("CARGO_BIN_EXE_eclusa"));
-        command.args(arguments).current_dir(&self.directory).env("NO_COLOR", "1").env("ECLUSA_PERSON", "tester");
+        command
+            .args(arguments)
+            .current_dir(&self.directory)
+            .env("NO_COLOR", "1")
+            .env("ECLUSA_PERSON", "tester");
         let output = command.output().unwrap();
         (output.status.code(), text(&output))
     }
@@ -148,30 +152,45 @@ fn customizations_and_backup_files_of_a_bench() {
 
 fn compared(bench: &Bench) {
     let said = bench.must(&["customizations", "export"]);
-    assert!(said.contains("s01.localhost: 7 documents") && said.contains("s02.localhost: 0 documents"), "{said}");
+    assert!(
+        said.contains("s01.localhost: 7 documents") && said.contains("s02.localhost: 0 documents"),
+        "{said}"
+    );
     assert!(said.contains("no such DocType: ") && said.contains("Web Form"), "{said}");
     let mut found = Vec::new();
     holding(&bench.state(), &["canary-"], &mut found);
     assert_eq!(found, Vec::<PathBuf>::new(), "no secret is kept");
     let said = bench.must(&["customizations", "diff", TWO, ONE]);
-    for line in ["+ Customer-größe", "+ Tell \"them\"", "+ Own", "+ Approval", "7 added, 0 changed, 0 removed."] {
+    for line in
+        ["+ Customer-größe", "+ Tell \"them\"", "+ Own", "+ Approval", "7 added, 0 changed, 0 removed."]
+    {
         assert!(said.contains(line), "{line}: {said}");
     }
     assert!(!said.contains("Shipped") && !said.contains("Customer-made"), "{said}");
     // Nothing changed since it was kept; then something does.
-    assert_eq!(bench.eclusa(&["customizations", "diff", ONE, "--exit-code"]), (Some(0), "Both have the same.\n".to_owned()));
-    bench.sql(ONE, "UPDATE `tabClient Script` SET script = REPLACE(script, 'naïve', 'x'), modified = NOW(6); \
-         UPDATE tabWebhook SET webhook_secret = 'canary-five'; UPDATE tabWorkflow SET modified = NOW(6)");
+    assert_eq!(
+        bench.eclusa(&["customizations", "diff", ONE, "--exit-code"]),
+        (Some(0), "Both have the same.\n".to_owned())
+    );
+    bench.sql(
+        ONE,
+        "UPDATE `tabClient Script` SET script = REPLACE(script, 'naïve', 'x'), modified = NOW(6); \
+         UPDATE tabWebhook SET webhook_secret = 'canary-five'; UPDATE tabWorkflow SET modified = NOW(6)",
+    );
     let (code, said) = bench.eclusa(&["customizations", "diff", ONE, "--exit-code"]);
     assert_eq!(code, Some(1), "{said}");
     assert!(said.contains("line 2: \"\\tb(\\\"naïve 🚢 \\\\d+\\\");\" → \"\\tb(\\\"x 🚢"), "{said}");
-    assert!(said.contains("webhook_secret: \"redacted:") && said.contains("0 added, 2 changed, 0 removed."), "{said}");
+    assert!(
+        said.contains("webhook_secret: \"redacted:") && said.contains("0 added, 2 changed, 0 removed."),
+        "{said}"
+    );
     // The fixtures of an app in the running service, and those that are written.
     let said = bench.must(&["customizations", "diff", "app:erpshop", ONE]);
     assert!(said.contains("+ Customer-größe") && said.contains("1 added, 0 changed, 0 removed."), "{said}");
     let directory = bench.root.path().join("fixtures");
     let directory = directory.to_str().unwrap();
-    let said = bench.must(&["customizations", "export", ONE, "--fixtures", directory, "--doctype", "Custom Field"]);
+    let said =
+        bench.must(&["customizations", "export", ONE, "--fixtures", directory, "--doctype", "Custom Field"]);
     assert!(said.contains("{\"dt\": \"Custom Field\", \"filters\": [[\"name\", \"in\", ["), "{said}");
     let said = bench.must(&["customizations", "diff", directory, ONE]);
     assert!(said.contains("Both have the same."), "{said}");
@@ -188,7 +207,8 @@ fn files_in_both_directions(bench: &Bench) {
     let taken = bench.root.path().join("taken");
     bench.docker(&["cp", "backend:/tmp/taken", taken.to_str().unwrap()]);
     let file = |ending: &str| {
-        let mut names: Vec<PathBuf> = std::fs::read_dir(&taken).unwrap().map(|entry| entry.unwrap().path()).collect();
+        let mut names: Vec<PathBuf> =
+            std::fs::read_dir(&taken).unwrap().map(|entry| entry.unwrap().path()).collect();
         names.retain(|path| path.to_str().unwrap().ends_with(ending));
         names.sort();
         names.into_iter().next_back().unwrap().to_str().unwrap().to_owned()
@@ -213,9 +233,13 @@ fn files_in_both_directions(bench: &Bench) {
     let definers = "SELECT COUNT(*), MAX(DEFINER = CONCAT(DATABASE(), '@%')) FROM information_schema.TRIGGERS WHERE TRIGGER_SCHEMA = DATABASE()";
     assert_eq!(bench.sql(ONE, definers), "1\t1");
     // What another definer would forbid.
-    bench.sql(ONE, "UPDATE tabCustomer SET idx = 1 WHERE name = 'CUST-00001'; SELECT COUNT(*) FROM v_customers");
+    bench.sql(
+        ONE,
+        "UPDATE tabCustomer SET idx = 1 WHERE name = 'CUST-00001'; SELECT COUNT(*) FROM v_customers",
+    );
     bench.sql(ONE, "UPDATE tabCustomer SET idx = 0 WHERE name = 'CUST-00001'");
-    let own: serde_json::Value = serde_json::from_str(&bench.inside(&format!("cat sites/{ONE}/site_config.json"))).unwrap();
+    let own: serde_json::Value =
+        serde_json::from_str(&bench.inside(&format!("cat sites/{ONE}/site_config.json"))).unwrap();
     assert_eq!(own["encryption_key"], "THE-KEY");
     assert!(own["db_name"] != "x" && own["db_password"] != "y", "the database stays the site's own");
     bench.inside(&format!("bench --site {ONE} list-apps && test -w sites/{ONE}/site_config.json"));
@@ -229,8 +253,10 @@ fn files_in_both_directions(bench: &Bench) {
     let out = bench.root.path().join("out");
     bench.must(&["backups", "export", &point, "--to", out.to_str().unwrap()]);
     bench.refused(&["backups", "export", &point, "--to", out.to_str().unwrap()], "File exists");
-    let mut names: Vec<String> =
-        std::fs::read_dir(&out).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    let mut names: Vec<String> = std::fs::read_dir(&out)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
     names.sort();
     assert!(names.len() == 4 && names[0].ends_with("-s01_localhost-database.sql.gz"), "{names:?}");
     let dump = out.join(&names[0]);
@@ -240,10 +266,14 @@ fn files_in_both_directions(bench: &Bench) {
     bench.refused(&["restore", ONE, "--from-files", cut.to_str().unwrap(), "--check"], "E0609");
     let unpacked = Command::new("gzip").arg("-dc").arg(&dump).output().unwrap().stdout;
     let unpacked = String::from_utf8_lossy(&unpacked).into_owned();
-    assert!(unpacked.starts_with("-- begin frappe metadata\n") && !unpacked.contains("DEFINER="), "as bench wants it");
+    assert!(
+        unpacked.starts_with("-- begin frappe metadata\n") && !unpacked.contains("DEFINER="),
+        "as bench wants it"
+    );
     for (name, version, because) in [("old", "14.9.9", "--migrate"), ("new", "16.0.0", "--newer")] {
         let path = bench.root.path().join(format!("{name}.sql"));
-        std::fs::write(&path, unpacked.replace("-- version = 15.1.0", &format!("-- version = {version}"))).unwrap();
+        std::fs::write(&path, unpacked.replace("-- version = 15.1.0", &format!("-- version = {version}")))
+            .unwrap();
         bench.refused(&["restore", ONE, "--from-files", path.to_str().unwrap(), "--check"], because);
     }
 
@@ -258,7 +288,9 @@ fn files_in_both_directions(bench: &Bench) {
     ));
     assert_eq!(bench.books(TWO), bench.books(ONE));
     let paths = Command::new("tar").arg("-tf").arg(out.join(&names[1])).output().unwrap().stdout;
-    assert!(String::from_utf8_lossy(&paths).lines().all(|path| path.starts_with("./s01.localhost/public/files/")));
+    assert!(
+        String::from_utf8_lossy(&paths).lines().all(|path| path.starts_with("./s01.localhost/public/files/"))
+    );
 }
 
 fn released(bench: &Bench) {

@@ -1,3 +1,5 @@
+//! Rows of a small site, gathered, compared, written as fixtures and told.
+
 #![allow(clippy::unwrap_used)]
 
 use std::collections::BTreeMap;
