@@ -301,7 +301,7 @@ fn released(bench: &Bench) {
     let said = bench.must(&["release", "v15.2", "--yes"]);
     assert!(said.contains("GO. Run"), "{said}");
     assert!(said.contains("secure.customizations.s02.localhost  failed: E0002"), "{said}");
-    let report = bench.must(&["report", "--format", "markdown"]);
+    let report = bench.must(&["report", "--format", "md"]);
     let section = report.split("## What people have made themselves").nth(1).unwrap();
     let section = section.split("## What was kept").next().unwrap();
     assert!(section.contains("- Property Setter Customer-territory-bold"), "{section}");
