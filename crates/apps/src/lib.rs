@@ -5,7 +5,7 @@ mod frappe;
 mod generic;
 
 pub use django::{Django, migrations_in, parse_show_migrations};
-pub use frappe::{Frappe, SiteConfig, parse_site_config};
+pub use frappe::{Frappe, SiteConfig, backup_files, customizations, parse_site_config};
 pub use generic::Generic;
 
 use eclusa_model::AppKind;

@@ -9,7 +9,7 @@ use eclusa_fault::{Code, Fault, Result};
 use eclusa_model::{PersonName, RunId, StepName, Tenant, TenantName};
 use eclusa_ports::{
     ApplyContext, Clock, Database, Edge, FilesSwap, Host, HttpClient, JournalStore, Lease, LeaseHolder,
-    Notifier, Observer, Runtime, SecretResolver, Vault,
+    Notifier, Observer, Records, Runtime, SecretResolver, Vault,
 };
 use eclusa_runbook::{EnvironmentValue, Outputs, Plan, PointReference, Run};
 use jiff::Timestamp;
@@ -36,6 +36,8 @@ pub struct Ports {
     pub journal: Arc<dyn JournalStore>,
     /// Probes.
     pub http: Arc<dyn HttpClient>,
+    /// Records of what people have made of tenants themselves.
+    pub records: Arc<dyn Records>,
     /// Who is told.
     pub notifiers: Vec<Arc<dyn Notifier>>,
     /// Time and randomness.

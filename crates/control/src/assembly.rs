@@ -17,6 +17,7 @@ use eclusa_runbook::Intent;
 use eclusa_runtime_process::{FileLease, ProcessRuntime};
 use eclusa_vault::LocalVault;
 
+use crate::customizations::{self, KeptRecords};
 use crate::edge_port::EdgeControl;
 use crate::observe::StackObserver;
 use crate::runtimes::{Wanted, choose};
@@ -119,13 +120,26 @@ impl Assembly {
             state.join("scratch").join(name.as_str()),
         )
         .with_mirrors(mirrors::of(&stack));
+        let database: Arc<dyn eclusa_ports::Database> = Arc::new(Databases::new(
+            chosen.runtime.clone(),
+            secrets.clone(),
+            state.join("scratch").join(name.as_str()),
+        ));
+        let key = workspace.fingerprint_key()?;
+        let records = KeptRecords {
+            reader: customizations::Reader {
+                stack: name.clone(),
+                database: database.clone(),
+                runtime: chosen.runtime.clone(),
+                clock: clock.clone(),
+                key: key.clone(),
+            },
+            store: customizations::Store::new(&state, &name, host.clone()),
+        };
         let ports = Ports {
             host,
-            database: Arc::new(Databases::new(
-                chosen.runtime.clone(),
-                secrets.clone(),
-                state.join("scratch").join(name.as_str()),
-            )),
+            database,
+            records: Arc::new(records),
             files: Arc::new(LocalFilesSwap),
             vault: Arc::new(vault),
             edge: None,
@@ -147,7 +161,7 @@ impl Assembly {
             name,
             stack,
             ports,
-            key: workspace.fingerprint_key()?,
+            key,
             state,
             configuration: workspace.configuration.path.clone(),
             journal,

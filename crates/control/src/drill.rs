@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use eclusa_fault::Result;
 use eclusa_model::{PointId, TenantName};
 use eclusa_ports::Proof;
-use eclusa_runbook::{Intent, PointKind};
+use eclusa_runbook::Intent;
 
 use crate::Assembly;
 use crate::points::{self, TenantPoints};
@@ -43,7 +43,7 @@ fn of(all: Vec<TenantPoints>, sample: Option<u32>, from: Option<String>) -> Dril
     let mut damaged = Vec::new();
     for TenantPoints { tenant, points, proof, unreadable, .. } in all {
         damaged.extend(unreadable.into_iter().map(|problem| (tenant.clone(), problem)));
-        let newest = points.into_iter().find(|point| point.kind != PointKind::Salvage && point.id.is_some());
+        let newest = points.into_iter().find(|point| point.kind.is_backup() && point.id.is_some());
         match newest.and_then(|point| point.id) {
             Some(id) => found.push((proof, tenant, id)),
             None => without.push(tenant),

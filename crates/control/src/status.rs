@@ -3,7 +3,8 @@
 use eclusa_config::model::Period;
 use eclusa_fault::{Fault, Message, Result};
 use eclusa_model::{Health, Observation, RunId, RuntimeKind, ServiceName, ServiceState, TenantName};
-use eclusa_ports::JournalStore;
+use eclusa_ports::{JournalStore, PointManifest};
+use eclusa_runbook::PointKind;
 use jiff::Timestamp;
 use serde::Serialize;
 
@@ -106,6 +107,17 @@ pub async fn of(assembly: &Assembly) -> Result<Status> {
     Ok(status)
 }
 
+/// The newest point of what the tenant had: what was taken from files elsewhere is no backup of it.
+async fn newest(assembly: &Assembly, tenant: &TenantName) -> Result<Option<PointManifest>> {
+    let vault = &assembly.ports.vault;
+    match vault.newest(tenant).await? {
+        Some(point) if point.kind == PointKind::Imported => {
+            Ok(vault.list(tenant).await?.0.into_iter().find(|point| point.kind != PointKind::Imported))
+        }
+        newest => Ok(newest),
+    }
+}
+
 async fn safety_of(assembly: &Assembly, tenant: &TenantName) -> TenantSafety {
     let mut found = TenantSafety {
         tenant: tenant.clone(),
@@ -116,7 +128,7 @@ async fn safety_of(assembly: &Assembly, tenant: &TenantName) -> TenantSafety {
         mirrors: Vec::new(),
         trouble: None,
     };
-    match assembly.ports.vault.newest(tenant).await {
+    match newest(assembly, tenant).await {
         Ok(newest) => {
             found.newest_point =
                 newest.as_ref().and_then(|newest| newest.id.as_ref()).map(ToString::to_string);

@@ -19,7 +19,8 @@ use async_trait::async_trait;
 use eclusa_fault::{Code, Fault, Result};
 use eclusa_model::{DatabasePlace, ServiceName, Tenant};
 use eclusa_ports::{
-    Blocker, Database, DatabaseCopy, DatabaseFacts, DatabaseSummary, Dump, Runtime, SecretResolver, SwapState,
+    Blocker, Database, DatabaseCopy, DatabaseFacts, DatabaseSummary, Dump, Row, RowsWanted, Runtime,
+    SecretResolver, SwapState,
 };
 
 use crate::mariadb::Mariadb;
@@ -91,6 +92,23 @@ macro_rules! dispatch {
 impl Database for Databases {
     async fn facts(&self, tenant: &Tenant, long_transaction: u64) -> Result<DatabaseFacts> {
         dispatch!(self, tenant, engine => engine.facts(long_transaction))
+    }
+
+    async fn account(&self, tenant: &Tenant) -> Result<Option<(String, String)>> {
+        match self.engine(tenant) {
+            Engine::Mariadb(engine) => engine.account().await,
+            Engine::Postgresql(_) | Engine::Sqlite(_) => Ok(None),
+        }
+    }
+
+    async fn rows(&self, tenant: &Tenant, wanted: &[RowsWanted]) -> Result<Vec<Option<Vec<Row>>>> {
+        match self.engine(tenant) {
+            Engine::Mariadb(engine) => engine.rows(wanted).await,
+            Engine::Postgresql(_) | Engine::Sqlite(_) => {
+                let problem = "only rows of MariaDB are read as customizations";
+                Err(Fault::new(Code::DatabaseUnsupported).with("problem", problem))
+            }
+        }
     }
 
     async fn dump(&self, tenant: &Tenant) -> Result<Dump> {

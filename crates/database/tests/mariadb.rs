@@ -300,6 +300,28 @@ async fn who_may_not_and_what_is_not_there_are_told_apart() {
     }
 }
 
+/// Of such a view the server writes its database's name before every column.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_view_whose_definer_is_gone_comes_back_and_is_swapped_in() {
+    let server = Server::start();
+    server.create("shop");
+    server.sql("shop", "CREATE TABLE t (x INT); INSERT INTO t VALUES (1); CREATE DEFINER=`gone`@`10.0.0.1` VIEW v AS SELECT x FROM t");
+    let (databases, tenant) = (server.databases(), server.tenant("shop"));
+    let dump = databases.dump(&tenant).await.unwrap();
+    let before = dump.summary.clone();
+    let bytes = read(dump).await.unwrap();
+    databases.restore_beside(&tenant, "r1", Box::new(Cursor::new(bytes))).await.unwrap();
+    let copy = databases.summarise(&tenant, &beside()).await.unwrap();
+    assert_eq!(before.differences(&copy), Vec::<String>::new());
+    server.sql("shop", "INSERT INTO t VALUES (2)");
+    databases.swap_in(&tenant, "r1").await.unwrap();
+    let live = databases.summarise(&tenant, &DatabaseCopy::Live).await.unwrap();
+    assert_eq!(before.differences(&live), Vec::<String>::new());
+    databases.swap_back(&tenant, "r1").await.unwrap();
+    let back = databases.summarise(&tenant, &DatabaseCopy::Live).await.unwrap();
+    assert_eq!((back.tables["t"].rows, before.objects.get("views")), (2, back.objects.get("views")));
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_swap_ends_connections_and_can_be_taken_back() {
     let server = Server::start();

@@ -7,9 +7,9 @@ use eclusa_fault::{Code, Fault, Language, Result};
 use eclusa_model::PersonName;
 
 use crate::commands::{
-    abort, adopt, answer, apps, attach, audit, backup, backups, bundle, completions, doctor, drill, edge,
-    exec, history, logs, maintenance, man, migrate, mirror, note, own_run, plan, prune, release, report,
-    restore, resume, rollback, seed, shop, start, status, stop, supervise, tenants,
+    abort, adopt, answer, apps, attach, audit, backup, backups, bundle, completions, customizations, doctor,
+    drill, edge, exec, history, logs, maintenance, man, migrate, mirror, note, own_run, plan, prune, release,
+    report, restore, resume, rollback, seed, shop, start, status, stop, supervise, tenants,
 };
 use crate::demo;
 
@@ -78,6 +78,8 @@ pub enum Command {
     Drill(drill::Drill),
     /// Bring a tenant's data back from a restore point.
     Restore(restore::Restore),
+    /// What people have made of tenants themselves: fields, scripts, workflows; kept, compared, reported.
+    Customizations(customizations::Customizations),
     /// Run a command for one tenant, where the release runs.
     Exec(exec::Exec),
     /// What the services said lately.

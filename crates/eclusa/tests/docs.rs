@@ -99,7 +99,7 @@ fn shown_in(page: &Path) -> Vec<Shown> {
 struct Help {
     subcommands: BTreeSet<String>,
     /// Each option, and whether it takes a value.
-    options: BTreeMap<String, bool>,
+    options: BTreeMap<String, usize>,
     /// The most arguments that are no options; none: any number.
     most_arguments: Option<usize>,
 }
@@ -137,9 +137,9 @@ fn help(path: &[String]) -> Help {
         // Options stand at 2 with a short form and at 6 without; what they mean stands further to the right.
         if section == "Options" && indent <= 6 && line.trim_start().starts_with('-') {
             let signature = line.trim_start().split("  ").next().unwrap_or_default();
-            let takes_value = signature.contains('<');
+            let values = signature.matches('<').count();
             for word in signature.split([' ', ',', '=']).filter(|word| word.starts_with('-')) {
-                help.options.insert(word.to_owned(), takes_value);
+                help.options.insert(word.to_owned(), values);
             }
         }
     }
@@ -162,9 +162,15 @@ fn problem(words: &[String], known: &mut BTreeMap<Vec<String>, Help>) -> Option<
                 word.split_once('=').map_or((word.as_str(), None), |(option, value)| (option, Some(value)));
             match help.options.get(option) {
                 None => return Some(format!("eclusa {} has no option {option}", path.join(" "))),
-                Some(true) if value.is_none() => {
+                Some(most @ 1..) if value.is_none() => {
                     if rest.next().is_none() {
                         return Some(format!("{option} has no value"));
+                    }
+                    // One that may have several takes what follows, up to the next option.
+                    for _ in 1..*most {
+                        if rest.clone().next().is_some_and(|word| !word.starts_with('-')) {
+                            rest.next();
+                        }
                     }
                 }
                 Some(_) => {}

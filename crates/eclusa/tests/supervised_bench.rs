@@ -64,6 +64,7 @@ impl Bench {
             ("@WEB@", (port + 1).to_string()),
             ("@SOCKET@", (port + 2).to_string()),
             ("@CACHE@", (port + 3).to_string()),
+            ("@QUEUE@", (port + 4).to_string()),
             ("@DATABASE@", (port + 5).to_string()),
             ("@EDGE@", (port + 6).to_string()),
             ("@SIDE_DOOR@", (port + 7).to_string()),

@@ -141,6 +141,10 @@ codes! {
     MirrorFailed = 606,
     /// No such mirror.
     MirrorUnknown = 607,
+    /// No customizations of a tenant are kept from then.
+    CustomizationsUnknown = 608,
+    /// Files of `bench backup` that cannot be taken as they are.
+    BackupFiles = 609,
 
     /// The edge does not answer.
     EdgeUnreachable = 701,

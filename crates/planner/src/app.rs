@@ -209,6 +209,11 @@ pub trait App: Send + Sync {
         None
     }
 
+    /// Whether people make customizations in a tenant's data, which are recorded before and after a release.
+    fn has_customizations(&self) -> bool {
+        false
+    }
+
     /// A command of an operator's own for a tenant, where commands of the running release run.
     fn command(&self, stack: &Stack, tenant: &TenantName, argv: &[String]) -> Option<Exec> {
         let _ = tenant;

@@ -4,6 +4,7 @@
 mod app;
 mod application;
 mod backup;
+mod customizations;
 mod draft;
 mod drill;
 mod edge;
@@ -46,7 +47,9 @@ pub fn plan(input: &PlanInput<'_>, intent: &Intent) -> Result<Plan> {
         Intent::Release { to } => release::plan(input, to)?,
         Intent::Rollback { to, how } => rollback::plan(input, to, *how)?,
         Intent::Backup { tenants } => backup::plan(input, tenants)?,
-        Intent::Restore { tenant, point, check_only } => restore::plan(input, tenant, point, *check_only)?,
+        Intent::Restore { tenant, point, check_only, adapt } => {
+            restore::plan(input, tenant, point, *check_only, *adapt)?
+        }
         Intent::Drill { points, from } => drill::plan(input, points, from.as_deref())?,
         Intent::Mirror { mirrors, tenants, way } => mirror::plan(input, mirrors, tenants, *way)?,
         Intent::Prune { points } => prune::plan(input, points)?,

@@ -21,7 +21,7 @@ use crate::draft::{Draft, Frame, NewStep};
 use crate::release::ReleaseDraft;
 use crate::services::Services;
 use crate::simple::baseline_probes;
-use crate::{PlanInput, application, release_preflight, release_steps as steps};
+use crate::{PlanInput, application, release_gates, release_preflight, release_steps as steps};
 
 /// What is done for each tenant.
 #[derive(Clone, Copy)]
@@ -247,7 +247,8 @@ fn lane(
             stack.limits.migrate.as_seconds(),
         )?);
     }
-    if let Some(exec) = app.migrate(stack, name, &release.to, place) {
+    if let Some(mut exec) = app.migrate(stack, name, &release.to, place) {
+        exec.unblock = release_gates::unblock(input, &tenant.tenant);
         let title = Message::new("step-migrate").with("tenant", name).with("release", &release.to.name);
         lane.push(changing(release, name, "migrate", title, exec, stack.limits.migrate.as_seconds())?);
     }

@@ -10,6 +10,7 @@ use eclusa_runbook::{
 
 use crate::PlanInput;
 use crate::application;
+use crate::customizations;
 use crate::draft::{Draft, NewStep};
 use crate::release::ReleaseDraft;
 use crate::services::Services;
@@ -154,8 +155,13 @@ pub(crate) fn listed(services: &[eclusa_model::ServiceName]) -> String {
 pub(crate) fn secure(draft: &mut Draft<'_, '_>, release: &ReleaseDraft) -> Result<()> {
     draft.phase(Phase::Secure)?;
     let input = draft.input;
-    let points = release.tenants.iter().map(|tenant| point(input, release, &tenant.name));
-    draft.together(points.collect::<Result<_>>()?)
+    let mut points = Vec::new();
+    for tenant in &release.tenants {
+        points.push(point(input, release, &tenant.name)?);
+        // Beside the dump, which takes longer.
+        points.extend(customizations::before(input, &tenant.name)?);
+    }
+    draft.together(points)
 }
 
 /// Takes the restore point of a tenant, behind its closed gate.
@@ -314,6 +320,9 @@ pub(crate) fn validate(draft: &mut Draft<'_, '_>, release: &ReleaseDraft) -> Res
         for gate in input.app.served_gates(input.stack, tenant) {
             gates.push(application::gate(phase, gate, &tenant.name)?);
         }
+    }
+    for tenant in &release.tenants {
+        gates.extend(customizations::after(input, &tenant.name)?);
     }
     draft.together(gates)?;
     if !release.code_only {

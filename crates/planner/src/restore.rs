@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use eclusa_fault::{Message, Result};
-use eclusa_model::{Tenant, TenantName};
+use eclusa_fault::{Code, Fault, Message, Result};
+use eclusa_model::{StepName, Tenant, TenantName};
 use eclusa_runbook::{
-    EdgeOperation, Effect, GateKind, Intent, Phase, Plan, PointKind, PointReference, ProbeRoute,
-    RestoreOperation, Reversibility, Scope, Undo, VaultOperation,
+    Adapt, EdgeOperation, Effect, GateKind, Intent, Phase, Place, Plan, PointKind, PointReference,
+    ProbeRoute, Recovery, RestoreOperation, Reversibility, Scope, Undo, VaultOperation,
 };
 
 use crate::PlanInput;
@@ -24,6 +24,7 @@ pub(crate) fn plan(
     tenant: &TenantName,
     point: &str,
     check_only: bool,
+    adapt: Adapt,
 ) -> Result<Plan> {
     let all: Vec<Tenant> = input.observation.tenants.iter().map(|tenant| tenant.tenant.clone()).collect();
     let tenant = one(&all, tenant)?;
@@ -35,9 +36,9 @@ pub(crate) fn plan(
     if check_only {
         check(&mut draft, &tenant, point)?;
     } else {
-        whole(&mut draft, &tenant, point)?;
+        whole(&mut draft, &tenant, point, adapt)?;
     }
-    let intent = Intent::Restore { tenant: tenant.name.clone(), point: point.to_owned(), check_only };
+    let intent = Intent::Restore { tenant: tenant.name.clone(), point: point.to_owned(), check_only, adapt };
     let mut reversibility = BTreeMap::new();
     if !check_only {
         reversibility
@@ -66,7 +67,7 @@ fn scope(tenant: &Tenant) -> Scope {
     Scope::Tenant(tenant.name.clone())
 }
 
-fn whole(draft: &mut Draft<'_, '_>, tenant: &Tenant, point: &str) -> Result<()> {
+fn whole(draft: &mut Draft<'_, '_>, tenant: &Tenant, point: &str, adapt: Adapt) -> Result<()> {
     let suffix = format!("r{}", draft.input.nonce);
     draft.phase(Phase::Preflight)?;
     beside(draft, Phase::Preflight, tenant, point, &suffix)?;
@@ -81,7 +82,14 @@ fn whole(draft: &mut Draft<'_, '_>, tenant: &Tenant, point: &str) -> Result<()> 
     let drain = serving_drain(draft.input.observation.edge.is_some());
     stop(draft, Phase::Change, "change.stop", "step-stop", &services.serving(), drain)?;
     swap(draft, Phase::Change, tenant, &suffix)?;
+    if adapt.encryption_key {
+        take_key(draft, tenant, point)?;
+    }
     start(draft, Phase::Change, services.serving())?;
+    if adapt.migrate {
+        draft.phase(Phase::Migrate)?;
+        migrate(draft, tenant)?;
+    }
     draft.phase(Phase::Validate)?;
     probe(draft, std::slice::from_ref(tenant))?;
     draft.phase(Phase::Open)?;
@@ -141,6 +149,45 @@ fn close_one(draft: &mut Draft<'_, '_>, tenant: &Tenant, services: &Services) ->
         draft.then(step)?;
     }
     stop(draft, Phase::Close, "close.workers", "step-stop-workers", &services.workers, drain)
+}
+
+/// Takes the key over by which the restored database's stored passwords are read. The salvage point has the one before.
+fn take_key(draft: &mut Draft<'_, '_>, tenant: &Tenant, point: &str) -> Result<()> {
+    let salvaged = StepName::new(format!("secure.salvage.{}", tenant.name))
+        .map_err(|error| Fault::new(Code::Internal).with("what", error))?;
+    let member = |point| {
+        Effect::Restore(RestoreOperation::Member {
+            tenant: tenant.name.clone(),
+            point,
+            file: "site_config.json".to_owned(),
+            member: "encryption_key".to_owned(),
+        })
+    };
+    let title = Message::new("step-member").with("tenant", &tenant.name).with("member", "encryption_key");
+    let name = format!("change.key.{}", tenant.name);
+    let effect = member(PointReference::Id(point.to_owned()));
+    let step = NewStep::perform(Phase::Change, &name, scope(tenant), title, effect)?
+        .undo(Undo::By(member(PointReference::TakenBy(salvaged))))
+        .retries(1)
+        .seconds(60);
+    draft.then(step).map(|_| ())
+}
+
+/// Brings the restored copy to the release that runs. Swapping back takes it back with what it changed.
+fn migrate(draft: &mut Draft<'_, '_>, tenant: &Tenant) -> Result<()> {
+    let input = draft.input;
+    let missing = |what: &str| Fault::new(Code::ServiceMissing).with("service", what).with("known", "none");
+    let service = input.app.command_service(input.stack).ok_or_else(|| missing("web"))?;
+    let release = input.observation.release.clone().ok_or_else(|| missing("release"))?;
+    let place = Place::Service { service };
+    let Some(exec) = input.app.migrate(input.stack, &tenant.name, &release, &place) else { return Ok(()) };
+    let title = Message::new("step-migrate").with("tenant", &tenant.name).with("release", &release.name);
+    let name = format!("migrate.{}", tenant.name);
+    let step = NewStep::perform(Phase::Migrate, &name, scope(tenant), title, Effect::Exec(exec))?
+        .nothing_to_undo("undo-nothing-restored-migration")
+        .recovery(Recovery::GoBack)
+        .seconds(input.stack.limits.migrate.as_seconds());
+    draft.then(step).map(|_| ())
 }
 
 /// The tenants that are not restored. They share the services, so their requests wait while these are stopped.

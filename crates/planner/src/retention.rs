@@ -91,7 +91,7 @@ pub fn retain(
         })
     };
     let mut counters = rules(keep);
-    backups.retain(|place| points.get(*place).is_some_and(|point| point.kind != PointKind::Salvage));
+    backups.retain(|place| points.get(*place).is_some_and(|point| point.kind.is_backup()));
     for (number, place) in backups.iter().enumerate() {
         let (Some(point), Some(own)) = (points.get(*place), reasons.get_mut(*place)) else { continue };
         if number < keep.last as usize {
@@ -105,7 +105,7 @@ pub fn retain(
     }
     for (point, own) in points.iter().zip(&mut reasons) {
         let stays = keep.salvages.is_none() || young(point, keep.salvages);
-        if point.kind == PointKind::Salvage && stays {
+        if !point.kind.is_backup() && stays {
             own.insert(Why::Salvage);
         }
     }

@@ -92,6 +92,19 @@ pub struct Dump {
     pub open: StreamOpener,
 }
 
+/// Rows of one table that are wanted, with all of its columns.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RowsWanted {
+    /// The table.
+    pub table: String,
+    /// Columns of which only these texts are wanted; `NULL` counts as an empty text. One that the table does not have
+    /// limits nothing.
+    pub only: Vec<(String, Vec<String>)>,
+}
+
+/// A row by column: numbers as numbers, `NULL` as null, bytes as hexadecimal digits, everything else as text.
+pub type Row = serde_json::Map<String, serde_json::Value>;
+
 /// Which copy of a tenant's database is meant.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum DatabaseCopy {
@@ -141,6 +154,25 @@ pub trait Database: Send + Sync {
     /// # Errors
     /// `DatabaseUnreachable`, `DatabaseDenied`.
     async fn facts(&self, tenant: &Tenant, long_transaction: u64) -> Result<DatabaseFacts>;
+
+    /// The account, user and host, by which the application itself uses a tenant's database; none where it is not known.
+    ///
+    /// # Errors
+    /// `DatabaseUnreachable`, `DatabaseDenied`.
+    async fn account(&self, tenant: &Tenant) -> Result<Option<(String, String)>> {
+        let _ = tenant;
+        Ok(None)
+    }
+
+    /// Reads rows of several tables as they are at one moment; none for a table that is not there. Changes nothing.
+    ///
+    /// # Errors
+    /// `DatabaseUnreachable`, `DatabaseDenied`; `DatabaseUnsupported` where the engine's rows are not read.
+    async fn rows(&self, tenant: &Tenant, wanted: &[RowsWanted]) -> Result<Vec<Option<Vec<Row>>>> {
+        let _ = wanted;
+        let problem = format!("the rows of {} are not read by Eclusa", tenant.name);
+        Err(Fault::new(Code::DatabaseUnsupported).with("problem", problem))
+    }
 
     /// Begins a consistent dump while the tenant may be served.
     ///

@@ -13,14 +13,15 @@ mod notifier;
 mod observer;
 mod output;
 mod probe;
+mod records;
 mod runtime;
 mod secrets;
 mod vault;
 
 pub use clock::Clock;
 pub use database::{
-    Blocker, Database, DatabaseCopy, DatabaseFacts, DatabaseSummary, Dump, StreamOpener, SwapState,
-    TableSummary,
+    Blocker, Database, DatabaseCopy, DatabaseFacts, DatabaseSummary, Dump, Row, RowsWanted, StreamOpener,
+    SwapState, TableSummary,
 };
 pub use edge::{Edge, GateState, GateStatus};
 pub use files::{FilesSwap, OWN_FILES_PREFIX, beside_directory, kept_directory};
@@ -32,6 +33,7 @@ pub use notifier::{Notice, Notifier};
 pub use observer::Observer;
 pub use output::{NoOutput, OutputLines, OutputSink, OutputStream};
 pub use probe::{HttpAnswer, HttpClient, HttpRequest};
+pub use records::{NoRecords, RecordDifference, Recorded, Records};
 pub use runtime::{
     ApplyContext, ExecSpec, ExecStream, LogLine, Runtime, RuntimeObservation, ServiceStats, Took,
 };

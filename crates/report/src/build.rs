@@ -14,7 +14,7 @@ use crate::model::{
 };
 use crate::narration::kebab;
 use crate::words::{between, listed, sentence, short, word};
-use crate::{gates, kept, steps, tenants};
+use crate::{customizations, gates, kept, steps, tenants};
 
 /// What a report needs to know beyond the run.
 #[derive(Debug, Clone)]
@@ -73,6 +73,7 @@ pub fn report(run: &Run, language: &Language, options: &ReportOptions) -> Report
         decisions: run.decisions.iter().map(|decision| decided(run, decision, language)).collect(),
         checklist: checklist(run, language),
         failures: run.failures.iter().map(|(step, fault)| failure(step, fault, language)).collect(),
+        customizations: customizations::of(run),
         kept,
         notes: run
             .notes

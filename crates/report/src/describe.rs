@@ -17,7 +17,7 @@ pub fn intent_text(intent: &Intent, language: &Language) -> String {
         Intent::Release { to } => Message::new("plan-intent-release").with("to", to),
         Intent::Rollback { to, .. } => Message::new("plan-intent-rollback").with("to", to),
         Intent::Backup { .. } => Message::new("plan-intent-backup"),
-        Intent::Restore { tenant, point, check_only } => {
+        Intent::Restore { tenant, point, check_only, .. } => {
             let id = if *check_only { "plan-intent-restore-check" } else { "plan-intent-restore" };
             Message::new(id).with("tenant", tenant).with("point", short(point, 8))
         }
@@ -126,6 +126,7 @@ pub fn effect_text(effect: &Effect, language: &Language) -> String {
         }
         Effect::Lease(LeaseOperation::Take { .. }) => Message::new("back-lease-take"),
         Effect::Lease(LeaseOperation::Release) => Message::new("back-lease-release"),
+        Effect::Record { tenant, .. } => Message::new("back-record").with("tenant", tenant),
         Effect::Wait { milliseconds } => {
             Message::new("back-wait").with("duration", duration_text(*milliseconds))
         }
@@ -154,6 +155,13 @@ fn restore(operation: &RestoreOperation, language: &Language) -> Message {
         RestoreOperation::Whole { tenant, point, .. } => {
             return Message::new("back-restore")
                 .with("tenant", tenant)
+                .with("point", point_text(point, language));
+        }
+        RestoreOperation::Member { tenant, point, file, member } => {
+            return Message::new("back-member")
+                .with("tenant", tenant)
+                .with("file", file)
+                .with("member", member)
                 .with("point", point_text(point, language));
         }
         RestoreOperation::Beside { tenant, .. } => ("back-beside", tenant),

@@ -2,6 +2,7 @@
 //! its report as HTML, Markdown or JSON. Pure: nothing here reads a clock, a file or the world.
 
 mod build;
+mod customizations;
 mod describe;
 mod events;
 mod gates;

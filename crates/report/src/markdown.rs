@@ -19,6 +19,7 @@ pub fn markdown(model: &ReportModel) -> String {
     writer.gates(&view);
     writer.decisions("report-decisions", &view.decisions);
     writer.decisions("report-checklist", &view.checklist);
+    writer.customizations(&view);
     writer.kept(&view.kept);
     writer.notes(&view);
     writer.heading(2, "report-journal");
@@ -232,6 +233,20 @@ impl Writer<'_> {
         });
         let heads = ["report-when", "report-who", "report-what", "report-step-result", "report-why"];
         self.table(&heads, rows.collect::<Vec<_>>());
+    }
+
+    fn customizations(&mut self, view: &View) {
+        if view.customizations.is_empty() && view.customizations_about.is_empty() {
+            return;
+        }
+        self.heading(2, "report-customizations");
+        if !view.customizations_about.is_empty() {
+            self.line(&escape(&view.customizations_about));
+        }
+        for one in &view.customizations {
+            self.line(&format!("**{}**: {}", escape(&one.tenant), escape(&one.about)));
+            self.lines(&one.lines);
+        }
     }
 
     fn kept(&mut self, kept: &[KeptRow]) {

@@ -8,6 +8,8 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use serde::Serialize;
 
+pub use crate::customizations::CustomizationsReport;
+
 /// The format of a report.
 pub const REPORT_FORMAT: u32 = 1;
 
@@ -137,6 +139,9 @@ pub struct ReportModel {
     pub checklist: Vec<ChecklistReport>,
     /// What failed, in order, also where a later try succeeded.
     pub failures: Vec<FailureReport>,
+    /// What the run changed of what people have made of tenants themselves, where that is recorded.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub customizations: Vec<CustomizationsReport>,
     /// What was kept.
     pub kept: Vec<KeptReport>,
     /// Incidents and lessons.

@@ -7,7 +7,7 @@ use crate::words::{bytes_text, count_text, duration_text, short};
 
 /// Outputs that are said together or stand elsewhere in the report: the reference of an image repeats its id.
 fn is_left_out(name: &str) -> bool {
-    name.starts_with("reference.") || name == "stored"
+    name.starts_with("reference.") || matches!(name, "stored" | "record" | "difference")
 }
 
 /// The order in which outputs are said: what matters most comes first.
@@ -43,6 +43,10 @@ fn phrase(name: &str, value: &str) -> Message {
         ("reread", Some(count), _) => counted("output-reread", count),
         ("mended", Some(count), _) => counted("output-mended", count),
         ("points", Some(count), _) => counted("output-points", count),
+        ("documents", Some(count), _) => counted("output-documents", count),
+        ("added", Some(count), _) => counted("output-added", count),
+        ("changed", Some(count), _) => counted("output-changed", count),
+        ("removed", Some(count), _) => counted("output-removed", count),
         ("freed", Some(bytes), _) => Message::new("output-freed").with("bytes", bytes_text(bytes)),
         ("remaining", Some(count), _) => counted("output-remaining", count),
         ("bytes", Some(bytes), _) => Message::verbatim(bytes_text(bytes)),

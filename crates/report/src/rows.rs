@@ -75,6 +75,13 @@ pub(crate) struct DecisionRow {
     pub why: String,
 }
 
+/// What changed of a tenant's customizations.
+pub(crate) struct CustomizationsRow {
+    pub tenant: String,
+    pub about: String,
+    pub lines: Vec<String>,
+}
+
 pub(crate) struct KeptRow {
     pub what: String,
     pub tenant: String,

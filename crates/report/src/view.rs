@@ -6,12 +6,13 @@ use jiff::tz::TimeZone;
 
 use crate::lines::verdict_text;
 use crate::model::{
-    DecisionReport, FailureReport, GateReport, KeptReport, ReportModel, RunState, StepReport, StepStatus,
-    TenantData, TenantReport,
+    CustomizationsReport, DecisionReport, FailureReport, GateReport, KeptReport, ReportModel, RunState,
+    StepReport, StepStatus, TenantData, TenantReport,
 };
 use crate::plot;
 use crate::rows::{
-    About, DecisionRow, FactRow, FailureRow, GateView, KeptRow, NoteRow, PhaseView, StepRow, TenantRow,
+    About, CustomizationsRow, DecisionRow, FactRow, FailureRow, GateView, KeptRow, NoteRow, PhaseView,
+    StepRow, TenantRow,
 };
 use crate::timeline::{self, Timeline};
 use crate::words::{
@@ -38,6 +39,9 @@ pub(crate) struct View {
     pub decisions: Vec<DecisionRow>,
     pub checklist: Vec<DecisionRow>,
     pub failures: Vec<FailureRow>,
+    pub customizations: Vec<CustomizationsRow>,
+    /// What holds of all of them.
+    pub customizations_about: String,
     pub kept: Vec<KeptRow>,
     pub notes: Vec<NoteRow>,
     pub notes_none: String,
@@ -72,6 +76,8 @@ pub(crate) fn of(model: &ReportModel) -> View {
         decisions: model.decisions.iter().map(|decision| teller.decision(decision)).collect(),
         checklist: teller.checklist(model),
         failures: teller.failures(model),
+        customizations: model.customizations.iter().filter_map(|one| teller.customizations(one)).collect(),
+        customizations_about: teller.customizations_about(model),
         kept: model.kept.iter().map(|kept| teller.kept(kept)).collect(),
         notes: model.notes.iter().map(|note| teller.note(note)).collect(),
         notes_none: Message::new("report-notes-none").with("run", &model.run).render(&model.language),
@@ -176,6 +182,45 @@ impl Teller<'_> {
                 told(failure, model.state, times)
             })
             .collect()
+    }
+
+    /// Only where there is something to tell.
+    fn customizations(&self, one: &CustomizationsReport) -> Option<CustomizationsRow> {
+        if one.compared && one.lines.is_empty() {
+            return None;
+        }
+        let count =
+            |sign: char| count_text(one.lines.iter().filter(|line| line.starts_with(sign)).count() as u64);
+        let about = if one.compared {
+            Message::new("report-customizations-counts")
+                .with("added", count('+'))
+                .with("changed", count('~'))
+                .with("removed", count('-'))
+        } else {
+            Message::new("report-customizations-not-compared")
+        };
+        Some(CustomizationsRow {
+            tenant: one.tenant.clone(),
+            about: about.render(self.language),
+            lines: one.lines.clone(),
+        })
+    }
+
+    fn customizations_about(&self, model: &ReportModel) -> String {
+        if model.customizations.is_empty() {
+            return String::new();
+        }
+        let same = model.customizations.iter().filter(|one| one.compared && one.lines.is_empty());
+        let same: Vec<&str> = same.map(|one| one.tenant.as_str()).collect();
+        let mut about = Vec::new();
+        if matches!(model.state, RunState::WentBack | RunState::GoingBack | RunState::Stuck) {
+            about.push(self.word("report-customizations-went-back"));
+        }
+        if !same.is_empty() {
+            let text = Message::new("report-customizations-same").with("tenants", same.join(", "));
+            about.push(text.render(self.language));
+        }
+        about.join(" ")
     }
 
     fn tenant(&self, tenant: &TenantReport) -> TenantRow {
@@ -360,6 +405,7 @@ impl Teller<'_> {
                     PointKind::Backup => "report-kept-point-backup",
                     PointKind::Release => "report-kept-point-release",
                     PointKind::Salvage => "report-kept-point-salvage",
+                    PointKind::Imported => "report-kept-point-imported",
                 };
                 let mut proof = Vec::new();
                 proof.extend(verified.map(|count| {

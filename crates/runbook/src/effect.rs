@@ -33,6 +33,16 @@ pub enum Effect {
     Lease(LeaseOperation),
     /// Who keeps a tenant closed.
     Maintenance(MaintenanceOperation),
+    /// What people have made of a tenant's application themselves, written down beside the state; compared with what a step
+    /// before wrote down. Outputs: `record`, `documents`; where it was compared, `added`, `changed`, `removed`, and
+    /// `difference`, a line for each document that is not the same.
+    Record {
+        /// Whose.
+        tenant: TenantName,
+        /// The step with whose record it is compared.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        against: Option<StepName>,
+    },
     /// Time that must pass.
     Wait {
         /// For how long, in milliseconds.
@@ -215,6 +225,8 @@ pub enum PointKind {
     Release,
     /// Of what is about to be overwritten.
     Salvage,
+    /// From files that another tool wrote.
+    Imported,
 }
 
 impl PointKind {
@@ -225,7 +237,14 @@ impl PointKind {
             Self::Backup => "backup",
             Self::Release => "release",
             Self::Salvage => "salvage",
+            Self::Imported => "imported",
         }
+    }
+
+    /// Whether it holds what the tenant had, so that it counts as a backup of it.
+    #[must_use]
+    pub fn is_backup(self) -> bool {
+        matches!(self, Self::Backup | Self::Release)
     }
 }
 
@@ -334,6 +353,18 @@ pub enum RestoreOperation {
         tenant: TenantName,
         /// What the copies are named by.
         suffix: String,
+    },
+    /// Takes one member of a JSON configuration file that a point holds over into the live file; everything else of the
+    /// live file stays. Idempotent.
+    Member {
+        /// Whose.
+        tenant: TenantName,
+        /// From which point.
+        point: PointReference,
+        /// The file, such as `site_config.json`.
+        file: String,
+        /// The member, such as `encryption_key`.
+        member: String,
     },
     /// All of it for the undo of a step: beside, prove, swap. Idempotent.
     Whole {

@@ -24,8 +24,8 @@ pub use gate::{
     ProbeRoute, Sample, Verdict, VerdictKind, WatchRule, look_of, unmet,
 };
 pub use plan::{
-    Action, Intent, Lane, Limits, MirrorWay, PLAN_FORMAT, Phase, Plan, Question, Recovery, Reversibility,
-    Scope, Step, Undo,
+    Action, Adapt, Intent, Lane, Limits, MirrorWay, PLAN_FORMAT, Phase, Plan, Question, Recovery,
+    Reversibility, Scope, Step, Undo,
 };
 pub use run::{Decision, Direction, Illegal, Next, Note, Progress, Run, Timing, UndoProgress};
 pub use settings::SettingsOperation;

@@ -15,6 +15,25 @@ use crate::{Effect, Gate, PointReference};
 /// The format of a plan.
 pub const PLAN_FORMAT: u32 = 1;
 
+/// What is done with restored data that comes from elsewhere, so that it fits the stack.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Adapt {
+    /// It is brought to the release that runs.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub migrate: bool,
+    /// The key by which stored passwords are read is taken over from the point's configuration.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub encryption_key: bool,
+}
+
+impl Adapt {
+    /// Whether nothing is done.
+    #[must_use]
+    pub fn is_nothing(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
 /// What the operator wants.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "intent", rename_all = "kebab-case")]
@@ -44,6 +63,9 @@ pub enum Intent {
         point: String,
         /// Only restored somewhere harmless, proved and discarded.
         check_only: bool,
+        /// What is done with it so that it fits the stack.
+        #[serde(default, skip_serializing_if = "Adapt::is_nothing")]
+        adapt: Adapt,
     },
     /// Restore points restored somewhere harmless and proved.
     Drill {

@@ -591,7 +591,7 @@ impl Run {
     #[must_use]
     pub fn has_changed_anything(&self) -> bool {
         self.plan.steps.iter().any(|step| {
-            let changes = matches!(&step.action, Action::Perform(effect) if !matches!(effect, Effect::Lease(_) | Effect::Mark));
+            let changes = matches!(&step.action, Action::Perform(effect) if !matches!(effect, Effect::Lease(_) | Effect::Mark | Effect::Record { .. }));
             changes && step.phase != Phase::Preflight && self.is_touched(&step.name)
         })
     }

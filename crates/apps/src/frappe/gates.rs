@@ -11,7 +11,7 @@ use eclusa_runbook::{
     ProbeRoute, Query, RowRule, SignIn, Visit,
 };
 
-use super::{SHORT, on_site, running};
+use super::{SHORT, on_site, redis, running};
 use crate::generic::exec;
 
 /// Tables whose rows come and go by themselves: sessions, logs, queues, and what a migration writes anew.
@@ -51,23 +51,27 @@ fn gate(name: &str, title: &str, tenant: &TenantName, kind: GateKind) -> NamedGa
 pub(super) fn asset_sources(stack: &Stack) -> Vec<AssetSource> {
     let bench = stack.bench();
     let mut sources = Vec::new();
-    let mut add = |name: String, service: &ServiceName, argv: &[&str], listed: bool| {
-        let argv = argv.iter().map(|word| (*word).to_owned()).collect();
+    let mut add = |name: String, service: &ServiceName, argv: Vec<String>, listed: bool| {
         let exec = exec(&Place::Service { service: service.clone() }, argv);
         sources.push(AssetSource { name, exec, listed });
     };
     if let Some(cache) = &bench.cache {
-        add(format!("{cache}: assets_json"), cache, &["redis-cli", "--raw", "get", "assets_json"], true);
+        add(
+            format!("{cache}: assets_json"),
+            cache,
+            redis(stack, cache, &["--raw", "get", "assets_json"]),
+            true,
+        );
     }
     let sites = bench.sites();
     let backend = stack.services.migrate_in.as_ref().or_else(|| stack.services.web.first());
     if let Some(backend) = backend {
         let map = format!("{sites}/assets/assets.json");
-        add(format!("{backend}: assets.json"), backend, &["cat", &map], true);
+        add(format!("{backend}: assets.json"), backend, vec!["cat".to_owned(), map], true);
     }
     for service in backend.into_iter().chain(&stack.services.frontend) {
         let file = format!("{sites}{{path}}");
-        add(format!("{service}: disk"), service, &["test", "-e", &file], false);
+        add(format!("{service}: disk"), service, vec!["test".to_owned(), "-e".to_owned(), file], false);
     }
     sources
 }
@@ -275,7 +279,7 @@ pub(super) fn queues(stack: &Stack, tenants: &[Tenant], mark: &str) -> Vec<(Tena
             let begin =
                 on_site(stack, &place, &tenant.name, &["execute", "frappe.enqueue", "--kwargs", &arguments]);
             let key = format!("rq:job:{}::{id}", tenant.name);
-            let argv = ["redis-cli", "--raw", "hget", &key, "status"].map(String::from).to_vec();
+            let argv = redis(stack, &server, &["--raw", "hget", &key, "status"]);
             let state = Exec {
                 expect: Expect {
                     last_line_contains: Some("finished".to_owned()),

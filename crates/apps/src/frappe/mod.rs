@@ -2,6 +2,8 @@
 //! as they were observed, traps included: every command names one site, since `--site all` stops at the first failure
 //! or looks at the first site only.
 
+pub mod backup_files;
+pub mod customizations;
 mod gates;
 mod settings;
 mod site;
@@ -222,7 +224,7 @@ impl App for Frappe {
     /// `migrate` clears what it knows of; the cache of a site whose data went back holds what is no longer there.
     fn caches(&self, stack: &Stack, tenant: &TenantName) -> Vec<Reversible> {
         let Some(service) = stack.bench().cache else { return Vec::new() };
-        let exec = flush(&service);
+        let exec = flush(stack, &service);
         vec![Reversible {
             name: "cache".to_owned(),
             title: Message::new("step-cache-tenant").with("service", &service).with("tenant", tenant),
@@ -295,6 +297,10 @@ impl App for Frappe {
         gates::ticking(stack, tenant)
     }
 
+    fn has_customizations(&self) -> bool {
+        true
+    }
+
     /// Empty until the first `migrate` of a new site.
     fn apps(&self, stack: &Stack, tenant: &TenantName) -> Option<Exec> {
         running(stack).map(|place| on_site(stack, &place, tenant, &["list-apps"]))
@@ -321,14 +327,19 @@ impl App for Frappe {
     }
 }
 
+/// A command for the Redis of a service. In a container there is one server; on a host there are several, and another
+/// one holds the queues.
+fn redis(stack: &Stack, service: &ServiceName, words: &[&str]) -> Vec<String> {
+    let mut argv = vec!["redis-cli".to_owned()];
+    if let Some(address) = stack.supervised_address(service) {
+        argv.extend(["-u".to_owned(), format!("redis://{address}")]);
+    }
+    argv.extend(words.iter().map(|word| (*word).to_owned()));
+    argv
+}
+
 fn flush(stack: &Stack, service: &ServiceName) -> Exec {
-    // In a container there is one server; on a host there are several, and another one holds the queues.
-    let argv = match stack.supervised_address(service) {
-        Some(address) => {
-            vec!["redis-cli".to_owned(), "-u".to_owned(), format!("redis://{address}"), "flushall".to_owned()]
-        }
-        None => ["redis-cli", "flushall"].map(String::from).to_vec(),
-    };
+    let argv = redis(stack, service, &["flushall"]);
     let expect = Expect { last_line_contains: Some("OK".to_owned()), ..Expect::default() };
     Exec { expect, ..exec(&Place::Service { service: service.clone() }, argv) }
 }

@@ -2,8 +2,10 @@
 
 mod command;
 mod maintenance;
+mod member;
 mod output;
 mod point;
+mod record;
 mod restore;
 mod settings;
 mod unblock;
@@ -91,6 +93,7 @@ async fn carry_out(context: &Context, effect: &Effect) -> Result<Outputs> {
         Effect::Settings(operation) => settings::perform(context, operation).await,
         Effect::Edge(operation) => edge(context, operation).await,
         Effect::Maintenance(operation) => maintenance::perform(context, operation).await,
+        Effect::Record { tenant, against } => record::perform(context, tenant, against.as_ref()).await,
         Effect::Lease(LeaseOperation::Take { .. }) => {
             let holder =
                 eclusa_ports::LeaseHolder { run: context.run.clone(), ..context.ports.holder.clone() };
@@ -144,6 +147,7 @@ pub(crate) async fn took_effect(context: &Context, effect: &Effect) -> Result<To
         | Effect::Settings(_)
         | Effect::Edge(_)
         | Effect::Maintenance(_)
+        | Effect::Record { .. }
         | Effect::Lease(_) => Ok(Took::No),
     }
 }

@@ -75,6 +75,7 @@ impl Trial {
             lease: Arc::new(FakeLease(world.clone())),
             journal: self.journal.clone(),
             http: Arc::new(FakeHttp { world: world.clone(), clock: clock.clone() }),
+            records: Arc::new(eclusa_ports::NoRecords),
             notifiers: vec![self.notifier.clone()],
             clock,
             secrets: Arc::new(FakeSecrets),

@@ -261,6 +261,9 @@ fn services(document: &mut Document, bench: &Bench) -> Result<()> {
             Part::Web => program.bind.clone(),
             Part::Websocket => socket.clone(),
             Part::Redis if bench.cache_program() == Some(program) => Some(cache.clone()),
+            Part::Redis if program.service.contains("queue") => {
+                bench.common("redis_queue").as_deref().and_then(redis_address)
+            }
             _ => None,
         };
         if let Some(address) = address {

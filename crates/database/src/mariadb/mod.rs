@@ -13,8 +13,11 @@ mod ask;
 mod catalogue;
 mod dump;
 mod facts;
+mod foreign;
+mod looking;
 mod quote;
 mod restore;
+mod rows;
 mod session;
 mod summary;
 mod swap;
@@ -23,9 +26,10 @@ use std::collections::BTreeMap;
 use std::io::Read;
 
 use eclusa_fault::{Code, Result};
-use eclusa_ports::{Blocker, DatabaseCopy, DatabaseFacts, DatabaseSummary, Dump, SwapState};
+use eclusa_ports::{Blocker, DatabaseCopy, DatabaseFacts, DatabaseSummary, Dump, Row, RowsWanted, SwapState};
 
 use self::catalogue::SCRATCH;
+pub use self::foreign::{Account, Changed, Definers, ForeignDump};
 pub(crate) use self::session::PROGRAMS;
 use self::session::{Access, Failure, Session};
 use crate::names::copy_name;
@@ -43,6 +47,25 @@ impl Mariadb {
 
     pub(crate) async fn facts(&self, long_transaction: u64) -> Result<DatabaseFacts> {
         self.of(Code::DatabaseUnreachable, facts::facts(&self.access, &self.name, long_transaction).await)
+    }
+
+    /// The account that has the database's name, as bench makes it; the one for every host first.
+    pub(crate) async fn account(&self) -> Result<Option<Account>> {
+        let work = async {
+            let mut session = Session::open(&self.access).await?;
+            let of = quote::literal(&self.name);
+            let found = session
+                .texts(&format!(
+                    "SELECT Host FROM mysql.user WHERE User = {of} ORDER BY Host <> '%', Host LIMIT 1;"
+                ))
+                .await?;
+            Ok(found.into_iter().next().map(|host| (self.name.clone(), host)))
+        };
+        self.of(Code::DatabaseUnreachable, work.await)
+    }
+
+    pub(crate) async fn rows(&self, wanted: &[RowsWanted]) -> Result<Vec<Option<Vec<Row>>>> {
+        self.of(Code::DatabaseUnreachable, rows::rows(&self.access, &self.name, wanted).await)
     }
 
     pub(crate) async fn dump(&self) -> Result<Dump> {

@@ -5,6 +5,7 @@ use std::io::Read;
 
 use super::catalogue::{self, UNFINISHED, WHOLE};
 use super::dump::COMPLETED;
+use super::looking::without_own_name;
 use super::session::{Access, Failure, Names, Session, client_arguments};
 use crate::names::{Part, part_name};
 use crate::server::{Feeding, TRAILER, feed, holds};
@@ -61,7 +62,7 @@ async fn fill(access: &Access, names: Names, database: &str, stream: Box<dyn Rea
     let mut arguments = client_arguments();
     arguments.push(format!("--database={database}"));
     let client = access.start_mariadb(names.client(), &arguments).await?;
-    feed(client, stream, &FEEDING).await
+    feed(client, Box::new(without_own_name(stream)), &FEEDING).await
 }
 
 /// Feeds statements of our own to the client.

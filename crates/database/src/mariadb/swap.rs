@@ -24,6 +24,7 @@ use eclusa_ports::SwapState;
 use tokio::io::AsyncReadExt;
 
 use super::catalogue::{self, UNFINISHED, WHOLE};
+use super::looking::OwnName;
 use super::quote::{identifier, literal};
 use super::restore::feed_text;
 use super::session::{Access, Failure, Names as Programs, Session, end};
@@ -282,7 +283,8 @@ async fn defined(access: &Access, session: &mut Session, database: &str) -> Outc
         let mut arguments: Vec<String> = shape.iter().chain(&more).map(|word| (*word).to_owned()).collect();
         arguments.push(database.to_owned());
         arguments.extend(views);
-        text.extend(written(access, session.names, &arguments).await?);
+        let written = written(access, session.names, &arguments).await?;
+        text.extend(OwnName::of(database).left_out(&written));
     }
     Ok(text)
 }

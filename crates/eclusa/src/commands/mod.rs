@@ -10,6 +10,7 @@ pub mod backup;
 pub mod backups;
 pub mod bundle;
 pub mod completions;
+pub mod customizations;
 pub mod doctor;
 pub mod drill;
 pub mod edge;
@@ -124,6 +125,7 @@ async fn dispatch(command: Command, session: Arc<Session>) -> Result<Exit> {
         Command::Mirror(command) => command.run(session).await,
         Command::Prune(command) => command.run(session).await,
         Command::Drill(command) => command.run(session).await,
+        Command::Customizations(command) => command.run(session).await,
         Command::Exec(command) => command.run(session).await,
         Command::Logs(command) => command.run(session).await,
         Command::Restore(command) => command.run(session).await,

@@ -120,7 +120,7 @@ impl Wanted {
             }
             Self::Restore { tenant, point, check } => {
                 let point = point_of(assembly, &tenant, point.as_deref()).await?;
-                Intent::Restore { tenant, point, check_only: check }
+                Intent::Restore { tenant, point, check_only: check, adapt: Default::default() }
             }
             Self::Drill { tenants, sample, from } => {
                 drill::choose(assembly, &tenants, sample, from).await?.intent

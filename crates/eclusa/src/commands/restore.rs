@@ -1,15 +1,21 @@
-//! `eclusa restore`: brings a tenant's data back from a restore point, or shows that it could be.
+//! `eclusa restore`: brings a tenant's data back from a restore point or from files of `bench backup`, or shows that it
+//! could be.
+
+use std::path::PathBuf;
 
 use clap::Args;
 use eclusa_control::Assembly;
+use eclusa_control::backup_files::{Imported, Wanted, import};
 use eclusa_control::planning::PlanOptions;
-use eclusa_fault::{Code, Fault, Result};
+use eclusa_fault::{Code, Fault, Message, Result};
 use eclusa_model::TenantName;
-use eclusa_runbook::Intent;
+use eclusa_report::count_text;
+use eclusa_runbook::{Adapt, Intent};
 
 use super::Session;
 use crate::exit::Exit;
 use crate::perform::{Performance, perform};
+use crate::terminal::tell;
 
 /// The arguments.
 #[derive(Debug, Args)]
@@ -17,16 +23,59 @@ pub struct Restore {
     /// The tenant.
     tenant: TenantName,
     /// The restore point, or the beginning of its id; the newest when none is named.
-    #[arg(long, value_name = "POINT")]
+    #[arg(long, value_name = "POINT", conflicts_with = "from_files")]
     point: Option<String>,
     /// Restore it somewhere harmless, compare everything, and discard the copy.
     #[arg(long)]
     check: bool,
     #[command(flatten)]
+    files: FromFiles,
+    #[command(flatten)]
     how: Performance,
 }
 
-/// The restore point that is meant, by its whole id.
+/// Files of `bench backup` instead of a restore point.
+#[derive(Debug, Args)]
+struct FromFiles {
+    /// Files that bench backup wrote, plain, compressed or encrypted: the dump, the public files, the private files.
+    #[arg(long, num_args = 1..=3, value_names = ["DUMP", "FILES", "PRIVATE"])]
+    from_files: Vec<PathBuf>,
+    /// The site's configuration that was backed up with them.
+    #[arg(long, value_name = "FILE", requires = "from_files")]
+    site_config: Option<PathBuf>,
+    /// Take the encryption_key out of that configuration over into the site's own: stored passwords are read by it.
+    #[arg(long, requires = "site_config", conflicts_with = "check")]
+    take_encryption_key: bool,
+    /// Where the key of encrypted files is; without it, backup_encryption_key of the site's own configuration.
+    #[arg(long, value_name = "env:NAME|file:PATH", requires = "from_files")]
+    encryption_key_from: Option<String>,
+    /// The dump is of an earlier version: migrate the site after it is swapped in.
+    #[arg(long, requires = "from_files", conflicts_with = "no_migrate")]
+    migrate: bool,
+    /// The dump is of an earlier version: leave it as it is.
+    #[arg(long, requires = "from_files")]
+    no_migrate: bool,
+    /// Take a dump of a later version than the stack's.
+    #[arg(long, requires = "from_files")]
+    newer: bool,
+}
+
+impl FromFiles {
+    fn wanted(self) -> Wanted {
+        let mut files = self.from_files.into_iter();
+        Wanted {
+            database: files.next().unwrap_or_default(),
+            public: files.next(),
+            private: files.next(),
+            site_config: self.site_config,
+            key: self.encryption_key_from,
+            newer: self.newer,
+            migrate: (self.migrate || self.no_migrate).then_some(self.migrate),
+        }
+    }
+}
+
+/// The restore point that is meant, by its whole id. What was taken from files elsewhere is meant only by its id.
 pub async fn point_of(assembly: &Assembly, tenant: &TenantName, point: Option<&str>) -> Result<String> {
     assembly.tenant(tenant)?;
     let unknown = || {
@@ -36,7 +85,11 @@ pub async fn point_of(assembly: &Assembly, tenant: &TenantName, point: Option<&s
     };
     let manifest = match point {
         Some(point) => assembly.ports.vault.find(tenant, point).await?,
-        None => assembly.ports.vault.list(tenant).await?.0.into_iter().next().ok_or_else(unknown)?,
+        None => {
+            let points = assembly.ports.vault.list(tenant).await?.0;
+            let own = |point: &eclusa_ports::PointManifest| point.kind != eclusa_runbook::PointKind::Imported;
+            points.into_iter().find(own).ok_or_else(unknown)?
+        }
     };
     manifest.id.map(|id| id.to_string()).ok_or_else(unknown)
 }
@@ -45,10 +98,44 @@ impl Restore {
     /// Plans and carries it out.
     pub async fn run(self, session: &Session) -> Result<Exit> {
         let assembly = session.assembly().await?;
-        let point = point_of(&assembly, &self.tenant, self.point.as_deref()).await?;
-        let intent = Intent::Restore { tenant: self.tenant, point, check_only: self.check };
+        let mut adapt = Adapt { encryption_key: self.files.take_encryption_key, ..Adapt::default() };
+        let point = if self.files.from_files.is_empty() {
+            point_of(&assembly, &self.tenant, self.point.as_deref()).await?
+        } else {
+            let imported = import(&assembly, &self.tenant, self.files.wanted()).await?;
+            if !session.json() {
+                told(session, &imported);
+            }
+            adapt.migrate = imported.migrate && !self.check;
+            let unknown = || Fault::new(Code::Internal).with("what", "a restore point without an id");
+            imported.manifest.id.ok_or_else(unknown)?.to_string()
+        };
+        let intent = Intent::Restore { tenant: self.tenant, point, check_only: self.check, adapt };
         // A check touches nothing live, so nobody is asked.
         let how = Performance { yes: self.how.yes || self.check, ..self.how };
         perform(session, &assembly, &intent, PlanOptions::default(), None, &how).await
+    }
+}
+
+/// What was taken in, and what of it is other than in the files.
+fn told(session: &Session, imported: &Imported) {
+    let manifest = &imported.manifest;
+    let files: usize = manifest.files.values().map(|set| set.files.len()).sum();
+    let id = manifest.id.as_ref().map_or("–", |id| id.short());
+    let text = Message::new("restore-imported")
+        .with("point", id)
+        .with("tables", count_text(manifest.summary.tables.len() as u64))
+        .with("rows", count_text(manifest.summary.rows()))
+        .with("files", count_text(files as u64))
+        .with("version", imported.version.as_deref().unwrap_or("–"))
+        .with("stack", imported.stack_version.as_deref().unwrap_or("–"));
+    tell(text.render(&session.language));
+    if imported.changed.sandbox {
+        tell(Message::new("restore-imported-sandbox").render(&session.language));
+    }
+    if !imported.changed.definers.is_empty() {
+        let definers: Vec<&str> = imported.changed.definers.iter().map(String::as_str).collect();
+        let text = Message::new("restore-imported-definers").with("definers", definers.join(", "));
+        tell(text.render(&session.language));
     }
 }

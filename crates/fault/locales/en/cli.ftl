@@ -129,3 +129,12 @@ repair-stray = Put the file back from a copy, or make it anew: eclusa edge remov
 repair-start = eclusa start
 repair-first-release = eclusa release NAME
 repair-gate = See eclusa history; then eclusa edge open TENANT
+
+restore-imported = Taken into the vault as restore point { $point }: { $rows } rows in { $tables } tables, { $files } files, written by Frappe { $version }; the stack runs { $stack }.
+restore-imported-sandbox = Its line for the sandbox mode of newer clients was left out.
+restore-imported-definers = Views, triggers and routines of { $definers } are defined by the site's own account now.
+hint-import-newer = Bring the stack to that version first, or take it all the same: --newer
+hint-import-older = Say what shall be done: --migrate brings it to the stack's version after it is swapped in, --no-migrate leaves it.
+hint-import-key = Say where the key is: --encryption-key-from file:PATH or env:NAME. It stands as backup_encryption_key in the site_config.json of the site that was backed up.
+backups-export-version = The dump does not say which version of Frappe it is of, since another release runs now. To have it written: --frappe-version VERSION
+backups-export-secrets = These files are not encrypted, and the configuration holds the database's password and the encryption key. Only you may read them.

@@ -158,6 +158,11 @@ E0606-hint = Mend the cause (mount the disk, make room), then type the same comm
 E0607 = There is no mirror { $mirror }
 E0607-state = Nothing was changed.
 E0607-hint = Name one of [[stacks.NAME.mirrors]] in eclusa.toml.
+E0608 = No customizations of { $tenant } are kept from { $when }; the newest that are: { $kept }
+E0608-state = Nothing was changed.
+E0608-hint = Keep those of today: eclusa customizations export { $tenant }
+E0609 = { $path } cannot be restored from: { $problem }
+E0609-state = The tenant is as it was. Nothing was taken from the file.
 
 E0701 = The edge does not answer at { $socket }
 E0701-hint = See what runs: eclusa doctor

@@ -151,10 +151,17 @@ report-failures = Failures
 report-failure-times = { $count } times
 report-more = and { $count } more
 
+report-customizations = What people have made themselves
+report-customizations-counts = { $added } added, { $changed } changed, { $removed } removed by the release
+report-customizations-not-compared = what there was before could not be written down, so nothing was compared
+report-customizations-same = Nothing changed for { $tenants }.
+report-customizations-went-back = The run went back, and what it changed with it.
+
 report-kept = What was kept
 report-kept-none = Nothing was kept.
 report-kept-point-backup = restore point
 report-kept-point-release = restore point before the change
+report-kept-point-imported = restore point from files
 report-kept-point-salvage = salvage point
 report-kept-old = old data
 report-kept-where = beside the live data, under the suffix { $suffix }

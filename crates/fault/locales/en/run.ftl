@@ -172,6 +172,13 @@ output-points = { $count ->
     [one] one restore point thrown away
    *[other] { $count } restore points thrown away
   }
+output-documents = { $count ->
+    [one] one document
+   *[other] { $count } documents
+  }
+output-added = { $count } added
+output-changed = { $count } changed
+output-removed = { $count } removed
 output-freed = { $bytes } freed
 output-point = point { $point }
 output-verified = { $count ->

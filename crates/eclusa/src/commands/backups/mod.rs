@@ -2,6 +2,7 @@
 
 mod contents;
 mod difference;
+mod export;
 mod holds;
 
 use std::path::PathBuf;
@@ -60,6 +61,8 @@ enum Wanted {
         /// The restore point, or the beginning of its id.
         point: String,
     },
+    /// Write a restore point as the files that bench restore takes.
+    Export(export::Export),
     /// Take one file out of a restore point.
     Get {
         /// The restore point, or the beginning of its id.
@@ -86,6 +89,7 @@ impl Backups {
             Some(Wanted::Diff { from, to }) => {
                 return difference::show(session, &assembly, &from, &to).await;
             }
+            Some(Wanted::Export(command)) => return command.run(session, &assembly).await,
             Some(Wanted::Browse { point }) => return contents::browse(session, &assembly, &point).await,
             Some(Wanted::Get { point, path, output }) => {
                 return contents::get(session, &assembly, &point, &path, &output).await;

@@ -1,0 +1,312 @@
+//! A bench of two sites on Compose: what people have made of a site is exported, compared and recorded by a release, and
+//! files of `bench backup` go in both directions. The testbench stands in for Frappe; databases, gpg and the engine are
+//! real.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+const ONE: &str = "s01.localhost";
+const TWO: &str = "s02.localhost";
+
+const SCENE: &str = r#"
+INSERT INTO `tabCustom Field` (name, dt, fieldname, fieldtype, modified_by) VALUES
+  ('Customer-vat_id', 'Customer', 'vat_id', 'Data', 'anna@example.org'), ('Customer-größe', 'Customer', 'größe', 'Int', 'anna@example.org');
+INSERT INTO `tabCustom Field` (name, dt, fieldname, is_system_generated) VALUES ('Customer-made', 'Customer', 'made', 1);
+INSERT INTO `tabProperty Setter` (name, doc_type, field_name, property, value) VALUES ('Customer-territory-bold', 'Customer', 'territory', 'bold', '1');
+INSERT INTO `tabClient Script` (name, dt, enabled, script) VALUES ('Tell "them"', 'Customer', 1, 'a(1);\n\tb("naïve 🚢 \\d+");');
+INSERT INTO `tabPrint Format` (name, doc_type, standard, html) VALUES ('Own', 'Sales Invoice', 'No', '<b>'), ('Shipped', 'Sales Invoice', 'Yes', '<i>');
+INSERT INTO tabWorkflow (name, document_type, is_active) VALUES ('Approval', 'Sales Invoice', 1);
+INSERT INTO `tabWorkflow Document State` (name, parent, parenttype, parentfield, idx, state, allow_edit) VALUES
+  ('h2', 'Approval', 'Workflow', 'states', 2, 'Approved', 'Manager'), ('h1', 'Approval', 'Workflow', 'states', 1, 'Draft', 'All');
+INSERT INTO tabWebhook (name, webhook_doctype, request_url, webhook_secret) VALUES ('HOOK-1', 'Customer', 'https://u:canary-one@hooks.example.org/canary-two', 'canary-three');
+INSERT INTO `tabWebhook Header` (name, parent, parenttype, parentfield, idx, `key`, value) VALUES ('w1', 'HOOK-1', 'Webhook', 'webhook_headers', 1, 'Authorization', 'canary-four');
+CREATE DEFINER=`gone`@`10.9.9.9` VIEW v_customers AS SELECT name FROM tabCustomer;
+CREATE DEFINER=`gone`@`10.9.9.9` TRIGGER t_customer BEFORE UPDATE ON tabCustomer FOR EACH ROW SET NEW.idx = NEW.idx;
+INSERT INTO tabSingles VALUES ('System Settings', 'encrypt_backup', '1');
+"#;
+
+struct Bench {
+    directory: PathBuf,
+    project: String,
+    root: tempfile::TempDir,
+}
+
+fn text(output: &Output) -> String {
+    format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
+}
+
+impl Bench {
+    fn start() -> Self {
+        let root = tempfile::Builder::new().prefix("ecl").tempdir_in("/tmp").unwrap();
+        let free_port = || TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let bench = Self {
+            directory: root.path().join("stack"),
+            project: format!("custom{}", std::process::id()),
+            root,
+        };
+        let tests = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/stack");
+        let mut up = Command::new(tests.join("bench.sh"));
+        up.arg(&bench.directory).args([&bench.project, &free_port().to_string(), "2"]);
+        let output = up.output().unwrap();
+        assert!(output.status.success(), "{}", text(&output));
+        let configuration = std::fs::read_to_string(tests.join("bench.toml")).unwrap();
+        let configuration = configuration
+            .replace("@PROJECT@", &bench.project)
+            .replace("@SIDE_DOOR@", &free_port().to_string())
+            .replace("@STATE@", &bench.state().display().to_string());
+        std::fs::write(bench.directory.join("eclusa.toml"), configuration).unwrap();
+        bench
+    }
+
+    fn state(&self) -> PathBuf {
+        self.root.path().join("state")
+    }
+
+    fn eclusa(&self, arguments: &[&str]) -> (Option<i32>, String) {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_eclusa"));
+        command
+            .args(arguments)
+            .current_dir(&self.directory)
+            .env("NO_COLOR", "1")
+            .env("ECLUSA_PERSON", "tester");
+        let output = command.output().unwrap();
+        (output.status.code(), text(&output))
+    }
+
+    fn must(&self, arguments: &[&str]) -> String {
+        let (code, said) = self.eclusa(arguments);
+        assert_eq!(code, Some(0), "eclusa {}: {said}", arguments.join(" "));
+        said
+    }
+
+    fn refused(&self, arguments: &[&str], because: &str) {
+        let (code, said) = self.eclusa(arguments);
+        assert_eq!(code, Some(1), "eclusa {}: {said}", arguments.join(" "));
+        assert!(said.contains(because), "{said}");
+    }
+
+    fn docker(&self, arguments: &[&str]) -> String {
+        let mut command = Command::new("docker");
+        command.args(["compose", "--ansi", "never", "-p", &self.project]).args(arguments);
+        let output = command.current_dir(&self.directory).output().unwrap();
+        assert!(output.status.success(), "{arguments:?}: {}", text(&output));
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    }
+
+    fn inside(&self, script: &str) -> String {
+        self.docker(&["exec", "-T", "backend", "sh", "-euc", script])
+    }
+
+    fn sql(&self, site: &str, sql: &str) -> String {
+        let config = self.inside(&format!("cat sites/{site}/site_config.json"));
+        let config: serde_json::Value = serde_json::from_str(&config).unwrap();
+        let client = "MYSQL_PWD=$MARIADB_ROOT_PASSWORD mariadb --user=root --default-character-set=utf8mb4 -N -B -D \"$0\" -e \"$1\"";
+        let name = config["db_name"].as_str().unwrap();
+        self.docker(&["exec", "-T", "db", "sh", "-c", client, name, sql]).trim().to_owned()
+    }
+
+    /// What a site has, without the names of its database and of its directory.
+    fn books(&self, site: &str) -> String {
+        let tables = "CHECKSUM TABLE tabCustomer, `tabSales Invoice`, tabUser, `tabCustom Field`, `tabClient Script`, tabWebhook";
+        let checksums = self.sql(site, tables);
+        let checksums: Vec<&str> = checksums.lines().filter_map(|line| line.split('\t').nth(1)).collect();
+        format!("{checksums:?} {}", self.inside(&format!("cat sites/{site}/*/files/*")))
+    }
+}
+
+impl Drop for Bench {
+    fn drop(&mut self) {
+        let mut down = Command::new("docker");
+        down.args(["compose", "-p", &self.project, "--env-file", ".env", "-f", "compose.yml"]);
+        down.args(["down", "--volumes", "--remove-orphans", "--timeout", "1"]);
+        let _ = down.current_dir(&self.directory).output();
+    }
+}
+
+/// Everything below a directory that holds one of these words.
+fn holding(directory: &Path, words: &[&str], found: &mut Vec<PathBuf>) {
+    for entry in std::fs::read_dir(directory).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            holding(&path, words, found);
+        } else {
+            let content = String::from_utf8_lossy(&std::fs::read(&path).unwrap()).into_owned();
+            if words.iter().any(|word| content.contains(word)) {
+                found.push(path);
+            }
+        }
+    }
+}
+
+#[test]
+fn customizations_and_backup_files_of_a_bench() {
+    let bench = Bench::start();
+    bench.sql(ONE, SCENE);
+    compared(&bench);
+    files_in_both_directions(&bench);
+    released(&bench);
+}
+
+fn compared(bench: &Bench) {
+    let said = bench.must(&["customizations", "export"]);
+    assert!(
+        said.contains("s01.localhost: 7 documents") && said.contains("s02.localhost: 0 documents"),
+        "{said}"
+    );
+    assert!(said.contains("no such DocType: ") && said.contains("Web Form"), "{said}");
+    let mut found = Vec::new();
+    holding(&bench.state(), &["canary-"], &mut found);
+    assert_eq!(found, Vec::<PathBuf>::new(), "no secret is kept");
+    let said = bench.must(&["customizations", "diff", TWO, ONE]);
+    for line in
+        ["+ Customer-größe", "+ Tell \"them\"", "+ Own", "+ Approval", "7 added, 0 changed, 0 removed."]
+    {
+        assert!(said.contains(line), "{line}: {said}");
+    }
+    assert!(!said.contains("Shipped") && !said.contains("Customer-made"), "{said}");
+    // Nothing changed since it was kept; then something does.
+    assert_eq!(
+        bench.eclusa(&["customizations", "diff", ONE, "--exit-code"]),
+        (Some(0), "Both have the same.\n".to_owned())
+    );
+    bench.sql(
+        ONE,
+        "UPDATE `tabClient Script` SET script = REPLACE(script, 'naïve', 'x'), modified = NOW(6); \
+         UPDATE tabWebhook SET webhook_secret = 'canary-five'; UPDATE tabWorkflow SET modified = NOW(6)",
+    );
+    let (code, said) = bench.eclusa(&["customizations", "diff", ONE, "--exit-code"]);
+    assert_eq!(code, Some(1), "{said}");
+    assert!(said.contains("line 2: \"\\tb(\\\"naïve 🚢 \\\\d+\\\");\" → \"\\tb(\\\"x 🚢"), "{said}");
+    assert!(
+        said.contains("webhook_secret: \"redacted:") && said.contains("0 added, 2 changed, 0 removed."),
+        "{said}"
+    );
+    // The fixtures of an app in the running service, and those that are written.
+    let said = bench.must(&["customizations", "diff", "app:erpshop", ONE]);
+    assert!(said.contains("+ Customer-größe") && said.contains("1 added, 0 changed, 0 removed."), "{said}");
+    let directory = bench.root.path().join("fixtures");
+    let directory = directory.to_str().unwrap();
+    let said =
+        bench.must(&["customizations", "export", ONE, "--fixtures", directory, "--doctype", "Custom Field"]);
+    assert!(said.contains("{\"dt\": \"Custom Field\", \"filters\": [[\"name\", \"in\", ["), "{said}");
+    let said = bench.must(&["customizations", "diff", directory, ONE]);
+    assert!(said.contains("Both have the same."), "{said}");
+    let said = bench.must(&["customizations", "report", ONE]);
+    assert!(said.contains("| Customer-vat_id | Customer | anna@example.org |"), "{said}");
+    bench.refused(&["customizations", "diff", "s01.localhost@2020-01-01"], "E0608");
+    bench.refused(&["customizations", "diff", "app:nope", ONE], "E0901");
+}
+
+fn files_in_both_directions(bench: &Bench) {
+    // With the sandbox line, a definer that does not exist, encrypted.
+    bench.inside(&format!("bench --site {ONE} backup --with-files --backup-path /tmp/taken"));
+    let before = bench.books(ONE);
+    let taken = bench.root.path().join("taken");
+    bench.docker(&["cp", "backend:/tmp/taken", taken.to_str().unwrap()]);
+    let file = |ending: &str| {
+        let mut names: Vec<PathBuf> =
+            std::fs::read_dir(&taken).unwrap().map(|entry| entry.unwrap().path()).collect();
+        names.retain(|path| path.to_str().unwrap().ends_with(ending));
+        names.sort();
+        names.into_iter().next_back().unwrap().to_str().unwrap().to_owned()
+    };
+    let (dump, private) = (file("-database-enc.sql.gz"), file("-private-files-enc.tar"));
+    let public = private.replace("-private-files-", "-files-");
+    let config = bench.root.path().join("config.json");
+    std::fs::write(&config, r#"{"db_name": "x", "db_password": "y", "encryption_key": "THE-KEY"}"#).unwrap();
+    let wrong = bench.root.path().join("wrong");
+    std::fs::write(&wrong, "no key").unwrap();
+    let wrong = format!("file:{}", wrong.display());
+    let from = ["restore", ONE, "--from-files", &dump, &public, &private];
+    bench.refused(&[&from[..], &["--encryption-key-from", &wrong, "--check"]].concat(), "E0609");
+    bench.refused(&["restore", ONE, "--from-files", &dump, &private, "--check"], "public-files are wanted");
+    // Spoiled, and back.
+    bench.sql(ONE, "DROP TRIGGER t_customer; UPDATE tabCustomer SET customer_name = 'spoiled'; DELETE FROM `tabClient Script`");
+    bench.inside(&format!("echo spoiled >sites/{ONE}/public/files/logo.txt"));
+    let take_key = ["--site-config", config.to_str().unwrap(), "--take-encryption-key", "--yes"];
+    let said = bench.must(&[&from[..], &take_key].concat());
+    assert!(said.contains("sandbox mode") && said.contains("`gone`@`10.9.9.9` are defined by"), "{said}");
+    assert_eq!(bench.books(ONE), before);
+    let definers = "SELECT COUNT(*), MAX(DEFINER = CONCAT(DATABASE(), '@%')) FROM information_schema.TRIGGERS WHERE TRIGGER_SCHEMA = DATABASE()";
+    assert_eq!(bench.sql(ONE, definers), "1\t1");
+    // What another definer would forbid.
+    bench.sql(
+        ONE,
+        "UPDATE tabCustomer SET idx = 1 WHERE name = 'CUST-00001'; SELECT COUNT(*) FROM v_customers",
+    );
+    bench.sql(ONE, "UPDATE tabCustomer SET idx = 0 WHERE name = 'CUST-00001'");
+    let own: serde_json::Value =
+        serde_json::from_str(&bench.inside(&format!("cat sites/{ONE}/site_config.json"))).unwrap();
+    assert_eq!(own["encryption_key"], "THE-KEY");
+    assert!(own["db_name"] != "x" && own["db_password"] != "y", "the database stays the site's own");
+    bench.inside(&format!("bench --site {ONE} list-apps && test -w sites/{ONE}/site_config.json"));
+    let points = bench.must(&["backups", ONE]);
+    assert!(points.contains("imported") && points.contains("salvage"), "{points}");
+
+    // Dumps that are refused before anything is touched.
+    bench.must(&["backup", ONE]);
+    let points: serde_json::Value = serde_json::from_str(&bench.must(&["--json", "backups", ONE])).unwrap();
+    let point = points["tenants"][0]["points"][0]["id"].as_str().unwrap().to_owned();
+    let out = bench.root.path().join("out");
+    bench.must(&["backups", "export", &point, "--to", out.to_str().unwrap()]);
+    bench.refused(&["backups", "export", &point, "--to", out.to_str().unwrap()], "File exists");
+    let mut names: Vec<String> = std::fs::read_dir(&out)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    names.sort();
+    assert!(names.len() == 4 && names[0].ends_with("-s01_localhost-database.sql.gz"), "{names:?}");
+    let dump = out.join(&names[0]);
+    let cut = bench.root.path().join("cut.sql.gz");
+    let bytes = std::fs::read(&dump).unwrap();
+    std::fs::write(&cut, &bytes[..bytes.len() - 100]).unwrap();
+    bench.refused(&["restore", ONE, "--from-files", cut.to_str().unwrap(), "--check"], "E0609");
+    let unpacked = Command::new("gzip").arg("-dc").arg(&dump).output().unwrap().stdout;
+    let unpacked = String::from_utf8_lossy(&unpacked).into_owned();
+    assert!(
+        unpacked.starts_with("-- begin frappe metadata\n") && !unpacked.contains("DEFINER="),
+        "as bench wants it"
+    );
+    for (name, version, because) in [("old", "14.9.9", "--migrate"), ("new", "16.0.0", "--newer")] {
+        let path = bench.root.path().join(format!("{name}.sql"));
+        std::fs::write(&path, unpacked.replace("-- version = 15.1.0", &format!("-- version = {version}")))
+            .unwrap();
+        bench.refused(&["restore", ONE, "--from-files", path.to_str().unwrap(), "--check"], because);
+    }
+
+    // What was written is what bench restore takes; another site has the same afterwards.
+    bench.docker(&["cp", out.to_str().unwrap(), "backend:/tmp/out"]);
+    bench.docker(&["exec", "-T", "-u", "root", "backend", "chown", "-R", "frappe", "/tmp/out"]);
+    let password = std::fs::read_to_string(bench.directory.join(".env")).unwrap();
+    let password = password.lines().find_map(|line| line.strip_prefix("DB_ROOT_PASSWORD=")).unwrap();
+    bench.inside(&format!(
+        "bench --site {TWO} restore /tmp/out/{} --db-root-password {password} --with-public-files /tmp/out/{} --with-private-files /tmp/out/{}",
+        names[0], names[1], names[2]
+    ));
+    assert_eq!(bench.books(TWO), bench.books(ONE));
+    let paths = Command::new("tar").arg("-tf").arg(out.join(&names[1])).output().unwrap().stdout;
+    assert!(
+        String::from_utf8_lossy(&paths).lines().all(|path| path.starts_with("./s01.localhost/public/files/"))
+    );
+}
+
+fn released(bench: &Bench) {
+    // A record that cannot be taken is said and stops nothing.
+    let kept = bench.state().join("customizations/erp").join(TWO);
+    std::fs::remove_dir_all(&kept).unwrap();
+    std::fs::write(&kept, "in the way").unwrap();
+    let said = bench.must(&["release", "v15.2", "--yes"]);
+    assert!(said.contains("GO. Run"), "{said}");
+    assert!(said.contains("secure.customizations.s02.localhost  failed: E0002"), "{said}");
+    let report = bench.must(&["report", "--format", "md"]);
+    let section = report.split("## What people have made themselves").nth(1).unwrap();
+    let section = section.split("## What was kept").next().unwrap();
+    assert!(section.contains("- Property Setter Customer-territory-bold"), "{section}");
+    // The release saved the script again, and that is no change of it.
+    assert!(!section.contains("Client Script"), "{section}");
+    let said = bench.must(&["customizations", "diff", ONE]);
+    assert!(said.contains("Both have the same."), "{said}");
+}
