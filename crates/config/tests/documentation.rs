@@ -16,7 +16,7 @@ type Keys = BTreeMap<String, BTreeSet<String>>;
 fn examples() -> Vec<&'static str> {
     let blocks = DOCUMENT.split("```toml\n").skip(1);
     let examples: Vec<_> = blocks.map(|block| block.split("```").next().unwrap()).collect();
-    assert_eq!(examples.len(), 3);
+    assert_eq!(examples.len(), 4);
     examples
 }
 

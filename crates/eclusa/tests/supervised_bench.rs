@@ -193,7 +193,7 @@ fn twelve_sites_go_through_the_lock_and_one_that_fails_takes_all_back() {
     bench.must(&["adopt", "bench", "--output", "adopted.toml"]);
     let adopted = std::fs::read_to_string(bench.directory.join("adopted.toml")).unwrap();
     let password = format!("\npassword = \"file:{}/root-password\"\n", bench.directory.display());
-    let adopted = adopted.replace("\n# password = \"file:/root/mariadb-password\"\n", &password);
+    let adopted = adopted.replace("\n# password = \"file:/etc/eclusa/mariadb-password\"\n", &password);
     let control = format!("\"supervisorctl\", \"-c\", \"{}/supervisord.conf\"", bench.directory.display());
     std::fs::write(bench.directory.join("adopted.toml"), adopted.replace("\"supervisorctl\"", &control))
         .unwrap();

@@ -49,7 +49,7 @@ struct Program {
 
 fn part_of(command: &str) -> Option<Part> {
     let words: Vec<&str> = command.split_whitespace().collect();
-    let has = |word: &str| words.iter().any(|found| *found == word);
+    let has = |word: &str| words.contains(&word);
     let named = |part: &str| words.iter().any(|found| found.contains(part));
     if named("gunicorn") || (has("bench") && has("serve")) {
         Some(Part::Web)
@@ -233,7 +233,7 @@ pub(crate) fn write(
     document.set("source", &text("bench"), Certainty::Found, &why("host-release"));
     document.table("database");
     document.plain("engine", &text("mariadb"));
-    document.missing("password", "\"file:/root/mariadb-password\"", &why("host-password"));
+    document.missing("password", "\"file:/etc/eclusa/mariadb-password\"", &why("host-password"));
     edge(&mut document, &bench, &stack, surroundings);
     document.entry("probes", "login", Certainty::Found, &why("bench-probe"));
     document.plain("name", &text("login"));
@@ -335,9 +335,9 @@ mod tests {
 
     const FILE: &str = "\
 [program:frappe-bench-frappe-web]
-command=/home/frappe/frappe-bench/env/bin/gunicorn -b 127.0.0.1:8000 -w 9 frappe.app:application --preload
-stdout_logfile=/home/frappe/frappe-bench/logs/web.log
-stderr_logfile=/home/frappe/frappe-bench/logs/web.error.log
+command=/srv/frappe-bench/env/bin/gunicorn -b 127.0.0.1:8000 -w 9 frappe.app:application --preload
+stdout_logfile=/srv/frappe-bench/logs/web.log
+stderr_logfile=/srv/frappe-bench/logs/web.error.log
 
 [program:frappe-bench-frappe-schedule]
 command=/usr/local/bin/bench schedule
@@ -348,10 +348,10 @@ process_name=%(program_name)s-%(process_num)d
 numprocs=2
 
 [program:frappe-bench-redis-cache]
-command=/usr/bin/redis-server /home/frappe/frappe-bench/config/redis_cache.conf
+command=/usr/bin/redis-server /srv/frappe-bench/config/redis_cache.conf
 
 [program:frappe-bench-node-socketio]
-command=/usr/bin/node /home/frappe/frappe-bench/apps/frappe/socketio.js
+command=/usr/bin/node /srv/frappe-bench/apps/frappe/socketio.js
 
 [group:frappe-bench-web]
 programs=frappe-bench-frappe-web,frappe-bench-node-socketio
@@ -362,7 +362,7 @@ programs=frappe-bench-frappe-schedule,frappe-bench-frappe-long-worker
 
     #[test]
     fn what_bench_wrote_for_supervisor_becomes_services() {
-        let found = programs(FILE, Path::new("/home/frappe/frappe-bench"));
+        let found = programs(FILE, Path::new("/srv/frappe-bench"));
         let shown: Vec<(&str, &str, Part)> =
             found.iter().map(|one| (one.service.as_str(), one.name.as_str(), one.part)).collect();
         assert_eq!(

@@ -12,6 +12,7 @@ use eclusa_model::ServiceName;
 use eclusa_ports::{LogLine, clean_line};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 
 use crate::release::file_fault;
 use crate::state::write_durably;
@@ -23,11 +24,25 @@ const REMEMBERED: usize = 500;
 const MOST_BYTES: u64 = 16 * 1024 * 1024;
 
 /// How far a log had come at a time.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 struct Look {
     at: Timestamp,
     inode: u64,
     bytes: u64,
+    /// A digest of what stood before that place: a log that was begun anew may have the inode of the one before.
+    before: String,
+}
+
+/// How much of what stands before a place is looked at, in bytes.
+const BEFORE: u64 = 128;
+
+/// The digest of what stands in a file before a place.
+fn before(file: &mut std::fs::File, place: u64) -> std::io::Result<String> {
+    let from = place.saturating_sub(BEFORE);
+    file.seek(SeekFrom::Start(from))?;
+    let mut bytes = Vec::new();
+    file.take(place - from).read_to_end(&mut bytes)?;
+    Ok(hex::encode(Sha256::digest(&bytes)))
 }
 
 /// The looks at every log.
@@ -46,10 +61,15 @@ impl Looks {
     /// Remembers how far each log has come now.
     pub fn look(&mut self, logs: &[PathBuf], now: Timestamp) {
         for log in logs {
-            let Ok(found) = std::fs::metadata(log) else { continue };
+            let Ok(mut file) = std::fs::File::open(log) else { continue };
+            let Ok(found) = file.metadata() else { continue };
+            let Ok(before) = before(&mut file, found.len()) else { continue };
             let looks = self.logs.entry(log.clone()).or_default();
-            let look = Look { at: now, inode: found.ino(), bytes: found.len() };
-            if looks.last().is_some_and(|last| (last.inode, last.bytes) == (look.inode, look.bytes)) {
+            let look = Look { at: now, inode: found.ino(), bytes: found.len(), before };
+            let same = |last: &Look| {
+                (last.inode, last.bytes, &last.before) == (look.inode, look.bytes, &look.before)
+            };
+            if looks.last().is_some_and(same) {
                 // Nothing was written since: the later time says as much as both.
                 if let Some(last) = looks.last_mut() {
                     last.at = now;
@@ -91,7 +111,10 @@ impl Looks {
             return Ok(Vec::new());
         };
         // Another file, or a shorter one: it was begun anew since.
-        let start = if from.inode == found.ino() && from.bytes <= found.len() { from.bytes } else { 0 };
+        let same = from.inode == found.ino()
+            && from.bytes <= found.len()
+            && before(&mut file, from.bytes)? == from.before;
+        let start = if same { from.bytes } else { 0 };
         let start = start.max(found.len().saturating_sub(MOST_BYTES));
         file.seek(SeekFrom::Start(start))?;
         let mut bytes = Vec::new();
