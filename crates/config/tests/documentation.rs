@@ -23,9 +23,13 @@ fn examples() -> Vec<&'static str> {
 /// The heading of a table: names that the user chose are replaced by what they name.
 fn heading(path: &[String]) -> String {
     let mut parts: Vec<&str> = path.iter().map(String::as_str).collect();
-    for (owner, at, stands_for) in
-        [("stacks", 1, "NAME"), ("tenants", 3, "TENANT"), ("people", 3, "PERSON"), ("services", 4, "SERVICE")]
-    {
+    for (owner, at, stands_for) in [
+        ("stacks", 1, "NAME"),
+        ("tenants", 3, "TENANT"),
+        ("people", 3, "PERSON"),
+        ("services", 4, "SERVICE"),
+        ("apps", 4, "APP"),
+    ] {
         if parts.get(at - 1) == Some(&owner) && at < parts.len() {
             parts[at] = stands_for;
         }

@@ -137,7 +137,12 @@ fn help(path: &[String]) -> Help {
         // Options stand at 2 with a short form and at 6 without; what they mean stands further to the right.
         if section == "Options" && indent <= 6 && line.trim_start().starts_with('-') {
             let signature = line.trim_start().split("  ").next().unwrap_or_default();
-            let values = signature.matches('<').count();
+            let many = signature.contains("...");
+            let values = if many {
+                usize::MAX
+            } else {
+                signature.matches(" <").count() + signature.matches(" [").count()
+            };
             for word in signature.split([' ', ',', '=']).filter(|word| word.starts_with('-')) {
                 help.options.insert(word.to_owned(), values);
             }
