@@ -52,7 +52,7 @@ pub(crate) fn edge_directory(wanted: &Wanted<'_>) -> PathBuf {
     wanted.state.join("edge").join(wanted.name.as_str())
 }
 
-pub(crate) fn edge_config(
+fn edge_config(
     wanted: &Wanted<'_>,
     upstream: &str,
     public: std::net::SocketAddr,
@@ -94,7 +94,7 @@ pub(crate) fn edge_config(
     })
 }
 
-pub(crate) fn json(config: &EdgeConfig) -> Result<Vec<u8>> {
+fn json(config: &EdgeConfig) -> Result<Vec<u8>> {
     serde_json::to_vec_pretty(config).map_err(|error| Fault::new(Code::Internal).with("what", error))
 }
 
@@ -179,6 +179,26 @@ async fn compose(wanted: &Wanted<'_>) -> Result<Chosen> {
     Ok(Chosen { runtime, lease, edge_socket: edge_directory.join("edge.sock"), processes: None })
 }
 
+/// The edge as a process of this machine.
+pub(crate) fn edge_process(
+    wanted: &Wanted<'_>,
+    upstream: &str,
+    public: std::net::SocketAddr,
+) -> Result<ProcessEdge> {
+    let directory = edge_directory(wanted);
+    let config = edge_config(wanted, upstream, public, &directory)?;
+    let text = String::from_utf8(json(&config)?).map_err(|_| internal("a configuration that is no text"))?;
+    Ok(ProcessEdge {
+        argv: [&wanted.binary.display().to_string(), "edge", "serve", "--config", "{config}"]
+            .map(String::from)
+            .to_vec(),
+        config_path: directory.join("edge.json"),
+        config: Some(text),
+        public_port: public.port(),
+        control_socket: directory.join("edge.sock"),
+    })
+}
+
 fn process(wanted: &Wanted<'_>) -> Result<Chosen> {
     let stack = wanted.stack;
     let table = stack.process.as_ref().ok_or_else(|| internal("a process stack without its table"))?;
@@ -214,18 +234,7 @@ fn process(wanted: &Wanted<'_>) -> Result<Chosen> {
         (true, Some((port, public_port))) => {
             let public =
                 std::net::SocketAddr::from(([127, 0, 0, 1], stack.edge.public_port.unwrap_or(public_port)));
-            let config = edge_config(wanted, &format!("127.0.0.1:{port}"), public, &edge_directory)?;
-            let text =
-                String::from_utf8(json(&config)?).map_err(|_| internal("a configuration that is no text"))?;
-            Some(ProcessEdge {
-                argv: [&wanted.binary.display().to_string(), "edge", "serve", "--config", "{config}"]
-                    .map(String::from)
-                    .to_vec(),
-                config_path: edge_directory.join("edge.json"),
-                config: Some(text),
-                public_port: public.port(),
-                control_socket: edge_directory.join("edge.sock"),
-            })
+            Some(edge_process(wanted, &format!("127.0.0.1:{port}"), public)?)
         }
         _ => None,
     };

@@ -8,12 +8,10 @@ use eclusa_config::{NginxTable, SupervisedService, Value};
 use eclusa_fault::Result;
 use eclusa_model::ServiceRole;
 use eclusa_ports::SecretResolver;
-use eclusa_runtime_process::{
-    BenchNginx, BenchProgram, BenchStack, FileLease, ProcessEdge, SupervisorRuntime,
-};
+use eclusa_runtime_process::{BenchNginx, BenchProgram, BenchStack, FileLease, SupervisorRuntime};
 use secrecy::SecretString;
 
-use crate::runtimes::{Chosen, Wanted, edge_config, edge_directory, internal, json};
+use crate::runtimes::{Chosen, Wanted, edge_directory, edge_process, internal};
 
 fn resolved(
     variables: &BTreeMap<String, Value>,
@@ -106,18 +104,7 @@ pub(crate) fn choose(wanted: &Wanted<'_>) -> Result<Chosen> {
     let edge = match (stack.edge.enabled, stack.edge.public_port, web) {
         (true, Some(port), Some(web)) => {
             let public = std::net::SocketAddr::from(([127, 0, 0, 1], port));
-            let config = edge_config(wanted, web, public, &edge_directory)?;
-            let text =
-                String::from_utf8(json(&config)?).map_err(|_| internal("a configuration that is no text"))?;
-            Some(ProcessEdge {
-                argv: [&wanted.binary.display().to_string(), "edge", "serve", "--config", "{config}"]
-                    .map(String::from)
-                    .to_vec(),
-                config_path: edge_directory.join("edge.json"),
-                config: Some(text),
-                public_port: port,
-                control_socket: edge_directory.join("edge.sock"),
-            })
+            Some(edge_process(wanted, web, public)?)
         }
         _ => None,
     };

@@ -25,15 +25,17 @@ pub(crate) fn settled(draft: &mut Draft<'_, '_>, release: &ReleaseDraft) -> Resu
 /// Of the workers, once they run.
 pub(crate) fn working(draft: &mut Draft<'_, '_>, release: &ReleaseDraft) -> Result<()> {
     let input = draft.input;
+    let of_tenant = |tenant: &Tenant| {
+        let gates = input.app.working_gates(input.stack, tenant).into_iter();
+        gates.map(|gate| (tenant.name.clone(), gate)).collect::<Vec<_>>()
+    };
+    let mut asked: Vec<_> = release.tenants.iter().flat_map(of_tenant).collect();
+    asked.extend(input.app.queue_gates(input.stack, &release.tenants, input.nonce));
     let mut gates = Vec::new();
-    for tenant in &release.tenants {
-        for gate in input.app.working_gates(input.stack, tenant) {
-            let step = application::gate(Phase::Open, gate, &tenant.name)?;
-            gates.push(if release.alone { step.lane(Lane::Follows) } else { step });
-        }
-    }
-    for (tenant, gate) in input.app.queue_gates(input.stack, &release.tenants, input.nonce) {
-        gates.push(application::gate(Phase::Open, gate, &tenant)?);
+    for (tenant, gate) in asked {
+        let step = application::gate(Phase::Open, gate, &tenant)?;
+        // Who went back alone is not asked what only who was changed has to answer.
+        gates.push(if release.alone { step.lane(Lane::Follows) } else { step });
     }
     draft.together(gates)
 }
