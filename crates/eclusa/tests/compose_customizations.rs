@@ -58,7 +58,8 @@ impl Bench {
             .replace("@SIDE_DOOR@", &free_port().to_string())
             .replace("@STATE@", &bench.state().display().to_string());
         // The release takes the only Property Setter away, which is meant here.
-        let gates = "\n[stacks.erp.frappe.gates]\nrows_ignore = [\"tabProperty Setter\"]\n\n[stacks.erp.release]";
+        let gates =
+            "\n[stacks.erp.frappe.gates]\nrows_ignore = [\"tabProperty Setter\"]\n\n[stacks.erp.release]";
         let configuration = configuration.replace("\n[stacks.erp.release]", gates);
         std::fs::write(bench.directory.join("eclusa.toml"), configuration).unwrap();
         bench

@@ -285,6 +285,7 @@ fn a_runner_that_is_killed_while_a_release_is_moved_is_finished_or_taken_back() 
         ("for = \"10s\"", "for = \"2s\""),
         ("warm_up = \"2s\"", "warm_up = \"0s\""),
         ("interval = \"5s\"", "interval = \"1s\""),
+        ("minimum_samples = 3", "minimum_samples = 1"),
     ];
     let configuration = watch.iter().fold(configuration, |text, (long, short)| text.replace(long, short));
     std::fs::write(&path, configuration.replace("error_rate = 0.5", "error_rate = 0.9")).unwrap();
