@@ -278,17 +278,6 @@ fn a_runner_that_is_killed_while_a_release_is_moved_is_finished_or_taken_back() 
     let bench = Bench::start(2);
     bench.must(&["edge", "install", "--yes"]);
     let before = bench.books(2);
-    // Nothing is measured here, so that the watch may be short.
-    let path = bench.directory.join("eclusa.toml");
-    let configuration = std::fs::read_to_string(&path).unwrap();
-    let watch = [
-        ("for = \"10s\"", "for = \"2s\""),
-        ("warm_up = \"2s\"", "warm_up = \"0s\""),
-        ("interval = \"5s\"", "interval = \"1s\""),
-        ("minimum_samples = 3", "minimum_samples = 1"),
-    ];
-    let configuration = watch.iter().fold(configuration, |text, (long, short)| text.replace(long, short));
-    std::fs::write(&path, configuration.replace("error_rate = 0.5", "error_rate = 0.9")).unwrap();
     // Every place where a move can stop is tried in the module's own tests; here three, through the whole program: one
     // is taken back, one is finished, and so is the way back, in which the runner dies as well.
     for (moment, word, version) in [
