@@ -6,7 +6,7 @@ use eclusa_fault::{Code, Fault, Message, Result};
 use eclusa_model::{StepName, Tenant, TenantName};
 use eclusa_runbook::{
     Adapt, EdgeOperation, Effect, GateKind, Intent, Phase, Place, Plan, PointKind, PointReference,
-    ProbeRoute, Recovery, RestoreOperation, Reversibility, Scope, Undo, VaultOperation,
+    ProbeRoute, Recovery, RestoreOperation, Reversibility, Scope, SettingsOperation, Undo, VaultOperation,
 };
 
 use crate::PlanInput;
@@ -155,19 +155,23 @@ fn close_one(draft: &mut Draft<'_, '_>, tenant: &Tenant, services: &Services) ->
 fn take_key(draft: &mut Draft<'_, '_>, tenant: &Tenant, point: &str) -> Result<()> {
     let salvaged = StepName::new(format!("secure.salvage.{}", tenant.name))
         .map_err(|error| Fault::new(Code::Internal).with("what", error))?;
-    let member = |point| {
-        Effect::Restore(RestoreOperation::Member {
+    let place = tenant.service_configuration.iter().find(|place| place.name() == "site_config.json");
+    let place = place.ok_or_else(|| {
+        Fault::new(Code::Internal).with("what", format!("{} without a site_config.json", tenant.name))
+    })?;
+    let key = |point| {
+        Effect::Settings(SettingsOperation::Back {
             tenant: tenant.name.clone(),
+            file: place.clone(),
             point,
-            file: "site_config.json".to_owned(),
-            member: "encryption_key".to_owned(),
+            names: vec!["encryption_key".to_owned()],
         })
     };
     let title = Message::new("step-member").with("tenant", &tenant.name).with("member", "encryption_key");
     let name = format!("change.key.{}", tenant.name);
-    let effect = member(PointReference::Id(point.to_owned()));
+    let effect = key(PointReference::Id(point.to_owned()));
     let step = NewStep::perform(Phase::Change, &name, scope(tenant), title, effect)?
-        .undo(Undo::By(member(PointReference::TakenBy(salvaged))))
+        .undo(Undo::By(key(PointReference::TakenBy(salvaged))))
         .retries(1)
         .seconds(60);
     draft.then(step).map(|_| ())

@@ -157,13 +157,6 @@ fn restore(operation: &RestoreOperation, language: &Language) -> Message {
                 .with("tenant", tenant)
                 .with("point", point_text(point, language));
         }
-        RestoreOperation::Member { tenant, point, file, member } => {
-            return Message::new("back-member")
-                .with("tenant", tenant)
-                .with("file", file)
-                .with("member", member)
-                .with("point", point_text(point, language));
-        }
         RestoreOperation::Beside { tenant, .. } => ("back-beside", tenant),
         RestoreOperation::Prove { tenant, .. } => ("back-prove", tenant),
         RestoreOperation::SwapIn { tenant, .. } => ("back-swap-in", tenant),

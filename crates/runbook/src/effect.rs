@@ -354,18 +354,6 @@ pub enum RestoreOperation {
         /// What the copies are named by.
         suffix: String,
     },
-    /// Takes one member of a JSON configuration file that a point holds over into the live file; everything else of the
-    /// live file stays. Idempotent.
-    Member {
-        /// Whose.
-        tenant: TenantName,
-        /// From which point.
-        point: PointReference,
-        /// The file, such as `site_config.json`.
-        file: String,
-        /// The member, such as `encryption_key`.
-        member: String,
-    },
     /// All of it for the undo of a step: beside, prove, swap. Idempotent.
     Whole {
         /// Whose.

@@ -2,7 +2,6 @@
 
 mod command;
 mod maintenance;
-mod member;
 mod output;
 mod point;
 mod record;

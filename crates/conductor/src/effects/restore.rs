@@ -5,8 +5,7 @@ use eclusa_model::{PointId, Tenant, TenantName};
 use eclusa_ports::{DatabaseCopy, PointManifest, SwapState, beside_directory};
 use eclusa_runbook::{Outputs, RestoreOperation};
 
-use super::member::with_member;
-use super::point::{id_of, in_service, place_of};
+use super::point::{id_of, place_of};
 use crate::context::{Context, Ports};
 
 pub(super) async fn perform(context: &Context, operation: &RestoreOperation) -> Result<Outputs> {
@@ -35,9 +34,6 @@ pub(super) async fn perform(context: &Context, operation: &RestoreOperation) -> 
         RestoreOperation::DropKept { tenant, suffix } => {
             drop_kept(context, context.tenant(tenant)?, suffix).await?;
             Ok(Outputs::new())
-        }
-        RestoreOperation::Member { tenant, point, file, member } => {
-            take_member(context, context.tenant(tenant)?, &context.point(point)?, file, member).await
         }
         RestoreOperation::Whole { tenant, point, suffix } => {
             let point = context.point(point)?;
@@ -220,40 +216,4 @@ async fn files_state(context: &Context, tenant: &Tenant, suffix: &str) -> Result
         };
     }
     Ok(furthest)
-}
-
-/// Takes one member of a configuration file of a point over into the live file, which keeps everything else, its owner
-/// and its mode.
-async fn take_member(
-    context: &Context,
-    tenant: &Tenant,
-    point: &str,
-    file: &str,
-    member: &str,
-) -> Result<Outputs> {
-    let ports = &context.ports;
-    let problem = |problem: String| {
-        Fault::new(Code::FileAccess).with("path", file).with("operation", "changed").because(problem)
-    };
-    let place = tenant.service_configuration.iter().find(|place| place.name() == file);
-    let place = place.ok_or_else(|| problem(format!("{} has no such file", tenant.name)))?;
-    let (path, _) = in_service(context, place).await?;
-    let manifest = ports.vault.find(&tenant.name, point).await?;
-    let stream = format!("configuration/{file}");
-    let mut reader = ports.vault.open(&tenant.name, &id_of(&manifest)?, &stream).await?;
-    let read = tokio::task::spawn_blocking(move || {
-        let mut text = String::new();
-        std::io::Read::read_to_string(&mut reader, &mut text).map(|_| text)
-    });
-    let other = read.await.map_err(|error| Fault::new(Code::Internal).with("what", error))?;
-    let other = other.map_err(|error| problem(error.to_string()))?;
-    let live = ports.host.read(&path, 4 * 1024 * 1024).await?;
-    let live = String::from_utf8(live).map_err(|error| problem(error.to_string()))?;
-    let changed = with_member(&live, &other, member).map_err(problem)?;
-    let Some(text) = changed else { return Ok(Outputs::new()) };
-    use std::os::unix::fs::PermissionsExt as _;
-    let mode = std::fs::metadata(&path).map_or(0o600, |found| found.permissions().mode() & 0o777);
-    ports.host.write_durably(&path, text.as_bytes(), mode).await?;
-    eclusa_crash::point("restore.member");
-    Ok(Outputs::new())
 }

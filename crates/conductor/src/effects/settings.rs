@@ -24,10 +24,14 @@ pub(super) async fn perform(context: &Context, operation: &SettingsOperation) ->
         SettingsOperation::Set { file, values, .. } => set(context, file, values).await,
         SettingsOperation::Back { tenant, file, point, names } => {
             let before = of_point(context, tenant, file, point).await?;
-            let values = names.iter().map(|name| (name.clone(), before.get(name).cloned())).collect();
-            set(context, file, &values).await
+            set(context, file, &of_names(&before, names)).await
         }
     }
+}
+
+/// What these members are in a restore point; none: it has none of that name.
+fn of_names(point: &Object, names: &[String]) -> BTreeMap<String, Option<Value>> {
+    names.iter().map(|name| (name.clone(), point.get(name).cloned())).collect()
 }
 
 /// What a file that holds no object is not said with: what it holds may be a secret.
@@ -157,5 +161,19 @@ mod tests {
             "{\n \"a\": \"ö\",\n \"b\": 1\n}"
         );
         assert!(parsed(b"[1]", "x").is_err() && parsed(b"", "x").is_err());
+    }
+
+    #[test]
+    fn only_the_one_member_of_a_point_is_taken_over() {
+        let live = object(json!({"db_name": "_own", "db_password": "own"}));
+        let other = object(json!({"db_name": "_other", "encryption_key": "k"}));
+        let of = |point: &Object| of_names(point, &["encryption_key".to_owned()]);
+        let expected =
+            "{\n \"db_name\": \"_own\",\n \"db_password\": \"own\",\n \"encryption_key\": \"k\"\n}";
+        let taken = changed(&live, &of(&other));
+        assert_eq!(String::from_utf8(written(&taken).unwrap()).unwrap(), expected);
+        assert_eq!(changed(&taken, &of(&other)), taken);
+        assert!(!changed(&taken, &of(&live)).contains_key("encryption_key"));
+        assert!(parsed(b"no", "x").is_err());
     }
 }

@@ -174,7 +174,6 @@ back-edge-remove = take the edge away
 back-scratch-create = make the scratch database { $name }
 back-scratch-drop = drop the scratch database { $name }
 back-record = write down what people have made of { $tenant } themselves
-back-member = take { $member } of { $tenant } back from { $point } into { $file }
 back-take = put what { $tenant } has then into a restore point
 back-salvage = put what { $tenant } wrote meanwhile into a salvage point
 back-forget = throw away { $count ->
