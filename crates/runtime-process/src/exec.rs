@@ -16,7 +16,7 @@ use tokio::process::{Child, Command};
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
-use crate::marks::{COMMAND_MARK, end_marked};
+use crate::marks::{COMMAND_MARK, end_marked, find_marked};
 
 /// How long a command may take to end after SIGTERM.
 pub const PATIENCE: Duration = Duration::from_secs(5);
@@ -236,6 +236,22 @@ pub async fn run(prepared: Prepared, output: &dyn OutputSink) -> Result<CommandR
             Err(fault)
         }
     }
+}
+
+/// Whether a command with this mark still runs.
+pub fn still_runs(mark: &str) -> bool {
+    !find_marked(COMMAND_MARK, mark).is_empty()
+}
+
+/// Ends what bears this mark.
+///
+/// # Errors
+/// `CommandStillRunning`.
+pub async fn end(mark: &str) -> Result<()> {
+    end_marked(COMMAND_MARK, mark, PATIENCE)
+        .await
+        .map(drop)
+        .map_err(|error| Fault::new(Code::CommandStillRunning).with("command", mark).because(error))
 }
 
 /// Starts a command whose input and output are streams.

@@ -9,7 +9,7 @@ use rustix::process::{Pid, PidfdFlags, Signal};
 use serde::{Deserialize, Serialize};
 
 /// How many clock ticks `/proc` counts in a second: `USER_HZ`, 100 on every Linux there is.
-pub const TICKS_PER_SECOND: f64 = 100.0;
+const TICKS_PER_SECOND: f64 = 100.0;
 
 /// A process that cannot be taken for another one: within one boot, no two have the same PID and start time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -130,6 +130,16 @@ pub fn of_session(leader: u32) -> BTreeMap<u32, ProcessStat> {
         .filter_map(|pid| stat(pid).map(|stat| (pid, stat)))
         .filter(|(_, stat)| stat.session == leader && stat.state != 'Z')
         .collect()
+}
+
+/// How much of one core processes have used between two looks: the ticks of each by its PID, and the seconds that lie
+/// between. One that began in between has used nothing before it was seen.
+pub fn share_of_a_core(before: &BTreeMap<u32, u64>, now: &BTreeMap<u32, u64>, seconds: f64) -> f64 {
+    let used = |(pid, ticks): (&u32, &u64)| ticks.saturating_sub(before.get(pid).copied().unwrap_or(*ticks));
+    let used: u64 = now.iter().map(used).sum();
+    #[allow(clippy::cast_precision_loss)]
+    let share = used as f64 / TICKS_PER_SECOND / seconds;
+    share
 }
 
 fn first_line(path: &str) -> Option<String> {

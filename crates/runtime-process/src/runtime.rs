@@ -20,8 +20,7 @@ use tokio::time::Instant;
 
 use crate::exec::{self, Prepared};
 use crate::log::read_log;
-use crate::marks::{COMMAND_MARK, end_marked, find_marked};
-use crate::process::{TICKS_PER_SECOND, of_session, resident_bytes};
+use crate::process::{of_session, resident_bytes, share_of_a_core};
 use crate::release::{digest, directory_of, file_fault};
 use crate::services::{Check, Look, Services, Unit};
 use crate::stack::{EDGE_SERVICE, Placeholders, ProcessService, ProcessStack};
@@ -320,14 +319,11 @@ impl Runtime for ProcessRuntime {
     }
 
     async fn exec_running(&self, _place: &Place, mark: &str) -> Result<bool> {
-        Ok(!find_marked(COMMAND_MARK, mark).is_empty())
+        Ok(exec::still_runs(mark))
     }
 
     async fn exec_end(&self, _place: &Place, mark: &str) -> Result<()> {
-        end_marked(COMMAND_MARK, mark, exec::PATIENCE)
-            .await
-            .map(drop)
-            .map_err(|error| Fault::new(Code::CommandStillRunning).with("command", mark).because(error))
+        exec::end(mark).await
     }
 
     async fn exec_stream(&self, spec: ExecSpec) -> Result<ExecStream> {
@@ -369,12 +365,7 @@ impl Runtime for ProcessRuntime {
             let (Some((ticks_before, _)), Some((ticks, memory_bytes))) = (before, self.usage(name)) else {
                 continue;
             };
-            let used: u64 = ticks
-                .iter()
-                .map(|(pid, ticks)| ticks.saturating_sub(ticks_before.get(pid).copied().unwrap_or(*ticks)))
-                .sum();
-            #[allow(clippy::cast_precision_loss)]
-            let cpu = used as f64 / TICKS_PER_SECOND / seconds;
+            let cpu = share_of_a_core(&ticks_before, &ticks, seconds);
             stats.push(ServiceStats { service: name.clone(), cpu, memory_bytes });
         }
         Ok(stats)

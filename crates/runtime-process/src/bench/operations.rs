@@ -1,6 +1,5 @@
 //! Operations on a bench's programs and releases, and whether they took effect.
 
-use std::path::Path;
 use std::time::Duration;
 
 use eclusa_fault::{Code, Fault, Message, Result};
@@ -119,8 +118,8 @@ impl SupervisorRuntime {
         state.wanted.extend(chosen.iter().map(|program| program.name.clone()));
         self.write_state(&state)?;
         let (limit, began) = (Duration::from_secs(within), Instant::now());
+        let all = self.control().status().await?;
         for program in &chosen {
-            let all = self.control().status().await?;
             let down = processes(&all, program);
             if down.is_empty() {
                 return Err(self.absent(program));
@@ -211,8 +210,8 @@ impl SupervisorRuntime {
         let within = Duration::from_secs(drain) + STOPS_WITHIN;
         let chosen: Vec<&BenchProgram> =
             self.own_programs().filter(|program| names.contains(&program.name)).collect();
+        let all = self.control().status().await?;
         for program in chosen.into_iter().rev() {
-            let all = self.control().status().await?;
             let up: Vec<String> = processes(&all, program)
                 .iter()
                 .filter(|one| !is_down(&one.state))
@@ -269,9 +268,7 @@ impl SupervisorRuntime {
             }
             RuntimeOperation::Start { services, .. } => self.all_healthy(services).await?,
             RuntimeOperation::Stop { services, .. } => self.all_down(services).await?,
-            RuntimeOperation::LetGo { release } => {
-                !Path::new(&stage::directory_of(&self.stack, release)?).exists()
-            }
+            RuntimeOperation::LetGo { release } => !stage::directory_of(&self.stack, release)?.exists(),
             RuntimeOperation::EdgeInstall => {
                 state.edge_installed && self.edge_stands().await? == (true, true)
             }

@@ -4,15 +4,26 @@
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
+use eclusa_fault::Result as Outcome;
+
+use crate::release::file_fault;
+
 /// The largest file that is looked at, in bytes: scripts and lists of paths are small.
 const LARGEST: u64 = 1024 * 1024;
 
-/// Rewrites every place in a virtual environment that names `from`, so that it names `to`. Doing it twice is the same
-/// as doing it once.
+/// Tells the environment and the assets of the bench in `directory`, which named places below `from`, that they are
+/// below `to` now. Doing it twice is the same as doing it once.
 ///
 /// # Errors
-/// What reading and writing give, with the path.
-pub(crate) fn environment(directory: &Path, from: &Path, to: &Path) -> Result<(), (PathBuf, std::io::Error)> {
+/// `FileAccess`.
+pub(crate) fn tell(directory: &Path, from: &Path, to: &Path) -> Outcome<()> {
+    environment(&directory.join("env"), from, to)
+        .and_then(|()| links(&directory.join("sites/assets"), from, to))
+        .map_err(|(path, error)| file_fault(&path, "told its new place").because(error))
+}
+
+/// Rewrites every place in a virtual environment that names `from`, so that it names `to`.
+fn environment(directory: &Path, from: &Path, to: &Path) -> Result<(), (PathBuf, std::io::Error)> {
     rewrite_file(&directory.join("pyvenv.cfg"), from, to)?;
     for entry in entries(&directory.join("bin"))? {
         rewrite_file(&entry, from, to)?;
@@ -32,10 +43,7 @@ pub(crate) fn environment(directory: &Path, from: &Path, to: &Path) -> Result<()
 
 /// Points every link below a directory of assets, two levels deep, that leads below `from` to the same place below
 /// `to`.
-///
-/// # Errors
-/// What reading and writing give, with the path.
-pub(crate) fn links(directory: &Path, from: &Path, to: &Path) -> Result<(), (PathBuf, std::io::Error)> {
+fn links(directory: &Path, from: &Path, to: &Path) -> Result<(), (PathBuf, std::io::Error)> {
     for entry in entries(directory)? {
         point(&entry, from, to)?;
         if entry.is_dir() && !entry.is_symlink() {

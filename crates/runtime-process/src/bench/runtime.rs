@@ -26,8 +26,7 @@ use super::stack::{BenchProgram, BenchStack};
 use super::stage::{self, Stage};
 use super::swap::Swap;
 use crate::exec::{self, Prepared};
-use crate::marks::{COMMAND_MARK, end_marked, find_marked};
-use crate::process::{TICKS_PER_SECOND, of_session, resident_bytes, stat};
+use crate::process::{of_session, resident_bytes, share_of_a_core, stat};
 use crate::release::file_fault;
 use crate::runtime::{ProcessRuntime, edge_name};
 use crate::stack::ProcessStack;
@@ -335,14 +334,11 @@ impl Runtime for SupervisorRuntime {
     }
 
     async fn exec_running(&self, _place: &Place, mark: &str) -> Result<bool> {
-        Ok(!find_marked(COMMAND_MARK, mark).is_empty())
+        Ok(exec::still_runs(mark))
     }
 
     async fn exec_end(&self, _place: &Place, mark: &str) -> Result<()> {
-        end_marked(COMMAND_MARK, mark, exec::PATIENCE)
-            .await
-            .map(drop)
-            .map_err(|error| Fault::new(Code::CommandStillRunning).with("command", mark).because(error))
+        exec::end(mark).await
     }
 
     async fn exec_stream(&self, spec: ExecSpec) -> Result<ExecStream> {
@@ -390,12 +386,7 @@ impl Runtime for SupervisorRuntime {
             if ticks.is_empty() {
                 continue;
             }
-            let used: u64 = ticks
-                .iter()
-                .map(|(pid, ticks)| ticks.saturating_sub(before.get(pid).copied().unwrap_or(*ticks)))
-                .sum();
-            #[allow(clippy::cast_precision_loss)]
-            let cpu = used as f64 / TICKS_PER_SECOND / seconds;
+            let cpu = share_of_a_core(&before, &ticks, seconds);
             stats.push(ServiceStats { service: program.name.clone(), cpu, memory_bytes });
         }
         Ok(stats)

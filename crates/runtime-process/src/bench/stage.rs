@@ -15,7 +15,6 @@ use super::relocate;
 use super::stack::BenchStack;
 use super::swap::Swap;
 use crate::exec::{self, Prepared};
-use crate::marks::{COMMAND_MARK, end_marked};
 use crate::release::{digest, file_fault};
 use crate::state::write_durably;
 
@@ -67,14 +66,6 @@ pub(crate) fn short_id(release: &Release) -> Result<String> {
 }
 
 impl Stage<'_> {
-    /// The directory of a release that does not run.
-    ///
-    /// # Errors
-    /// `ReleaseUnknown`.
-    pub fn directory(&self, release: &Release) -> Result<PathBuf> {
-        directory_of(self.stack, release)
-    }
-
     /// The digest of a release: its apps, and of those without git the files.
     ///
     /// # Errors
@@ -96,12 +87,10 @@ impl Stage<'_> {
     /// # Errors
     /// `CommandFailed` with the command and its last lines, `FileAccess`. The bench that runs was not touched.
     pub async fn make(&self, release: &Release, output: &dyn OutputSink) -> Result<String> {
-        let (stage, id) = (self.directory(release)?, self.id(release).await?);
+        let (stage, id) = (directory_of(self.stack, release)?, self.id(release).await?);
         self.owned()?;
         // What an earlier try that was killed left running would go on writing into what is made now.
-        end_marked(COMMAND_MARK, &mark(&stage), exec::PATIENCE).await.map_err(|error| {
-            Fault::new(Code::CommandStillRunning).with("command", mark(&stage)).because(error)
-        })?;
+        exec::end(&mark(&stage)).await?;
         if complete(&stage).is_some_and(|found| found == id) && Swap::is_whole(&stage) {
             output.line(eclusa_ports::OutputStream::Out, &format!("{} is there already", stage.display()));
             return Ok(id);
@@ -177,25 +166,21 @@ impl Stage<'_> {
                 continue;
             }
             let into = stage.join(into);
-            self.copy_into(&source, &into, output).await?;
+            self.copy_into(&source, &into, stage, output).await?;
         }
-        let told = |result: std::result::Result<(), (PathBuf, std::io::Error)>| {
-            result.map_err(|(path, error)| file_fault(&path, "told its new place").because(error))
-        };
-        told(relocate::environment(&stage.join("env"), bench, stage))?;
-        told(relocate::links(&stage.join("sites/assets"), bench, stage))
+        relocate::tell(stage, bench, stage)
     }
 
-    async fn copy_into(&self, source: &Path, into: &Path, output: &dyn OutputSink) -> Result<()> {
+    async fn copy_into(
+        &self,
+        source: &Path,
+        into: &Path,
+        stage: &Path,
+        output: &dyn OutputSink,
+    ) -> Result<()> {
         let argv =
             ["cp", "-a", "--reflink=auto", "--", &text(source)?, &text(into)?].map(String::from).to_vec();
-        self.must(argv, Path::new("/"), self.stage_of(into), output).await.map(drop)
-    }
-
-    /// The stage that a path lies in, whose mark its commands bear.
-    fn stage_of<'p>(&self, path: &'p Path) -> &'p Path {
-        let releases = self.stack.releases();
-        path.ancestors().find(|above| above.parent() == Some(&releases)).unwrap_or(path)
+        self.must(argv, Path::new("/"), stage, output).await.map(drop)
     }
 
     async fn app(
@@ -208,12 +193,12 @@ impl Stage<'_> {
         let (here, there) = (self.stack.bench.join("apps").join(app), stage.join("apps").join(app));
         let apps = stage.join("apps");
         if let AppVersion::Files { path } = version {
-            return self.copy_into(Path::new(path), &there, output).await;
+            return self.copy_into(Path::new(path), &there, stage, output).await;
         }
         let known = here.is_dir();
         if known {
             // With what git does not know: installed packages of Node, and what an operator changed.
-            self.copy_into(&here, &apps, output).await?;
+            self.copy_into(&here, &apps, stage, output).await?;
         }
         let AppVersion::Git { commit, reference, remote } = version else { return Ok(()) };
         if !known {

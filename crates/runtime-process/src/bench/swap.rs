@@ -110,14 +110,9 @@ impl Swap {
             rename(&comes, &here)?;
             eclusa_crash::point("bench.part.in");
         }
-        let told = |result: std::result::Result<(), (PathBuf, std::io::Error)>| {
-            result.map_err(|(path, error)| file_fault(&path, "told its new place").because(error))
-        };
         // What went is told where it is too: a candidate is asked there, as the one before is after a way back.
-        told(relocate::environment(&self.bench.join("env"), into, &self.bench))?;
-        told(relocate::links(&self.bench.join("sites/assets"), into, &self.bench))?;
-        told(relocate::environment(&out.join("env"), &self.bench, out))?;
-        told(relocate::links(&out.join("sites/assets"), &self.bench, out))?;
+        relocate::tell(&self.bench, into, &self.bench)?;
+        relocate::tell(out, &self.bench, out)?;
         eclusa_crash::point("bench.told");
         Ok(())
     }
