@@ -4,12 +4,11 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod bench;
+
 use std::collections::BTreeMap;
-use std::io::{Read, Write};
-use std::net::{TcpListener, TcpStream};
-use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
-use std::time::Duration;
+
+use bench::{ComposeBench, text};
 
 const SITES: usize = 12;
 
@@ -17,91 +16,19 @@ fn site(number: usize) -> String {
     format!("s{number:02}.localhost")
 }
 
-struct Bench {
-    directory: PathBuf,
-    project: String,
-    port: u16,
-    _root: tempfile::TempDir,
-}
+struct Bench(ComposeBench);
 
-fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
-}
+impl std::ops::Deref for Bench {
+    type Target = ComposeBench;
 
-fn text(output: &Output) -> String {
-    format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
+    fn deref(&self) -> &ComposeBench {
+        &self.0
+    }
 }
 
 impl Bench {
     fn start() -> Self {
-        let root = tempfile::Builder::new().prefix("ecl").tempdir_in("/tmp").unwrap();
-        let project = format!("bench{}", std::process::id());
-        let (port, side_door) = (free_port(), free_port());
-        let directory = root.path().join("stack");
-        let bench = Self { directory, project, port, _root: root };
-        let tests = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/stack");
-        let mut up = Command::new(tests.join("bench.sh"));
-        up.arg(&bench.directory).arg(&bench.project).arg(port.to_string()).arg(SITES.to_string());
-        let output = up.output().unwrap();
-        assert!(output.status.success(), "{}", text(&output));
-        let configuration = std::fs::read_to_string(tests.join("bench.toml")).unwrap();
-        let configuration = configuration
-            .replace("@PROJECT@", &bench.project)
-            .replace("@SIDE_DOOR@", &side_door.to_string())
-            .replace("@STATE@", &bench._root.path().join("state").display().to_string());
-        std::fs::write(bench.directory.join("eclusa.toml"), configuration).unwrap();
-        bench
-    }
-
-    fn eclusa(&self, arguments: &[&str]) -> Output {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_eclusa"));
-        command
-            .args(arguments)
-            .current_dir(&self.directory)
-            .env("NO_COLOR", "1")
-            .env("ECLUSA_PERSON", "tester");
-        command.output().unwrap()
-    }
-
-    fn must(&self, arguments: &[&str]) -> String {
-        let output = self.eclusa(arguments);
-        assert!(output.status.success(), "eclusa {}: {}", arguments.join(" "), text(&output));
-        text(&output)
-    }
-
-    fn inside(&self, service: &str, argv: &[&str]) -> String {
-        let mut command = Command::new("docker");
-        command.args(["compose", "--ansi", "never", "-p", &self.project, "exec", "-T", service]).args(argv);
-        let output = command.current_dir(&self.directory).output().unwrap();
-        assert!(output.status.success(), "{argv:?}: {}", text(&output));
-        String::from_utf8_lossy(&output.stdout).into_owned()
-    }
-
-    fn bench(&self, site: &str, arguments: &[&str]) -> String {
-        self.inside("backend", &[&["bench", "--site", site], arguments].concat())
-    }
-
-    /// One statement in a site's database.
-    fn sql(&self, site: &str, sql: &str) -> String {
-        let argv =
-            ["sh", "-c", "MYSQL_PWD=$MARIADB_ROOT_PASSWORD mariadb --user=root -N -B -D \"$0\" -e \"$1\""];
-        let config = self.inside("backend", &["cat", &format!("sites/{site}/site_config.json")]);
-        let config: serde_json::Value = serde_json::from_str(&config).unwrap();
-        self.inside("db", &[&argv[..], &[config["db_name"].as_str().unwrap(), sql]].concat())
-            .trim()
-            .to_owned()
-    }
-
-    fn status(&self, site: &str, path: &str) -> u16 {
-        let Ok(mut stream) = TcpStream::connect(("127.0.0.1", self.port)) else { return 0 };
-        stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
-        let request = format!("GET {path} HTTP/1.1\r\nHost: {site}\r\nConnection: close\r\n\r\n");
-        let mut bytes = Vec::new();
-        if stream.write_all(request.as_bytes()).is_err() || stream.read_to_end(&mut bytes).is_err() {
-            return 0;
-        }
-        let head = String::from_utf8_lossy(&bytes).into_owned();
-        head.split_whitespace().nth(1).and_then(|status| status.parse().ok()).unwrap_or(0)
+        Self(ComposeBench::start("bench", SITES))
     }
 
     /// What must be as before after a release that went back: what each site has of what its people wrote.
@@ -130,24 +57,8 @@ impl Bench {
             assert_ne!(config["maintenance_mode"], 1, "{}", site(number));
             assert_ne!(config["pause_scheduler"], true, "{}", site(number));
         }
-        let root = "MYSQL_PWD=$MARIADB_ROOT_PASSWORD mariadb --user=root -N -B -e \
-             \"SELECT COUNT(*) FROM information_schema.SCHEMATA WHERE SCHEMA_NAME LIKE '%eclusa%new'\"";
-        assert_eq!(self.inside("db", &["sh", "-c", root]).trim(), "0");
+        assert_eq!(self.half_restored(), "0");
         assert!(self.bench(&site(1), &["doctor"]).contains("Workers online: 2"));
-    }
-}
-
-impl Drop for Bench {
-    fn drop(&mut self) {
-        let mut down = Command::new("docker");
-        down.args(["compose", "-p", &self.project, "--env-file", ".env", "-f", "compose.yml"]);
-        for file in ["docker-compose.eclusa.yml"] {
-            if self.directory.join(file).exists() {
-                down.args(["-f", file]);
-            }
-        }
-        down.args(["down", "--volumes", "--remove-orphans", "--timeout", "1"]);
-        let _ = down.current_dir(&self.directory).output();
     }
 }
 

@@ -3,122 +3,45 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-use std::io::{Read, Write};
-use std::net::{TcpListener, TcpStream};
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
+mod bench;
+
+use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
+
+use bench::{ComposeBench, text};
 
 const ONE: &str = "s01.localhost";
 const TWO: &str = "s02.localhost";
 const THREE: &str = "s03.localhost";
 const SITES: [&str; 3] = [ONE, TWO, THREE];
 
-struct Bench {
-    directory: PathBuf,
-    project: String,
-    port: u16,
-    _root: tempfile::TempDir,
-}
+struct Bench(ComposeBench);
 
-fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
-}
+impl std::ops::Deref for Bench {
+    type Target = ComposeBench;
 
-fn text(output: &Output) -> String {
-    format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
+    fn deref(&self) -> &ComposeBench {
+        &self.0
+    }
 }
 
 impl Bench {
     /// A bench whose image carries one more app than its sites have.
     fn start() -> Self {
-        let root = tempfile::Builder::new().prefix("ecl").tempdir_in("/tmp").unwrap();
-        let project = format!("benchfaults{}", std::process::id());
-        let (port, side_door) = (free_port(), free_port());
-        let bench = Self { directory: root.path().join("stack"), project, port, _root: root };
-        let tests = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/stack");
-        let mut up = Command::new(tests.join("bench.sh"));
-        up.arg(&bench.directory).arg(&bench.project).arg(port.to_string()).arg("3");
-        let output = up.output().unwrap();
-        assert!(output.status.success(), "{}", text(&output));
+        let bench = ComposeBench::start("benchfaults", SITES.len());
         let path = bench.directory.join(".env");
         let environment = std::fs::read_to_string(&path).unwrap();
         std::fs::write(&path, environment.replace("=v15.1\n", "=v15.1-loyalty\n")).unwrap();
         bench.compose(&["up", "-d", "--wait"]);
-        let configuration = std::fs::read_to_string(tests.join("bench.toml")).unwrap();
-        let configuration = configuration
-            .replace("@PROJECT@", &bench.project)
-            .replace("@SIDE_DOOR@", &side_door.to_string())
-            .replace("@STATE@", &bench._root.path().join("state").display().to_string());
-        std::fs::write(bench.directory.join("eclusa.toml"), configuration).unwrap();
-        bench
-    }
-
-    fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_eclusa"));
-        command
-            .args(arguments)
-            .current_dir(&self.directory)
-            .env("NO_COLOR", "1")
-            .env("ECLUSA_PERSON", "tester");
-        command
-    }
-
-    /// Runs it and demands how it ends; gives what it said.
-    #[track_caller]
-    fn ends(&self, code: i32, arguments: &[&str]) -> String {
-        let output = self.command(arguments).output().unwrap();
-        let said = text(&output);
-        assert_eq!(output.status.code(), Some(code), "eclusa {}: {said}", arguments.join(" "));
-        said
+        Self(bench)
     }
 
     fn begin(&self, arguments: &[&str]) -> Child {
         self.command(arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
     }
 
-    fn compose(&self, arguments: &[&str]) -> String {
-        let mut command = Command::new("docker");
-        command.args(["compose", "--ansi", "never", "-p", &self.project, "--env-file", ".env"]);
-        command.args(["-f", "compose.yml"]);
-        if self.directory.join("docker-compose.eclusa.yml").exists() {
-            command.args(["-f", "docker-compose.eclusa.yml"]);
-        }
-        let output = command.args(arguments).current_dir(&self.directory).output().unwrap();
-        assert!(output.status.success(), "{arguments:?}: {}", text(&output));
-        String::from_utf8_lossy(&output.stdout).into_owned()
-    }
-
-    fn inside(&self, service: &str, argv: &[&str]) -> String {
-        self.compose(&[&["exec", "-T", service], argv].concat())
-    }
-
-    fn bench(&self, site: &str, arguments: &[&str]) -> String {
-        self.inside("backend", &[&["bench", "--site", site], arguments].concat())
-    }
-
-    fn config(&self, site: &str) -> serde_json::Value {
-        let text = self.inside("backend", &["cat", &format!("sites/{site}/site_config.json")]);
-        serde_json::from_str(&text).unwrap()
-    }
-
-    /// Statements in a site's database.
-    fn sql(&self, site: &str, sql: &str) -> String {
-        let shell = "MYSQL_PWD=$MARIADB_ROOT_PASSWORD mariadb --user=root -N -B -D \"$0\" -e \"$1\"";
-        let config = self.config(site);
-        self.inside("db", &["sh", "-c", shell, config["db_name"].as_str().unwrap(), sql]).trim().to_owned()
-    }
-
     fn status(&self, site: &str) -> u16 {
-        let Ok(mut stream) = TcpStream::connect(("127.0.0.1", self.port)) else { return 0 };
-        stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
-        let request = format!("GET /login HTTP/1.1\r\nHost: {site}\r\nConnection: close\r\n\r\n");
-        let mut bytes = Vec::new();
-        if stream.write_all(request.as_bytes()).is_err() || stream.read_to_end(&mut bytes).is_err() {
-            return 0;
-        }
-        let head = String::from_utf8_lossy(&bytes).into_owned();
-        head.split_whitespace().nth(1).and_then(|status| status.parse().ok()).unwrap_or(0)
+        self.0.status(site, "/login")
     }
 
     /// What a site has of what its people wrote, and which tables and files.
@@ -136,22 +59,8 @@ impl Bench {
             assert_eq!(self.status(site), 200, "{site}");
             assert_ne!(self.config(site)["maintenance_mode"], 1, "{site}");
         }
-        let root = "MYSQL_PWD=$MARIADB_ROOT_PASSWORD mariadb --user=root -N -B -e \
-             \"SELECT COUNT(*) FROM information_schema.SCHEMATA WHERE SCHEMA_NAME LIKE '%eclusa%new'\"";
-        assert_eq!(self.inside("db", &["sh", "-c", root]).trim(), "0");
+        assert_eq!(self.half_restored(), "0");
         assert!(self.bench(ONE, &["doctor"]).contains("Workers online: 2"));
-    }
-}
-
-impl Drop for Bench {
-    fn drop(&mut self) {
-        let mut down = Command::new("docker");
-        down.args(["compose", "-p", &self.project, "--env-file", ".env", "-f", "compose.yml"]);
-        if self.directory.join("docker-compose.eclusa.yml").exists() {
-            down.args(["-f", "docker-compose.eclusa.yml"]);
-        }
-        down.args(["down", "--volumes", "--remove-orphans", "--timeout", "1"]);
-        let _ = down.current_dir(&self.directory).output();
     }
 }
 

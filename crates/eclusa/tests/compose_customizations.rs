@@ -4,9 +4,12 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-use std::net::TcpListener;
+mod bench;
+
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::Command;
+
+use bench::{ComposeBench, text};
 
 const ONE: &str = "s01.localhost";
 const TWO: &str = "s02.localhost";
@@ -28,88 +31,38 @@ CREATE DEFINER=`gone`@`10.9.9.9` TRIGGER t_customer BEFORE UPDATE ON tabCustomer
 INSERT INTO tabSingles VALUES ('System Settings', 'encrypt_backup', '1');
 "#;
 
-struct Bench {
-    directory: PathBuf,
-    project: String,
-    root: tempfile::TempDir,
-}
+struct Bench(ComposeBench);
 
-fn text(output: &Output) -> String {
-    format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
+impl std::ops::Deref for Bench {
+    type Target = ComposeBench;
+
+    fn deref(&self) -> &ComposeBench {
+        &self.0
+    }
 }
 
 impl Bench {
     fn start() -> Self {
-        let root = tempfile::Builder::new().prefix("ecl").tempdir_in("/tmp").unwrap();
-        let free_port = || TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let bench = Self {
-            directory: root.path().join("stack"),
-            project: format!("custom{}", std::process::id()),
-            root,
-        };
-        let tests = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/stack");
-        let mut up = Command::new(tests.join("bench.sh"));
-        up.arg(&bench.directory).args([&bench.project, &free_port().to_string(), "2"]);
-        let output = up.output().unwrap();
-        assert!(output.status.success(), "{}", text(&output));
-        let configuration = std::fs::read_to_string(tests.join("bench.toml")).unwrap();
-        let configuration = configuration
-            .replace("@PROJECT@", &bench.project)
-            .replace("@SIDE_DOOR@", &free_port().to_string())
-            .replace("@STATE@", &bench.state().display().to_string());
+        let bench = ComposeBench::start("custom", 2);
         // The release takes the only Property Setter away, which is meant here.
         let gates =
             "\n[stacks.erp.frappe.gates]\nrows_ignore = [\"tabProperty Setter\"]\n\n[stacks.erp.release]";
-        let configuration = configuration.replace("\n[stacks.erp.release]", gates);
-        std::fs::write(bench.directory.join("eclusa.toml"), configuration).unwrap();
-        bench
-    }
-
-    fn state(&self) -> PathBuf {
-        self.root.path().join("state")
+        bench.configure(&bench.configuration().replace("\n[stacks.erp.release]", gates));
+        Self(bench)
     }
 
     fn eclusa(&self, arguments: &[&str]) -> (Option<i32>, String) {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_eclusa"));
-        command
-            .args(arguments)
-            .current_dir(&self.directory)
-            .env("NO_COLOR", "1")
-            .env("ECLUSA_PERSON", "tester");
-        let output = command.output().unwrap();
+        let output = self.0.eclusa(arguments);
         (output.status.code(), text(&output))
     }
 
-    fn must(&self, arguments: &[&str]) -> String {
-        let (code, said) = self.eclusa(arguments);
-        assert_eq!(code, Some(0), "eclusa {}: {said}", arguments.join(" "));
-        said
-    }
-
     fn refused(&self, arguments: &[&str], because: &str) {
-        let (code, said) = self.eclusa(arguments);
-        assert_eq!(code, Some(1), "eclusa {}: {said}", arguments.join(" "));
+        let said = self.ends(1, arguments);
         assert!(said.contains(because), "{said}");
     }
 
-    fn docker(&self, arguments: &[&str]) -> String {
-        let mut command = Command::new("docker");
-        command.args(["compose", "--ansi", "never", "-p", &self.project]).args(arguments);
-        let output = command.current_dir(&self.directory).output().unwrap();
-        assert!(output.status.success(), "{arguments:?}: {}", text(&output));
-        String::from_utf8_lossy(&output.stdout).into_owned()
-    }
-
     fn inside(&self, script: &str) -> String {
-        self.docker(&["exec", "-T", "backend", "sh", "-euc", script])
-    }
-
-    fn sql(&self, site: &str, sql: &str) -> String {
-        let config = self.inside(&format!("cat sites/{site}/site_config.json"));
-        let config: serde_json::Value = serde_json::from_str(&config).unwrap();
-        let client = "MYSQL_PWD=$MARIADB_ROOT_PASSWORD mariadb --user=root --default-character-set=utf8mb4 -N -B -D \"$0\" -e \"$1\"";
-        let name = config["db_name"].as_str().unwrap();
-        self.docker(&["exec", "-T", "db", "sh", "-c", client, name, sql]).trim().to_owned()
+        self.0.inside("backend", &["sh", "-euc", script])
     }
 
     /// What a site has, without the names of its database and of its directory.
@@ -118,15 +71,6 @@ impl Bench {
         let checksums = self.sql(site, tables);
         let checksums: Vec<&str> = checksums.lines().filter_map(|line| line.split('\t').nth(1)).collect();
         format!("{checksums:?} {}", self.inside(&format!("cat sites/{site}/*/files/*")))
-    }
-}
-
-impl Drop for Bench {
-    fn drop(&mut self) {
-        let mut down = Command::new("docker");
-        down.args(["compose", "-p", &self.project, "--env-file", ".env", "-f", "compose.yml"]);
-        down.args(["down", "--volumes", "--remove-orphans", "--timeout", "1"]);
-        let _ = down.current_dir(&self.directory).output();
     }
 }
 
@@ -209,7 +153,7 @@ fn files_in_both_directions(bench: &Bench) {
     bench.inside(&format!("bench --site {ONE} backup --with-files --backup-path /tmp/taken"));
     let before = bench.books(ONE);
     let taken = bench.root.path().join("taken");
-    bench.docker(&["cp", "backend:/tmp/taken", taken.to_str().unwrap()]);
+    bench.compose(&["cp", "backend:/tmp/taken", taken.to_str().unwrap()]);
     let file = |ending: &str| {
         let mut names: Vec<PathBuf> =
             std::fs::read_dir(&taken).unwrap().map(|entry| entry.unwrap().path()).collect();
@@ -282,8 +226,8 @@ fn files_in_both_directions(bench: &Bench) {
     }
 
     // What was written is what bench restore takes; another site has the same afterwards.
-    bench.docker(&["cp", out.to_str().unwrap(), "backend:/tmp/out"]);
-    bench.docker(&["exec", "-T", "-u", "root", "backend", "chown", "-R", "frappe", "/tmp/out"]);
+    bench.compose(&["cp", out.to_str().unwrap(), "backend:/tmp/out"]);
+    bench.compose(&["exec", "-T", "-u", "root", "backend", "chown", "-R", "frappe", "/tmp/out"]);
     let password = std::fs::read_to_string(bench.directory.join(".env")).unwrap();
     let password = password.lines().find_map(|line| line.strip_prefix("DB_ROOT_PASSWORD=")).unwrap();
     bench.inside(&format!(

@@ -3,9 +3,9 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-use std::net::TcpListener;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+mod bench;
+
+use bench::ComposeBench;
 
 const ONE: &str = "s01.localhost";
 const TWO: &str = "s02.localhost";
@@ -51,36 +51,20 @@ value = true
 common = true
 "#;
 
-struct Bench {
-    directory: PathBuf,
-    project: String,
-    _root: tempfile::TempDir,
-}
+struct Bench(ComposeBench);
 
-fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
-}
+impl std::ops::Deref for Bench {
+    type Target = ComposeBench;
 
-fn text(output: &Output) -> String {
-    format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
+    fn deref(&self) -> &ComposeBench {
+        &self.0
+    }
 }
 
 impl Bench {
     fn start() -> Self {
-        let root = tempfile::Builder::new().prefix("ecl").tempdir_in("/tmp").unwrap();
-        let project = format!("gates{}", std::process::id());
-        let bench = Self { directory: root.path().join("stack"), project, _root: root };
-        let tests = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/stack");
-        let mut up = Command::new(tests.join("bench.sh"));
-        up.arg(&bench.directory).arg(&bench.project).arg(free_port().to_string()).arg("2");
-        let output = up.output().unwrap();
-        assert!(output.status.success(), "{}", text(&output));
-        let configuration = std::fs::read_to_string(tests.join("bench.toml")).unwrap();
-        let configuration = configuration
-            .replace("@PROJECT@", &bench.project)
-            .replace("@SIDE_DOOR@", &free_port().to_string())
-            .replace("@STATE@", &bench._root.path().join("state").display().to_string());
-        std::fs::write(bench.directory.join("eclusa.toml"), format!("{configuration}{MORE}")).unwrap();
+        let bench = Self(ComposeBench::start("gates", 2));
+        bench.configure(&format!("{}{MORE}", bench.configuration()));
         bench.password("admin");
         bench
     }
@@ -90,45 +74,23 @@ impl Bench {
     }
 
     fn release(&self, release: &str, code: i32) -> String {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_eclusa"));
-        command.args(["release", release, "--yes"]).current_dir(&self.directory);
-        let output = command.env("NO_COLOR", "1").env("ECLUSA_PERSON", "tester").output().unwrap();
-        let said = text(&output);
-        assert_eq!(output.status.code(), Some(code), "{said}");
+        let said = self.ends(code, &["release", release, "--yes"]);
         assert!(!said.contains("admin.pw") && !said.contains("pwd="), "{said}");
         said
-    }
-
-    fn compose(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new("docker");
-        command.args(["compose", "--ansi", "never", "-p", &self.project]).args(arguments);
-        command.current_dir(&self.directory);
-        command
-    }
-
-    fn inside(&self, service: &str, argv: &[&str]) -> String {
-        let output = self.compose(&[&["exec", "-T", service], argv].concat()).output().unwrap();
-        assert!(output.status.success(), "{argv:?}: {}", text(&output));
-        String::from_utf8_lossy(&output.stdout).into_owned()
     }
 
     fn fail(&self, site: &str, switch: &str) {
         self.inside("backend", &["bench", "--site", site, "set-config", "testbench_fail", switch]);
     }
 
-    fn file(&self, name: &str) -> serde_json::Value {
-        serde_json::from_str(&self.inside("backend", &["cat", &format!("sites/{name}")])).unwrap()
-    }
-
     /// A transaction of the site's own user that has read a table and asks for nothing more, for ten minutes.
     fn forgotten_transaction(&self, site: &str) {
-        let config = self.file(&format!("{site}/site_config.json"));
+        let config = self.config(site);
         let name = config["db_name"].as_str().unwrap();
         let script = "(echo 'START TRANSACTION; SELECT COUNT(*) FROM tabCustomer;'; exec sleep 600) | \
              mariadb --host=127.0.0.1 --user=$0 $0";
         let password = format!("MYSQL_PWD={}", config["db_password"].as_str().unwrap());
-        let mut command =
-            self.compose(&["exec", "--detach", "-e", &password, "db", "sh", "-c", script, name]);
+        let mut command = self.docker(&["exec", "--detach", "-e", &password, "db", "sh", "-c", script, name]);
         assert!(command.status().unwrap().success());
         for _ in 0..100 {
             if self.sleeping_transactions() > 0 {
@@ -142,18 +104,7 @@ impl Bench {
     fn sleeping_transactions(&self) -> u32 {
         let open = "SELECT COUNT(*) FROM information_schema.INNODB_TRX t JOIN information_schema.PROCESSLIST p \
              ON p.ID = t.trx_mysql_thread_id WHERE p.COMMAND = 'Sleep'";
-        let ask = "MYSQL_PWD=$MARIADB_ROOT_PASSWORD mariadb --user=root -N -B -e \"$0\"";
-        self.inside("db", &["sh", "-c", ask, open]).trim().parse().unwrap()
-    }
-}
-
-impl Drop for Bench {
-    fn drop(&mut self) {
-        let mut down = self.compose(&["--env-file", ".env", "-f", "compose.yml"]);
-        if self.directory.join("docker-compose.eclusa.yml").exists() {
-            down.args(["-f", "docker-compose.eclusa.yml"]);
-        }
-        let _ = down.args(["down", "--volumes", "--remove-orphans", "--timeout", "1"]).output();
+        self.administer(open).parse().unwrap()
     }
 }
 
@@ -184,11 +135,11 @@ fn what_no_command_reports_is_seen_and_what_is_in_the_way_is_ended() {
     bench.fail(ONE, "assets-stale");
     bench.fail(TWO, "patch-skipped");
     bench.password("admin.pw");
-    let configuration = std::fs::read_to_string(bench.directory.join("eclusa.toml")).unwrap();
+    let configuration = bench.configuration();
     let changed = configuration.replace("value = { users = 5, plan = \"small\" }", "value = 6");
     let changed =
         changed.replace("key = \"server_script_enabled\"\nvalue = true", "key = \"server_script_enabled\"");
-    std::fs::write(bench.directory.join("eclusa.toml"), changed).unwrap();
+    bench.configure(&changed);
     let said = bench.release("v15.3", 3);
     for found in [
         "known to redis-cache: assets_json; not known to backend: assets.json, backend: disk, frontend: disk",
@@ -202,7 +153,7 @@ fn what_no_command_reports_is_seen_and_what_is_in_the_way_is_ended() {
     assert_eq!(bench.file("common_site_config.json")["server_script_enabled"], true);
 
     // What the migration lost, and what it only logged.
-    std::fs::write(bench.directory.join("eclusa.toml"), configuration).unwrap();
+    bench.configure(&configuration);
     bench.password("admin");
     bench.fail(ONE, "rows-lost");
     bench.fail(TWO, "error-logged");

@@ -4,12 +4,16 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod bench;
+
 use std::collections::BTreeMap;
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Command, Output};
 use std::time::{Duration, Instant};
+
+use bench::{stacks, text};
 
 const SITES: usize = 12;
 
@@ -18,10 +22,6 @@ const PORTS: u16 = 8;
 
 fn site(number: usize) -> String {
     format!("s{number:02}.localhost")
-}
-
-fn text(output: &Output) -> String {
-    format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
 }
 
 fn free_ports() -> u16 {
@@ -36,7 +36,7 @@ fn free_ports() -> u16 {
 }
 
 fn script() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/stack/bench_host.sh")
+    stacks().join("bench_host.sh")
 }
 
 struct Bench {
@@ -75,13 +75,7 @@ impl Bench {
     }
 
     fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_eclusa"));
-        command
-            .args(arguments)
-            .current_dir(&self.directory)
-            .env("NO_COLOR", "1")
-            .env("ECLUSA_PERSON", "tester");
-        command
+        bench::eclusa(&self.directory, arguments)
     }
 
     fn eclusa(&self, arguments: &[&str]) -> Output {
@@ -128,15 +122,7 @@ impl Bench {
     }
 
     fn status(&self, site: &str, path: &str) -> u16 {
-        let Ok(mut stream) = TcpStream::connect(("127.0.0.1", self.port)) else { return 0 };
-        stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
-        let request = format!("GET {path} HTTP/1.1\r\nHost: {site}\r\nConnection: close\r\n\r\n");
-        let mut bytes = Vec::new();
-        if stream.write_all(request.as_bytes()).is_err() || stream.read_to_end(&mut bytes).is_err() {
-            return 0;
-        }
-        let head = String::from_utf8_lossy(&bytes).into_owned();
-        head.split_whitespace().nth(1).and_then(|status| status.parse().ok()).unwrap_or(0)
+        bench::status(self.port, site, path)
     }
 
     /// What must be as before after a release that went back: what each site has of what its people wrote.
