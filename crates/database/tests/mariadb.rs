@@ -427,6 +427,42 @@ async fn a_swap_that_was_cut_off_at_any_moment_is_finished_either_way() {
     assert!(seen.contains("Halfway"), "{seen:?}");
 }
 
+/// What a swap no longer needs goes step by step, and each of them may be the last that was taken.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_swap_that_was_cut_off_while_it_cleared_up_goes_on_or_back() {
+    let server = Server::start();
+    server.create("shop");
+    server.sql("shop", "CREATE TABLE t (x INT); INSERT INTO t VALUES (1); CREATE VIEW v AS SELECT * FROM t;");
+    let (databases, tenant) = (server.databases(), server.tenant("shop"));
+    let bytes = read(databases.dump(&tenant).await.unwrap()).await.unwrap();
+    let then = databases.summarise(&tenant, &DatabaseCopy::Live).await.unwrap();
+    databases.restore_beside(&tenant, "r1", Box::new(Cursor::new(bytes))).await.unwrap();
+    server.sql("shop", "UPDATE t SET x = 2;");
+    let now = databases.summarise(&tenant, &DatabaseCopy::Live).await.unwrap();
+    databases.swap_in(&tenant, "r1").await.unwrap();
+    let clearing =
+        |way: &str| format!("ALTER DATABASE shop_eclusa_r1_old COMMENT 'eclusa: swapping {way}, clearing';");
+    // All that is missing is the word that it is done.
+    for back in [false, true] {
+        server.sql("mysql", &clearing("in"));
+        assert_eq!(databases.swap_state(&tenant, "r1").await.unwrap(), SwapState::Halfway);
+        let (wanted, result) = match back {
+            false => (&then, databases.swap_in(&tenant, "r1").await),
+            true => (&now, databases.swap_back(&tenant, "r1").await),
+        };
+        result.unwrap();
+        let found = databases.summarise(&tenant, &DatabaseCopy::Live).await.unwrap();
+        assert_eq!(wanted.differences(&found), Vec::<String>::new());
+    }
+    // On the way back, some of what is dropped is left.
+    server.sql("mysql", "CREATE DATABASE shop_eclusa_r1_old; ALTER DATABASE shop_eclusa_r1_new COMMENT '';");
+    server.sql("mysql", &clearing("back"));
+    databases.swap_back(&tenant, "r1").await.unwrap();
+    let found = databases.summarise(&tenant, &beside()).await.unwrap();
+    assert_eq!(then.differences(&found), Vec::<String>::new());
+    assert_eq!(databases.swap_state(&tenant, "r1").await.unwrap(), SwapState::Beside);
+}
+
 /// Fifty kills of the server during a dump: its reader gets an error or all of it, never half as if it were whole.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_dump_whose_server_is_killed_is_an_error_to_its_reader() {

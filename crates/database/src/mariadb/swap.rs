@@ -13,7 +13,9 @@
 //! 2. *out*: they are dropped from the live database, all its tables are renamed out of it by one statement, and they
 //!    are made again where the tables are now;
 //! 3. *in*: the same from the other side into the live database. It is empty when this begins, so whatever is in it
-//!    later was put in.
+//!    later was put in;
+//! 4. *clearing*: what the swap no longer needs goes, the table of definitions among it. Nothing is read from here on, so
+//!    however much of it is gone, the rest is removed the same way.
 //!
 //! One statement that renames many tables is undone by the server if it fails; if the server is killed, some are
 //! renamed and some are not, and the step is simply done again for what is left.
@@ -55,7 +57,10 @@ enum Stage {
     Saving,
     Out,
     In,
+    Clearing,
 }
+
+const STAGES: [Stage; 4] = [Stage::Saving, Stage::Out, Stage::In, Stage::Clearing];
 
 /// Where a swap stands, by the comments of the two copies.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -79,6 +84,7 @@ fn words(way: Way, stage: Stage) -> String {
         Stage::Saving => "saving",
         Stage::Out => "out",
         Stage::In => "in",
+        Stage::Clearing => "clearing",
     };
     format!("{UNDER_WAY}{way}, {stage}")
 }
@@ -86,7 +92,7 @@ fn words(way: Way, stage: Stage) -> String {
 fn under_way(comment: &str) -> Option<(Way, Stage)> {
     let all = [Way::In, Way::Back]
         .into_iter()
-        .flat_map(|way| [Stage::Saving, Stage::Out, Stage::In].into_iter().map(move |stage| (way, stage)));
+        .flat_map(|way| STAGES.into_iter().map(move |stage| (way, stage)));
     all.into_iter().find(|(way, stage)| words(*way, *stage) == comment)
 }
 
@@ -193,13 +199,13 @@ pub(crate) async fn alone(session: &mut Session, name: &str) -> Outcome<()> {
 }
 
 /// A process that was killed leaves its client running where the server is, and what it was told already may still be
-/// carried out: its renames are waited for, since only after them the state is the state.
+/// carried out: it is waited for, since only after it the state is the state.
 async fn settled(session: &mut Session, names: &Names) -> Outcome<()> {
     for _ in 0..150 {
         let renaming = session
             .text(&format!(
                 "SELECT COUNT(*) FROM information_schema.PROCESSLIST WHERE ID <> CONNECTION_ID() \
-                 AND INFO LIKE CONCAT('RENAME TABLE %', REPLACE(REPLACE({}, '_', '\\\\_'), '%', '\\\\%'), '%');",
+                 AND INFO REGEXP '^(RENAME|ALTER|CREATE|DROP|INSERT) ' AND LOCATE({}, INFO) > 0;",
                 literal(&names.old)
             ))
             .await?;
@@ -208,7 +214,7 @@ async fn settled(session: &mut Session, names: &Names) -> Outcome<()> {
         }
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
-    Err(Failure::Said("another session is still renaming the tables of this database".to_owned()))
+    Err(Failure::Said("another session is still swapping the tables of this database".to_owned()))
 }
 
 async fn finish(access: &Access, names: &Names, way: Way, stage: Stage) -> Outcome<()> {
@@ -223,19 +229,19 @@ async fn finish(access: &Access, names: &Names, way: Way, stage: Stage) -> Outco
         eclusa_crash::point("mariadb.swap.out");
         catalogue::set_comment(&mut session, &names.old, &words(way, Stage::In)).await?;
     }
-    transfer(access, &mut session, names, names.from(way), &names.live, "in").await?;
-    eclusa_crash::point("mariadb.swap.in");
-    match way {
-        Way::In => {
-            catalogue::drop_database(&mut session, &names.new).await?;
-            session.run(&format!("DROP TABLE IF EXISTS {};", definitions(names))).await?;
-            catalogue::set_comment(&mut session, &names.old, KEPT).await
-        }
-        Way::Back => {
-            catalogue::set_comment(&mut session, &names.new, WHOLE).await?;
-            catalogue::drop_database(&mut session, &names.old).await
-        }
+    if stage <= Stage::In {
+        transfer(access, &mut session, names, names.from(way), &names.live, "in").await?;
+        eclusa_crash::point("mariadb.swap.in");
+        catalogue::set_comment(&mut session, &names.old, &words(way, Stage::Clearing)).await?;
     }
+    if way == Way::Back {
+        catalogue::set_comment(&mut session, &names.new, WHOLE).await?;
+        return catalogue::drop_database(&mut session, &names.old).await;
+    }
+    catalogue::drop_database(&mut session, &names.new).await?;
+    session.run(&format!("DROP TABLE IF EXISTS {};", definitions(names))).await?;
+    eclusa_crash::point("mariadb.swap.cleared");
+    catalogue::set_comment(&mut session, &names.old, KEPT).await
 }
 
 fn definitions(names: &Names) -> String {
@@ -399,7 +405,7 @@ mod tests {
     #[test]
     fn the_words_of_each_stage_are_read_back() {
         for way in [Way::In, Way::Back] {
-            for stage in [Stage::Saving, Stage::Out, Stage::In] {
+            for stage in STAGES {
                 assert_eq!(under_way(&words(way, stage)), Some((way, stage)));
             }
         }
