@@ -12,6 +12,7 @@ mod rows;
 mod stack;
 mod startup;
 mod table;
+mod tenants;
 mod traffic;
 
 use std::path::PathBuf;
@@ -59,6 +60,8 @@ enum What {
     Overhead(overhead::Overhead),
     /// Releases of the boutique against the plain runbook, under the same traffic.
     Release(release::Release),
+    /// A release of a bench with many sites against the runbook's script, under the same traffic.
+    Tenants(tenants::Tenants),
     /// Backup and restore of a database against pg_dump, gzip and psql.
     Postgresql(postgresql::Postgresql),
     /// `eclusa status`, the binary, the journal of a run.
@@ -75,6 +78,7 @@ fn main() -> ExitCode {
     let outcome = match what {
         What::Overhead(overhead) => overhead.run(&common),
         What::Release(release) => release.run(&common),
+        What::Tenants(tenants) => tenants.run(&common),
         What::Postgresql(postgresql) => postgresql.run(&common),
         What::Startup(startup) => startup.run(&common),
         What::Growth(growth) => growth.run(&common),

@@ -107,7 +107,8 @@ impl Shop {
 
     /// Under traffic, with some seconds of it before and after.
     fn under_traffic(&self, how: &Release, work: impl FnOnce() -> Outcome<()>) -> Outcome<(Traffic, f64)> {
-        let customers = Customers::come(self.port, PATH, how.customers, Duration::from_millis(how.pause));
+        let customers =
+            Customers::come(self.port, "localhost", PATH, how.customers, Duration::from_millis(how.pause));
         std::thread::sleep(Duration::from_secs(3));
         let began = Instant::now();
         let worked = work();
@@ -145,23 +146,10 @@ impl Shop {
 
 impl Drop for Shop {
     fn drop(&mut self) {
-        let filter = format!("label=com.docker.compose.project={}", self.project);
-        let docker = |arguments: &[&str]| {
-            let output = Command::new("docker").args(arguments).output();
-            output.map(|output| String::from_utf8_lossy(&output.stdout).into_owned()).unwrap_or_default()
-        };
-        for id in docker(&["ps", "-aq", "--filter", &filter]).split_whitespace() {
-            docker(&["rm", "-fv", id]);
-        }
-        docker(&["rm", "-f", &format!("eclusa-lease-{}", self.project)]);
-        for kind in ["volume", "network"] {
-            for id in docker(&[kind, "ls", "-q", "--filter", &filter]).split_whitespace() {
-                docker(&[kind, "rm", id]);
-            }
-        }
+        stack::remove_project(&self.project);
         let reference = format!("reference=boutique:{}-*", self.project);
-        for image in docker(&["images", "-q", "--filter", &reference]).split_whitespace() {
-            docker(&["rmi", "-f", image]);
+        for image in stack::docker(&["images", "-q", "--filter", &reference]).split_whitespace() {
+            stack::docker(&["rmi", "-f", image]);
         }
     }
 }

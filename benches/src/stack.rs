@@ -53,6 +53,26 @@ impl Drop for SmallStack {
     }
 }
 
+/// What a command of Docker says; nothing when it fails.
+pub(crate) fn docker(arguments: &[&str]) -> String {
+    let output = Command::new("docker").args(arguments).output();
+    output.map(|output| String::from_utf8_lossy(&output.stdout).into_owned()).unwrap_or_default()
+}
+
+/// Removes everything of a Compose project, and Eclusa's lease on it.
+pub(crate) fn remove_project(project: &str) {
+    let filter = format!("label=com.docker.compose.project={project}");
+    for id in docker(&["ps", "-aq", "--filter", &filter]).split_whitespace() {
+        docker(&["rm", "-fv", id]);
+    }
+    docker(&["rm", "-f", &format!("eclusa-lease-{project}")]);
+    for kind in ["volume", "network"] {
+        for id in docker(&[kind, "ls", "-q", "--filter", &filter]).split_whitespace() {
+            docker(&[kind, "rm", id]);
+        }
+    }
+}
+
 /// A port that nobody listens on.
 pub(crate) fn free_port() -> Outcome<u16> {
     Ok(std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?.port())

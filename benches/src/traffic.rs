@@ -40,11 +40,11 @@ pub(crate) struct Customers {
     threads: Vec<JoinHandle<Vec<Request>>>,
 }
 
-fn ask(port: u16, path: &str) -> std::io::Result<String> {
+fn ask(port: u16, host: &str, path: &str) -> std::io::Result<String> {
     let mut stream = TcpStream::connect(("127.0.0.1", port))?;
     stream.set_read_timeout(Some(PATIENCE))?;
     let request =
-        format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nAccept: text/html\r\nConnection: close\r\n\r\n");
+        format!("GET {path} HTTP/1.1\r\nHost: {host}\r\nAccept: text/html\r\nConnection: close\r\n\r\n");
     stream.write_all(request.as_bytes())?;
     let mut bytes = Vec::new();
     stream.read_to_end(&mut bytes)?;
@@ -53,15 +53,15 @@ fn ask(port: u16, path: &str) -> std::io::Result<String> {
 
 impl Customers {
     /// `count` customers, each with a pause between two requests.
-    pub fn come(port: u16, path: &'static str, count: usize, pause: Duration) -> Self {
+    pub fn come(port: u16, host: &str, path: &'static str, count: usize, pause: Duration) -> Self {
         let stop = Arc::new(AtomicBool::new(false));
         let one = |_| {
-            let stop = stop.clone();
+            let (stop, host) = (stop.clone(), host.to_owned());
             std::thread::spawn(move || {
                 let mut requests = Vec::new();
                 while !stop.load(Ordering::Relaxed) {
                     let began = Instant::now();
-                    let answer = ask(port, path).unwrap_or_default();
+                    let answer = ask(port, &host, path).unwrap_or_default();
                     let head = answer.split("\r\n\r\n").next().unwrap_or_default().to_lowercase();
                     requests.push(Request {
                         began,

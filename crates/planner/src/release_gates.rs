@@ -29,7 +29,9 @@ pub(crate) fn working(draft: &mut Draft<'_, '_>, release: &ReleaseDraft) -> Resu
         let gates = input.app.working_gates(input.stack, tenant).into_iter();
         gates.map(|gate| (tenant.name.clone(), gate)).collect::<Vec<_>>()
     };
-    let mut asked: Vec<_> = release.tenants.iter().flat_map(of_tenant).collect();
+    // One stack has one set of workers, so one tenant is enough; but who can go back alone cannot answer for the others.
+    let enough = if release.alone { release.tenants.len() } else { 1 };
+    let mut asked: Vec<_> = release.tenants.iter().take(enough).flat_map(of_tenant).collect();
     asked.extend(input.app.queue_gates(input.stack, &release.tenants, input.nonce));
     let mut gates = Vec::new();
     for (tenant, gate) in asked {
