@@ -168,6 +168,7 @@ impl Stack {
         if self.tenants.is_empty() {
             let only = TenantTable {
                 keep: None,
+                schedule: None,
                 domains: self.domains.clone(),
                 database: self.database.clone(),
                 files: self.files.clone(),

@@ -34,9 +34,14 @@ fn heading(path: &[String]) -> String {
             parts[at] = stands_for;
         }
     }
-    // Databases and files of tenants are those of stacks.
+    if let [.., "schedule", job] = &mut parts[..]
+        && ["backup", "mirror", "drill"].contains(job)
+    {
+        *job = "JOB";
+    }
+    // Databases, files and jobs of tenants are those of stacks.
     let text = parts.join(".");
-    if text.ends_with(".database") || text.ends_with(".files") {
+    if text.contains(".schedule.") || text.ends_with(".database") || text.ends_with(".files") {
         text.replace(".tenants.TENANT", "")
     } else {
         text

@@ -29,6 +29,7 @@ pub mod retention;
 pub mod running;
 mod runtimes;
 pub mod saved_plan;
+pub mod schedule;
 mod secrets;
 mod sites;
 pub mod status;

@@ -103,12 +103,14 @@ pub async fn of(assembly: &Assembly) -> Result<Status> {
         let text = Message::new("trouble-stray").with("service", service);
         status.troubles.push(trouble(Severity::Problem, text, Some(Message::new("repair-stray"))));
     }
+    let now = assembly.ports.clock.now();
+    status.troubles.extend(crate::schedule::troubles(assembly, &status.safety, now)?);
     status.troubles.extend(crate::auditing::of_stack(&assembly.stack).await);
     Ok(status)
 }
 
 /// The newest point of what the tenant had: what was taken from files elsewhere is no backup of it.
-async fn newest(assembly: &Assembly, tenant: &TenantName) -> Result<Option<PointManifest>> {
+pub(crate) async fn newest(assembly: &Assembly, tenant: &TenantName) -> Result<Option<PointManifest>> {
     let vault = &assembly.ports.vault;
     match vault.newest(tenant).await? {
         Some(point) if point.kind == PointKind::Imported => {

@@ -9,7 +9,7 @@ use eclusa_model::PersonName;
 use crate::commands::{
     abort, adopt, answer, apps, attach, audit, backup, backups, bundle, completions, customizations, doctor,
     drill, edge, exec, history, logs, maintenance, man, migrate, mirror, note, own_run, plan, prune, release,
-    report, restore, resume, rollback, seed, shop, start, status, stop, supervise, tenants,
+    report, restore, resume, rollback, schedule, seed, shop, start, status, stop, supervise, tenants,
 };
 use crate::demo;
 
@@ -76,6 +76,8 @@ pub enum Command {
     Prune(prune::Prune),
     /// Try to restore the newest restore points somewhere harmless, and prove them.
     Drill(drill::Drill),
+    /// What is due when, and whether it was done; `schedule run` does it.
+    Schedule(schedule::Schedule),
     /// Bring a tenant's data back from a restore point.
     Restore(restore::Restore),
     /// What people have made of tenants themselves: fields, scripts, workflows; kept, compared, reported.

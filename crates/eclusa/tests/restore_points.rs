@@ -243,3 +243,69 @@ fn a_drill_tries_those_whose_proof_is_oldest_and_names_whose_points_cannot_be_re
     shop.run(&["drill", "alpha"]).must(1).refused("E0305");
     assert_eq!(shop.censuses(), before);
 }
+
+/// The cron expression of a minute that was so many minutes ago.
+fn minutes_ago(minutes: i64) -> String {
+    let at = jiff::Timestamp::now() - jiff::SignedDuration::from_mins(minutes);
+    at.strftime("%M %H * * *").to_string()
+}
+
+#[test]
+fn what_is_due_is_done_once_and_what_was_missed_is_said() {
+    let shop = Shop::open(&Setting::default());
+    // The points of its first release are younger than any time for it.
+    std::fs::remove_dir_all(shop.directory.join("state/vault")).unwrap();
+    shop.run(&["schedule"]).must(0).shows("Nothing is scheduled");
+    let states = || -> Vec<String> {
+        let listed = shop.run(&["schedule", "--json"]).must(0).json();
+        let tasks = listed["tasks"].as_array().unwrap().iter();
+        let of = |task: &serde_json::Value| {
+            format!("{} {} {}", task["job"], task["tenant"], task["state"]).replace('"', "")
+        };
+        tasks.map(of).collect()
+    };
+    let scheduled = |text: &str| {
+        shop.change_configuration(|all| {
+            let before = all.split("\n[stacks.shop.schedule]").next().unwrap_or_default();
+            format!("{before}\n[stacks.shop.schedule]\n{text}\n")
+        });
+    };
+    // Too late is too late, and is said.
+    scheduled(&format!("backup = {{ cron = \"{}\", catch_up = \"2m\" }}", minutes_ago(10)));
+    assert_eq!(states(), ["backup alpha missed", "backup beta missed"]);
+    shop.run(&["status"]).must(1).shows("The backup of alpha that was due at").shows("eclusa backup beta");
+    let late = shop.run(&["schedule", "run", "--once"]).must(0);
+    assert!(!late.err.contains("ended with"), "{}", late.err);
+    scheduled(&format!(
+        "backup = {{ cron = \"{}\" }}\ndrill = {{ cron = \"{}\", sample = 1 }}",
+        minutes_ago(3),
+        minutes_ago(2)
+    ));
+    let due: Vec<String> = ["alpha", "beta"].iter().map(|tenant| format!("backup {tenant} due")).collect();
+    assert_eq!(states(), [&due[..], &["drill null due".to_owned()]].concat());
+    // A backup by hand counts.
+    shop.run(&["backup", "beta"]).must(0);
+    let ran = shop.run(&["schedule", "run", "--once"]).must(0);
+    let ran = ran.says("eclusa backup alpha: ended with 0").says("eclusa drill --sample 1: ended with 0");
+    assert!(!ran.err.contains("backup beta"), "{}", ran.err);
+    assert_eq!(states(), ["backup alpha done", "backup beta done", "drill null done"]);
+    let again = shop.run(&["schedule", "run", "--once"]).must(0);
+    assert!(!again.err.contains("ended with"), "once is enough: {}", again.err);
+    // One that fails is tried again, but not at once.
+    let database = shop.directory.join("data/alpha/shop.sqlite");
+    let aside = shop.directory.join("aside.sqlite");
+    std::fs::rename(&database, &aside).unwrap();
+    std::fs::write(&database, "no database").unwrap();
+    std::fs::remove_dir_all(shop.directory.join("state/vault")).unwrap();
+    scheduled(&format!("backup = {{ cron = \"{}\" }}", minutes_ago(3)));
+    let wrong = shop.run(&["schedule", "run", "--once"]).must(1);
+    wrong.says("eclusa backup alpha: ended with").says("eclusa backup beta: ended with 0");
+    std::fs::rename(&aside, &database).unwrap();
+    let after = states();
+    assert!(after.contains(&"backup beta done".to_owned()), "{after:?}");
+    assert!(after.contains(&"backup alpha again".to_owned()), "{after:?}");
+    shop.run(&["schedule", "run", "--once"]).must(0);
+    assert_eq!(states(), after, "not at once");
+    scheduled("backup = { cron = \"0 0 30 2 *\" }");
+    shop.run(&["schedule"]).must(1).says("cron expression");
+}

@@ -18,6 +18,7 @@ pub(super) fn check(findings: &mut Findings, path: &KeyPath, stack: &Stack) {
     watch(findings, &path.key("watch"), stack);
     preflight(findings, &path.key("preflight"), stack);
     window(findings, &path.key("window"), stack);
+    schedule(findings, path, stack);
     mirrors(findings, &path.key("mirrors"), stack);
     let of_tenants = stack.tenants.iter().map(|(name, tenant)| (path.key("tenants").key(name), tenant.keep));
     for (place, keep) in of_tenants.chain([(path.clone(), stack.keep)]) {
@@ -168,5 +169,49 @@ fn window(findings: &mut Findings, path: &KeyPath, stack: &Stack) {
     }
     if window.from == window.to {
         findings.add(path.key("to"), Mistake::new("config-window-empty").with("time", window.to));
+    }
+}
+
+fn schedule(findings: &mut Findings, path: &KeyPath, stack: &Stack) {
+    let mut jobs = Vec::new();
+    if let Some(schedule) = &stack.schedule {
+        let path = path.key("schedule");
+        hours(findings, &path, schedule.hours);
+        let all = [("backup", &schedule.backup), ("mirror", &schedule.mirror), ("drill", &schedule.drill)];
+        jobs.extend(all.into_iter().filter_map(|(key, job)| Some((path.key(key), key, job.as_ref()?))));
+        if schedule.mirror.is_some() && stack.mirrors.is_empty() {
+            findings.add_on_key(path.key("mirror"), Mistake::new("config-schedule-mirror"));
+        }
+    }
+    for (name, tenant) in &stack.tenants {
+        let Some(schedule) = &tenant.schedule else { continue };
+        let path = path.key("tenants").key(name).key("schedule");
+        hours(findings, &path, schedule.hours);
+        jobs.extend(schedule.backup.as_ref().map(|job| (path.key("backup"), "backup", job)));
+    }
+    for (path, key, job) in jobs {
+        findings.positive(path.key("catch_up"), job.catch_up);
+        findings.positive(path.key("again_after"), job.again_after);
+        if job.prove && key != "backup" {
+            findings.add_on_key(
+                path.key("prove"),
+                Mistake::new("config-schedule-only").with("key", "prove").with("job", "backup"),
+            );
+        }
+        if job.sample.is_some() && key != "drill" {
+            findings.add_on_key(
+                path.key("sample"),
+                Mistake::new("config-schedule-only").with("key", "sample").with("job", "drill"),
+            );
+        }
+        if job.sample == Some(0) {
+            findings.add(path.key("sample"), Mistake::new("config-schedule-sample"));
+        }
+    }
+}
+
+fn hours(findings: &mut Findings, path: &KeyPath, hours: Option<crate::model::Hours>) {
+    if let Some(hours) = hours.filter(|hours| hours.from == hours.to) {
+        findings.add(path.key("hours").key("to"), Mistake::new("config-window-empty").with("time", hours.to));
     }
 }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use eclusa_model::{DatabaseEngine, ServiceName};
 use serde::Deserialize;
 
-use super::{Keep, SecretReference, Value};
+use super::{Keep, SecretReference, TenantSchedule, Value};
 
 /// `[stacks.NAME.database]` or `[stacks.NAME.tenants.TENANT.database]`.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -64,4 +64,6 @@ pub struct TenantTable {
     pub configuration: Vec<PathBuf>,
     /// Which of its restore points are kept, instead of what holds for the stack.
     pub keep: Option<Keep>,
+    /// When its backups are taken, where that is otherwise than for the stack.
+    pub schedule: Option<TenantSchedule>,
 }

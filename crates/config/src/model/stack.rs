@@ -8,8 +8,8 @@ use serde::Deserialize;
 
 use super::{
     Check, ChecklistItem, Commands, Compose, Database, Decide, Duties, EdgeTable, FileSet, FrappeTable, Hook,
-    Keep, Limits, Logs, Mirror, Person, Preflight, Probe, Process, ReleaseTable, Roles, Secure, Supervisor,
-    TenantTable, VaultTable, Watch, Webhook, Window,
+    Keep, Limits, Logs, Mirror, Person, Preflight, Probe, Process, ReleaseTable, Roles, Schedule, Secure,
+    Supervisor, TenantTable, VaultTable, Watch, Webhook, Window,
 };
 
 /// `eclusa.toml` as it stands.
@@ -112,6 +112,8 @@ pub struct Stack {
     /// Where copies of the restore points lie.
     #[serde(default)]
     pub mirrors: Vec<Mirror>,
+    /// What is done at which times.
+    pub schedule: Option<Schedule>,
     /// Commands at named points of a run.
     #[serde(default)]
     pub hooks: Vec<Hook>,

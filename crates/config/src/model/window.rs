@@ -87,6 +87,12 @@ impl<'de> Deserialize<'de> for ClockTime {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Zone(TimeZone);
 
+impl Default for Zone {
+    fn default() -> Self {
+        Self(TimeZone::UTC)
+    }
+}
+
 impl Zone {
     /// The zone of a name; `None` when nobody knows it.
     #[must_use]
@@ -145,6 +151,12 @@ fn every_day() -> Vec<Weekday> {
 }
 
 impl Window {
+    /// These hours of every day.
+    #[must_use]
+    pub fn every_day(from: ClockTime, to: ClockTime, time_zone: Zone) -> Self {
+        Self { days: every_day(), from, to, time_zone }
+    }
+
     /// Whether a release may start at this instant. The beginning belongs to the window, the end does not.
     #[must_use]
     pub fn contains(&self, at: Timestamp) -> bool {

@@ -30,6 +30,7 @@ pub mod report;
 pub mod restore;
 pub mod resume;
 pub mod rollback;
+pub mod schedule;
 pub mod seed;
 pub mod shop;
 pub mod start;
@@ -124,6 +125,7 @@ async fn dispatch(command: Command, session: Arc<Session>) -> Result<Exit> {
         Command::Backups(command) => command.run(session).await,
         Command::Mirror(command) => command.run(session).await,
         Command::Prune(command) => command.run(session).await,
+        Command::Schedule(command) => command.run(session).await,
         Command::Drill(command) => command.run(session).await,
         Command::Customizations(command) => command.run(session).await,
         Command::Exec(command) => command.run(session).await,

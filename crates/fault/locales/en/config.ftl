@@ -264,6 +264,18 @@ config-window-empty = the window begins and ends at { $time }
 config-window-empty-label = expected another time than from
 config-window-empty-hint = Write when it ends; a time before from means the next morning. Without a window, releases may start at any time.
 
+config-schedule-only = { $key } belongs to { $job } alone
+config-schedule-only-label = not here
+config-schedule-only-hint = Move { $key } into the table { $job } of the schedule.
+
+config-schedule-mirror = copies are scheduled, and there is no mirror
+config-schedule-mirror-label = there is nowhere to copy to
+config-schedule-mirror-hint = Add a table mirrors to the stack, or remove this one.
+
+config-schedule-sample = a drill of no tenant proves nothing
+config-schedule-sample-label = expected 1 or more
+config-schedule-sample-hint = Write how many tenants each drill proves, or remove the key: then it proves all.
+
 config-unknown-person = nobody is called { $person }
 config-unknown-person-label = expected someone under people
 config-unknown-person-hint = Add [stacks.NAME.people.{ $person }], or name someone who is there.

@@ -1,0 +1,216 @@
+//! What `[stacks.NAME.schedule]` wants done, and whether it was. What was done is read from the journal and the vault, so a
+//! backup by hand counts as well, and nothing is forgotten when the process that watches the clock is killed.
+
+mod due;
+
+use eclusa_config::model::{Schedule, ScheduledJob};
+use eclusa_fault::{Message, Result};
+use eclusa_model::TenantName;
+use eclusa_ports::JournalStore as _;
+use eclusa_runbook::{Intent, Outcome, Run};
+use jiff::Timestamp;
+use serde::Serialize;
+
+use crate::status::{Severity, TenantSafety, Trouble};
+use crate::{Assembly, history};
+pub use due::State;
+use due::{Past, Times, later};
+
+/// From how many of the newest runs it is read what was tried.
+const RUNS_READ: usize = 500;
+
+/// What is done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum JobKind {
+    /// A backup of one tenant.
+    Backup,
+    /// Copies of every tenant to every mirror.
+    Mirror,
+    /// A drill.
+    Drill,
+}
+
+impl JobKind {
+    /// The word in commands and in the configuration.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Backup => "backup",
+            Self::Mirror => "mirror",
+            Self::Drill => "drill",
+        }
+    }
+
+    fn is_of(self, intent: &Intent) -> bool {
+        matches!(
+            (self, intent),
+            (Self::Backup, Intent::Backup { .. })
+                | (Self::Mirror, Intent::Mirror { .. })
+                | (Self::Drill, Intent::Drill { .. })
+        )
+    }
+}
+
+/// Something that is to be done, and where it stands.
+#[derive(Debug, Clone, Serialize)]
+pub struct Task {
+    /// What.
+    pub job: JobKind,
+    /// For whom; absent where it is for all.
+    pub tenant: Option<TenantName>,
+    /// The last time for it.
+    pub last: Option<Timestamp>,
+    /// The next time for it.
+    pub next: Option<Timestamp>,
+    /// When it was last done.
+    pub done: Option<Timestamp>,
+    /// Where it stands.
+    #[serde(flatten)]
+    pub state: State,
+    /// What to type for it, after `eclusa`.
+    pub command: Vec<String>,
+}
+
+/// Every task of a stack at an instant, in the order in which they are due.
+///
+/// # Errors
+/// `JournalDamaged`; what keeps the points of a tenant from being listed.
+pub async fn of(assembly: &Assembly, now: Timestamp) -> Result<Vec<Task>> {
+    let mut newest = Vec::new();
+    for tenant in assembly.tenants.iter() {
+        let point = crate::status::newest(assembly, &tenant.name).await?;
+        newest.push((tenant.name.clone(), point.map(|point| point.taken_at)));
+    }
+    tasks(assembly, newest, now)
+}
+
+fn tasks(
+    assembly: &Assembly,
+    newest: Vec<(TenantName, Option<Timestamp>)>,
+    now: Timestamp,
+) -> Result<Vec<Task>> {
+    let nothing = Schedule::default();
+    let schedule = assembly.stack.schedule.as_ref().unwrap_or(&nothing);
+    let mut tasks = Vec::new();
+    let mut runs = Runs { assembly, read: None };
+    for (tenant, taken) in newest {
+        let own =
+            assembly.stack.tenants.get(&tenant).and_then(|table| table.schedule.clone()).unwrap_or_default();
+        let Some(job) = own.backup.as_ref().or(schedule.backup.as_ref()) else { continue };
+        let zone = own.time_zone.as_ref().unwrap_or(&schedule.time_zone);
+        let later = later(job, &[assembly.name.as_str(), "backup", tenant.as_str()]);
+        let times = Times { job, zone, hours: own.hours.or(schedule.hours), later };
+        let mut command = vec!["backup".to_owned(), tenant.to_string()];
+        command.extend(job.prove.then(|| "--prove".to_owned()));
+        tasks.push(runs.task(JobKind::Backup, Some(tenant), times, taken, command, now)?);
+    }
+    let of_all = [(JobKind::Mirror, &schedule.mirror), (JobKind::Drill, &schedule.drill)];
+    for (kind, job) in of_all {
+        let Some(job) = job else { continue };
+        let later = later(job, &[assembly.name.as_str(), kind.word()]);
+        let times = Times { job, zone: &schedule.time_zone, hours: schedule.hours, later };
+        tasks.push(runs.task(kind, None, times, None, command(kind, job), now)?);
+    }
+    tasks.sort_by_key(|task| (task.last, task.job, task.tenant.clone()));
+    Ok(tasks)
+}
+
+fn command(kind: JobKind, job: &ScheduledJob) -> Vec<String> {
+    let mut words = vec![kind.word().to_owned()];
+    if let Some(sample) = job.sample {
+        words.extend(["--sample".to_owned(), sample.to_string()]);
+    }
+    words
+}
+
+/// The runs of the journal, read when something is not known otherwise.
+struct Runs<'a> {
+    assembly: &'a Assembly,
+    read: Option<(Timestamp, Vec<Run>)>,
+}
+
+impl Runs<'_> {
+    fn task(
+        &mut self,
+        job: JobKind,
+        tenant: Option<TenantName>,
+        times: Times<'_>,
+        done: Option<Timestamp>,
+        command: Vec<String>,
+        now: Timestamp,
+    ) -> Result<Task> {
+        let past = Past { done, failed: None };
+        let (last, next, mut state) = times.at(now, past);
+        let mut task = Task { job, tenant, last, next, done, state, command };
+        if let Some(last) = last
+            && state != State::Done
+        {
+            let past = self.past(&task, last)?;
+            state = times.at(now, past).2;
+            task = Task { done: past.done, state, ..task };
+        }
+        Ok(task)
+    }
+
+    /// What came of a task since an instant.
+    fn past(&mut self, task: &Task, since: Timestamp) -> Result<Past> {
+        let mut past = Past { done: task.done, failed: None };
+        for run in self.since(since)?.iter().filter(|run| task.job.is_of(&run.plan.intent)) {
+            let whose = |tenant: &TenantName| run.plan.tenants.iter().any(|of_run| of_run.name == *tenant);
+            if run.began_at < since || !task.tenant.as_ref().is_none_or(whose) {
+                continue;
+            }
+            let Some(ended) = run.ended_at else { continue };
+            if run.outcome == Some(Outcome::Done) && has_done(task, run, self.assembly.tenants.len()) {
+                past.done = past.done.max(Some(run.began_at));
+            } else if run.outcome != Some(Outcome::Done) {
+                past.failed = past.failed.max(Some(ended));
+            }
+        }
+        Ok(past)
+    }
+
+    fn since(&mut self, since: Timestamp) -> Result<Vec<Run>> {
+        if self.read.as_ref().is_none_or(|(from, _)| *from > since) {
+            let journal = self.assembly.journal.as_ref();
+            let summaries = journal.runs(Some(&self.assembly.name), RUNS_READ)?;
+            let wanted = summaries.iter().filter(|summary| summary.began >= since);
+            let runs =
+                wanted.map(|summary| history::replayed(journal, &summary.run)).collect::<Result<_>>()?;
+            self.read = Some((since, runs));
+        }
+        Ok(self.read.as_ref().map(|(_, runs)| runs.clone()).unwrap_or_default())
+    }
+}
+
+/// Whether a run that ended well has done a task. A backup is done when its restore point is there; who copies one tenant by
+/// hand has not copied all.
+fn has_done(task: &Task, run: &Run, tenants: usize) -> bool {
+    match task.job {
+        JobKind::Backup => false,
+        JobKind::Mirror => run.plan.tenants.len() >= tenants,
+        JobKind::Drill => true,
+    }
+}
+
+/// What was missed, for `status`.
+pub(crate) fn troubles(assembly: &Assembly, safety: &[TenantSafety], now: Timestamp) -> Result<Vec<Trouble>> {
+    // Whose points cannot be listed is said already.
+    let known = safety.iter().filter(|safety| safety.trouble.is_none());
+    let newest = known.map(|safety| (safety.tenant.clone(), safety.taken_at)).collect();
+    let missed = tasks(assembly, newest, now)?.into_iter().filter(|task| task.state == State::Missed);
+    let trouble = |task: Task| {
+        let at = task.last.map(|last| last.strftime("%Y-%m-%d %H:%M UTC").to_string()).unwrap_or_default();
+        let text = match &task.tenant {
+            Some(tenant) => Message::new("trouble-missed-of").with("tenant", tenant),
+            None => Message::new("trouble-missed"),
+        };
+        Trouble {
+            severity: Severity::Problem,
+            text: text.with("job", task.job.word()).with("at", at),
+            repair: Some(Message::new("repair-missed").with("command", task.command.join(" "))),
+        }
+    };
+    Ok(missed.map(trouble).collect())
+}
