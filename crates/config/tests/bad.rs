@@ -96,6 +96,31 @@ fn data() {
             "a mirror's name and directory",
             and(COMPOSE, "[[stacks.boutique.mirrors]]\nname = \"The NAS\"\ndirectory = \"nas\""),
         ),
+        (
+            "a mirror without a place, and one with two",
+            and(
+                COMPOSE,
+                "[[stacks.boutique.mirrors]]\nname = \"nas\"\nsame_file_system = true\n[[stacks.boutique.mirrors]]\nname = \"two\"\n\
+                 directory = \"/nas\"\ns3 = { endpoint = \"s3.example.org\", bucket = \"a/b\", prefix = \"/x\", \
+                 access_key_id = \"A\", secret_access_key = \"env:S\" }",
+            ),
+        ),
+        (
+            "a mirror that ssh would misread",
+            and(
+                COMPOSE,
+                "[[stacks.boutique.mirrors]]\nname = \"far\"\nsftp = { host = \"-oProxyCommand=x\", user = \"a@b\", \
+                 directory = \"copies\", key = \"~/.ssh/id\", known_hosts = \"%h\" }",
+            ),
+        ),
+        (
+            "a secret of a mirror written out",
+            and(
+                COMPOSE,
+                "[[stacks.boutique.mirrors]]\nname = \"s\"\ns3 = { endpoint = \"https://s3.example.org\", bucket = \"b\", \
+                 access_key_id = \"A\", secret_access_key = \"written-out\" }",
+            ),
+        ),
         ("rules that keep nothing", and(COMPOSE, "[stacks.boutique.keep]\nsalvages = \"90d\"")),
         ("no database", but(PROCESS, "database = { engine = \"sqlite\", path = \"data/beta.db\" }\n", "")),
         ("shared database", but(PROCESS, "data/beta.db", "data/alpha.db")),

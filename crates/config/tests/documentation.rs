@@ -61,6 +61,12 @@ fn known_keys(root: &Table) -> Keys {
             if inner {
                 paths.push(path.iter().chain([key]).cloned().collect());
             }
+            // A later table of a list may have tables that its first has not.
+            for later in value.as_array().into_iter().flatten().skip(1).filter_map(Value::as_table) {
+                for (below, _) in later.iter().filter(|(_, value)| value.is_table()) {
+                    paths.push(path.iter().chain([key, below]).cloned().collect());
+                }
+            }
         }
         table.insert(String::from("zzz_unknown"), Value::Integer(1));
         let Err(fault) = support::parse(&toml::to_string(&changed).unwrap()) else { continue };
@@ -75,9 +81,13 @@ fn known_keys(root: &Table) -> Keys {
 }
 
 fn table_at<'a>(root: &'a mut Table, path: &[String]) -> &'a mut Table {
-    path.iter().fold(root, |table, key| match table.get_mut(key).unwrap() {
+    path.iter().enumerate().fold(root, |table, (at, key)| match table.get_mut(key).unwrap() {
         Value::Table(inner) => inner,
-        Value::Array(list) => list.first_mut().unwrap().as_table_mut().unwrap(),
+        Value::Array(list) => {
+            let has_next = |value: &Value| path.get(at + 1).is_some_and(|next| value.get(next).is_some());
+            let which = list.iter().position(has_next).unwrap_or(0);
+            list[which].as_table_mut().unwrap()
+        }
         other => panic!("{other:?} is no table"),
     })
 }

@@ -119,7 +119,7 @@ impl Assembly {
             name.clone(),
             state.join("scratch").join(name.as_str()),
         )
-        .with_mirrors(mirrors::of(&stack));
+        .with_mirrors(mirrors::of(&stack), secrets.clone());
         let database: Arc<dyn eclusa_ports::Database> = Arc::new(Databases::new(
             chosen.runtime.clone(),
             secrets.clone(),

@@ -3,9 +3,9 @@
 use eclusa_config::model::Stack;
 use eclusa_fault::Message;
 use eclusa_model::TenantName;
-use eclusa_ports::MirrorCopies;
+use eclusa_ports::{MirrorCopies, MirrorFailure};
 use eclusa_runbook::{Intent, MirrorWay};
-use eclusa_vault::Mirror;
+use eclusa_vault::{Mirror, MirrorPlace, S3Place, SftpPlace};
 use jiff::Timestamp;
 use serde::Serialize;
 
@@ -25,16 +25,43 @@ pub struct MirrorSafety {
     pub points: usize,
     /// Whether the copy is older than the configuration allows, or there is none.
     pub stale: bool,
+    /// That the last copying failed, and why.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub failed: Option<MirrorFailure>,
 }
 
-/// The mirrors of a stack.
+/// The mirrors of a stack. The check of the configuration saw to it that each has one place.
 pub(crate) fn of(stack: &Stack) -> Vec<Mirror> {
-    let of = |mirror: &eclusa_config::model::Mirror| Mirror {
-        name: mirror.name.clone(),
-        directory: mirror.directory.clone(),
-        same_file_system: mirror.same_file_system,
+    let of = |mirror: &eclusa_config::model::Mirror| {
+        let place = match (&mirror.directory, &mirror.s3, &mirror.sftp) {
+            (Some(directory), ..) => MirrorPlace::Directory {
+                directory: directory.clone(),
+                same_file_system: mirror.same_file_system,
+            },
+            (None, Some(s3), _) => MirrorPlace::S3(S3Place {
+                endpoint: s3.endpoint.clone(),
+                bucket: s3.bucket.clone(),
+                region: s3.region.clone(),
+                prefix: s3.prefix.clone(),
+                virtual_host_style: s3.virtual_host_style,
+                access_key_id: s3.access_key_id.as_str().to_owned(),
+                secret_access_key: s3.secret_access_key.as_str().to_owned(),
+                timeout: s3.timeout.as_duration(),
+            }),
+            (None, None, Some(sftp)) => MirrorPlace::Sftp(SftpPlace {
+                host: sftp.host.clone(),
+                port: sftp.port,
+                user: sftp.user.clone(),
+                directory: sftp.directory.clone(),
+                key: stack.origin.directory.join(&sftp.key),
+                known_hosts: stack.origin.directory.join(&sftp.known_hosts),
+                timeout: sftp.timeout.as_duration(),
+            }),
+            (None, None, None) => return None,
+        };
+        Some(Mirror { name: mirror.name.clone(), place })
     };
-    stack.mirrors.iter().map(of).collect()
+    stack.mirrors.iter().filter_map(of).collect()
 }
 
 /// What copying to some mirrors, or to all, means as an intent; empty tenants mean all.
@@ -56,6 +83,7 @@ pub(crate) fn safety(stack: &Stack, copies: Vec<MirrorCopies>, now: Timestamp) -
             read_at: copies.read_at,
             points: copies.points.len(),
             stale: !fresh,
+            failed: copies.failed,
         })
     };
     copies.into_iter().filter_map(of).collect()
@@ -63,17 +91,19 @@ pub(crate) fn safety(stack: &Stack, copies: Vec<MirrorCopies>, now: Timestamp) -
 
 /// What is wrong with the copies of a tenant.
 pub(crate) fn troubles(tenant: &TenantName, mirrors: &[MirrorSafety]) -> Vec<Trouble> {
+    let date = |at: Timestamp| at.strftime("%Y-%m-%d %H:%M UTC").to_string();
     let of = |mirror: &MirrorSafety| {
-        let (id, at) = match mirror.copied_at {
-            None => ("trouble-mirror-never", String::new()),
-            Some(at) => ("trouble-mirror-stale", at.strftime("%Y-%m-%d %H:%M UTC").to_string()),
-        };
         let about = |id| Message::new(id).with("tenant", tenant).with("mirror", &mirror.mirror);
-        Trouble {
-            severity: Severity::Problem,
-            text: about(id).with("at", at),
-            repair: Some(about("repair-mirror")),
-        }
+        let failed = mirror.failed.as_ref().map(|failed| {
+            about("trouble-mirror-failed").with("at", date(failed.at)).with("problem", &failed.problem)
+        });
+        let stale = mirror.stale.then(|| match mirror.copied_at {
+            None => about("trouble-mirror-never"),
+            Some(at) => about("trouble-mirror-stale").with("at", date(at)),
+        });
+        let trouble =
+            |text| Trouble { severity: Severity::Problem, text, repair: Some(about("repair-mirror")) };
+        failed.into_iter().chain(stale).map(trouble).collect::<Vec<_>>()
     };
-    mirrors.iter().filter(|mirror| mirror.stale).map(of).collect()
+    mirrors.iter().flat_map(of).collect()
 }

@@ -70,7 +70,7 @@ pub enum Command {
     Backup(backup::Backup),
     /// List restore points.
     Backups(backups::Backups),
-    /// Copy restore points to other disks and read them back there, or copy them back.
+    /// Copy restore points to other places and read them back there, or copy them back.
     Mirror(mirror::Mirror),
     /// Show which restore points would go and why the others stay, and throw those away.
     Prune(prune::Prune),

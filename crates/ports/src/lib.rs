@@ -40,5 +40,5 @@ pub use runtime::{
 pub use secrets::SecretResolver;
 pub use vault::{
     Copied, Copying, DirectorySet, FileEntry, FilesManifest, Forgotten, Hold, HoldEnd, MANIFEST_FORMAT,
-    MirrorCopies, PointManifest, StreamManifest, TakeRequest, Vault, VerifyReport,
+    MirrorCopies, MirrorFailure, PointManifest, StreamManifest, TakeRequest, Vault, VerifyReport,
 };

@@ -205,6 +205,18 @@ pub struct MirrorCopies {
     pub read_at: Option<Timestamp>,
     /// The points that were there then.
     pub points: BTreeSet<PointId>,
+    /// That the last copying failed; `None` when it did not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub failed: Option<MirrorFailure>,
+}
+
+/// That copying to a place failed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct MirrorFailure {
+    /// When.
+    pub at: Timestamp,
+    /// Why.
+    pub problem: String,
 }
 
 /// The restore points of one stack, one repository per tenant.

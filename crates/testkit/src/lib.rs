@@ -8,6 +8,7 @@ mod clock;
 pub mod contract;
 mod database;
 mod edge;
+pub mod elsewhere;
 mod files;
 mod host;
 mod http;

@@ -17,6 +17,7 @@ use rustic_core::{
 use sha2::{Digest as _, Sha256};
 
 use crate::durable;
+use crate::files::RepositoryFiles;
 
 /// What becomes of the snapshots that rustic_core writes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,53 +38,6 @@ pub(crate) struct DirectoryBackend {
 impl DirectoryBackend {
     pub(crate) fn new(root: PathBuf) -> Self {
         Self { root, snapshots: Mutex::new(Snapshots::Withheld) }
-    }
-
-    /// From now on snapshots are written.
-    pub(crate) fn publish_snapshots(&self) {
-        *self.snapshots.lock().unwrap_or_else(PoisonError::into_inner) = Snapshots::Written(None);
-    }
-
-    /// The snapshot that was written last.
-    pub(crate) fn published(&self) -> Option<Id> {
-        match *self.snapshots.lock().unwrap_or_else(PoisonError::into_inner) {
-            Snapshots::Written(id) => id,
-            Snapshots::Withheld => None,
-        }
-    }
-
-    /// Removes what a killed process left unfinished. Only for whoever holds the lock to add.
-    pub(crate) fn remove_unfinished(&self) -> io::Result<()> {
-        match std::fs::read_dir(self.unfinished()) {
-            Ok(entries) => entries.into_iter().try_for_each(|entry| std::fs::remove_file(entry?.path())),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-            Err(error) => Err(error),
-        }
-    }
-
-    /// Whether anything but keys is in the repository.
-    pub(crate) fn holds_data(&self) -> RusticResult<bool> {
-        for kind in [FileType::Snapshot, FileType::Index, FileType::Pack] {
-            if !self.list_with_size(kind)?.is_empty() {
-                return Ok(true);
-            }
-        }
-        Ok(false)
-    }
-
-    /// Reads a file through and says whether its bytes are those that its name promises.
-    pub(crate) fn is_sound(&self, kind: FileType, id: &Id) -> io::Result<bool> {
-        let mut file = File::open(self.path(kind, id))?;
-        let mut hash = Sha256::new();
-        io::copy(&mut file, &mut hash)?;
-        Ok(hex::encode(hash.finalize()) == id.to_hex().as_str())
-    }
-
-    /// The same of a file that was just written: what the kernel still remembers of it is put aside first, so that the disk
-    /// is asked.
-    pub(crate) fn is_sound_on_disk(&self, kind: FileType, id: &Id) -> io::Result<bool> {
-        rustix::fs::fadvise(File::open(self.path(kind, id))?, 0, None, rustix::fs::Advice::DontNeed)?;
-        self.is_sound(kind, id)
     }
 
     fn unfinished(&self) -> PathBuf {
@@ -245,5 +199,39 @@ impl WriteBackend for DirectoryBackend {
             }
         };
         remove().map_err(|error| failed("removing", &path, error))
+    }
+}
+
+impl RepositoryFiles for DirectoryBackend {
+    fn publish_snapshots(&self) {
+        *self.snapshots.lock().unwrap_or_else(PoisonError::into_inner) = Snapshots::Written(None);
+    }
+
+    fn published(&self) -> Option<Id> {
+        match *self.snapshots.lock().unwrap_or_else(PoisonError::into_inner) {
+            Snapshots::Written(id) => id,
+            Snapshots::Withheld => None,
+        }
+    }
+
+    fn remove_unfinished(&self) -> io::Result<()> {
+        match std::fs::read_dir(self.unfinished()) {
+            Ok(entries) => entries.into_iter().try_for_each(|entry| std::fs::remove_file(entry?.path())),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn is_sound(&self, kind: FileType, id: &Id) -> io::Result<bool> {
+        let mut file = File::open(self.path(kind, id))?;
+        let mut hash = Sha256::new();
+        io::copy(&mut file, &mut hash)?;
+        Ok(hex::encode(hash.finalize()) == id.to_hex().as_str())
+    }
+
+    /// What the kernel still remembers of it is put aside first, so that the disk is asked.
+    fn is_sound_there(&self, kind: FileType, id: &Id) -> io::Result<bool> {
+        rustix::fs::fadvise(File::open(self.path(kind, id))?, 0, None, rustix::fs::Advice::DontNeed)?;
+        self.is_sound(kind, id)
     }
 }

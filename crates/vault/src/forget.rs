@@ -4,9 +4,9 @@ use eclusa_fault::{Code, Fault, Result};
 use eclusa_model::{PointId, TenantName};
 use eclusa_ports::Forgotten;
 use rustic_core::repofile::SnapshotId;
-use rustic_core::{CheckOptions, FileType, Id, PruneOptions, ReadBackend as _, RusticError};
+use rustic_core::{CheckOptions, FileType, Id, PruneOptions, RusticError};
 
-use crate::backend::DirectoryBackend;
+use crate::files::RepositoryFiles;
 use crate::repository::Places;
 use crate::{holds, point};
 
@@ -36,7 +36,7 @@ pub(crate) fn forget(places: &Places, tenant: &TenantName, points: &[PointId]) -
             .with("tenant", tenant)
             .because(format!("point {id} is held by {}: {}", hold.by, hold.reason)));
     }
-    let before = size(&opened.backend).map_err(fail)?;
+    let before = size(opened.backend.as_ref()).map_err(fail)?;
     let mut options = PruneOptions::default();
     // Nobody else is here: the lock is held alone.
     options.instant_delete = true;
@@ -50,13 +50,13 @@ pub(crate) fn forget(places: &Places, tenant: &TenantName, points: &[PointId]) -
     opened.repository.check(CheckOptions::default()).and_then(|found| found.is_ok()).map_err(|error| {
         places.unreachable(tenant, "the repository is not whole after points were thrown away").because(error)
     })?;
-    let after = size(&opened.backend).map_err(fail)?;
+    let after = size(opened.backend.as_ref()).map_err(fail)?;
     drop(opened.lock);
     Ok(Forgotten { points: going.len() as u64, bytes: before.saturating_sub(after) })
 }
 
 /// The bytes of all packs.
-fn size(backend: &DirectoryBackend) -> std::result::Result<u64, Box<RusticError>> {
+fn size(backend: &dyn RepositoryFiles) -> std::result::Result<u64, Box<RusticError>> {
     let packs: Vec<(Id, u32)> = backend.list_with_size(FileType::Pack)?;
     Ok(packs.iter().map(|(_, bytes)| u64::from(*bytes)).sum())
 }

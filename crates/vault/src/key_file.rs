@@ -8,12 +8,12 @@
 use aes256ctr_poly1305aes::aead::Aead as _;
 use aes256ctr_poly1305aes::{Aes256CtrPoly1305Aes, Key, Nonce};
 use rand::RngCore as _;
+use rustic_core::FileType;
 use rustic_core::repofile::{KeyFile, MasterKey};
-use rustic_core::{FileType, WriteBackend as _};
 use secrecy::{ExposeSecret as _, SecretString};
 use sha2::{Digest as _, Sha256};
 
-use crate::backend::DirectoryBackend;
+use crate::files::RepositoryFiles;
 
 /// scrypt's N, r and p: 2 KiB and some microseconds.
 const COST: u32 = 2;
@@ -24,7 +24,7 @@ const SALT_BYTES: usize = 64;
 
 /// Writes the file by which `password` opens what `master` encrypts.
 pub(crate) fn write(
-    backend: &DirectoryBackend,
+    backend: &dyn RepositoryFiles,
     password: &SecretString,
     master: &MasterKey,
 ) -> Result<(), String> {

@@ -6,8 +6,10 @@
 //! has the tags `eclusa`, `mark:MARK` and, in a run, `run:RUN`.
 
 mod backend;
+mod copy;
 mod document;
 mod durable;
+mod files;
 mod forget;
 mod holds;
 mod key;
@@ -16,6 +18,7 @@ mod lock;
 mod mirror;
 mod mirror_record;
 mod point;
+mod remote;
 mod repository;
 mod restore;
 mod seal;
@@ -33,14 +36,16 @@ use async_trait::async_trait;
 use eclusa_fault::{Code, Fault, Result};
 use eclusa_model::{PointId, StackName, TenantName};
 use eclusa_ports::{
-    Copied, Copying, FilesManifest, Forgotten, Hold, HoldEnd, MirrorCopies, PointManifest, TakeRequest,
-    Vault, VerifyReport,
+    Copied, Copying, FilesManifest, Forgotten, Hold, HoldEnd, MirrorCopies, PointManifest, SecretResolver,
+    TakeRequest, Vault, VerifyReport,
 };
 
 pub use key::new_key;
-pub use mirror::Mirror;
+pub use mirror::{Mirror, MirrorPlace};
+pub use remote::{S3Place, SftpPlace};
 
 use crate::point::PointReader;
+use crate::remote::SecretSource;
 use crate::repository::Places;
 
 /// The stack of a thread that works in a repository: trees are as deep as the directories of a tenant.
@@ -64,13 +69,24 @@ impl LocalVault {
     pub fn new(root: PathBuf, keys: PathBuf, stack: StackName, scratch: PathBuf) -> Self {
         drop(scratch);
         let unlocked = repository::Unlocked::default();
-        Self { places: Places { root, keys, stack, mirrors: Vec::new(), unlocked } }
+        Self {
+            places: Places {
+                root,
+                keys,
+                stack,
+                mirrors: Vec::new(),
+                unlocked,
+                secrets: SecretSource(None),
+                away: None,
+            },
+        }
     }
 
-    /// With these places for copies.
+    /// With these places for copies, whose secrets are resolved when they are used.
     #[must_use]
-    pub fn with_mirrors(mut self, mirrors: Vec<Mirror>) -> Self {
+    pub fn with_mirrors(mut self, mirrors: Vec<Mirror>, secrets: Arc<dyn SecretResolver>) -> Self {
         self.places.mirrors = mirrors;
+        self.places.secrets = SecretSource(Some(secrets));
         self
     }
 

@@ -22,12 +22,15 @@ pub(crate) struct Lock {
 }
 
 impl Lock {
+    /// None, where there is nothing to be kept from.
+    pub(crate) fn none() -> Self {
+        Self { _files: Vec::new() }
+    }
+
     /// Waits until nobody deletes. On a read-only file system nobody does, and there may be no lock to take.
     pub(crate) fn to_read(directory: &Path, name: &str) -> io::Result<Self> {
         match held(directory, &format!("{name}.delete"), FlockOperation::LockShared) {
-            Err(error) if error.kind() == io::ErrorKind::ReadOnlyFilesystem => {
-                Ok(Self { _files: Vec::new() })
-            }
+            Err(error) if error.kind() == io::ErrorKind::ReadOnlyFilesystem => Ok(Self::none()),
             delete => Ok(Self { _files: vec![delete?] }),
         }
     }

@@ -1,13 +1,17 @@
-//! Copies of the restore points in another directory, on another disk: the same repository, file by file.
+//! Copies of the restore points elsewhere: in a directory on another disk, in S3-compatible storage, behind SFTP. They are the
+//! same repository, file by file.
 //!
 //! Every file of a repository but `config` is named by the hash of its bytes, so it can be copied without a look inside.
 //! What refers to others is copied after them: packs, lists of what lies in them, then, when all that they need is there,
 //! the points. A point is therefore whole at a mirror as soon as it is there, whenever the copying ends. What was copied is
-//! read back from the disk before it counts.
+//! read back from there before it counts. Nothing is removed, and nothing that is sound is written anew, so that credentials
+//! which may only add are enough; what was read back when stands beside the vault, and is never written there.
 //!
-//! `DIRECTORY/STACK/eclusa-mirror.json` tells a mirror from an empty mount point; `DIRECTORY/STACK/TENANT/` is a repository.
+//! `STACK/eclusa-mirror.json` there tells a mirror from an empty mount point or another bucket; `STACK/TENANT/` is a
+//! repository.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
+use std::io;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -15,26 +19,88 @@ use std::sync::Arc;
 use bytes::Bytes;
 use eclusa_fault::{Code, Fault, Message, Result};
 use eclusa_model::{PointId, TenantName};
-use eclusa_ports::{Copied, Copying, MirrorCopies};
-use rustic_core::repofile::{SnapshotFile, SnapshotId};
-use rustic_core::{BytesList, FileType, Id, ReadBackend as _, RusticError, WriteBackend as _};
+use eclusa_ports::{Copied, Copying, MirrorCopies, MirrorFailure};
+use rustic_core::{Id, RusticError};
 
 use crate::backend::DirectoryBackend;
+use crate::copy::{Copy, configuration};
 use crate::durable;
+use crate::files::RepositoryFiles;
 use crate::lock::Lock;
-use crate::mirror_record::{self as record, Marker, Record};
+use crate::mirror_record::{self as record, Failure, Marker, Record};
+use crate::remote::{Existing, Kind, Remote, RemotePlace, RemoteRepository, S3Place, SftpPlace, Trouble};
 use crate::repository::Places;
-use crate::verify::packs_of;
 
 /// A place for copies.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Mirror {
     /// Its name.
     pub name: String,
-    /// The directory, which must be there.
-    pub directory: PathBuf,
-    /// Whether it may lie on the file system of the vault.
-    pub same_file_system: bool,
+    /// Where it is.
+    pub place: MirrorPlace,
+}
+
+/// Where copies lie.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum MirrorPlace {
+    /// In a directory of this machine.
+    Directory {
+        /// The directory, which must be there.
+        directory: PathBuf,
+        /// Whether it may lie on the file system of the vault.
+        same_file_system: bool,
+    },
+    /// In S3-compatible storage.
+    S3(S3Place),
+    /// Behind SFTP.
+    Sftp(SftpPlace),
+}
+
+impl MirrorPlace {
+    fn location(&self) -> String {
+        match self {
+            Self::Directory { directory, .. } => directory.display().to_string(),
+            Self::S3(place) => {
+                format!("s3://{}/{}", place.bucket, place.prefix).trim_end_matches('/').to_owned()
+            }
+            Self::Sftp(place) => {
+                format!("sftp://{}@{}:{}{}", place.user, place.host, place.port, place.directory)
+            }
+        }
+    }
+
+    fn remote(&self) -> Option<RemotePlace> {
+        match self {
+            Self::Directory { .. } => None,
+            Self::S3(place) => Some(RemotePlace::S3(place.clone())),
+            Self::Sftp(place) => Some(RemotePlace::Sftp(place.clone())),
+        }
+    }
+}
+
+/// What rustic_core says of an error, without its own remarks.
+fn plain(error: &RusticError) -> String {
+    let said = error.display_log();
+    let said = said.strip_prefix("Error: ").unwrap_or(&said);
+    match said.split_once(" (kind: related to ") {
+        Some((what, rest)) => match rest.split_once("): caused by: ") {
+            Some((_, cause)) => format!("{what}: {cause}"),
+            None => what.to_owned(),
+        },
+        None => said.to_owned(),
+    }
+}
+
+/// The error of reading or writing beneath another.
+fn beneath(error: &RusticError) -> Option<&io::Error> {
+    let mut source = std::error::Error::source(error);
+    while let Some(found) = source {
+        if let Some(error) = found.downcast_ref::<io::Error>() {
+            return Some(error);
+        }
+        source = found.source();
+    }
+    None
 }
 
 impl Mirror {
@@ -43,55 +109,124 @@ impl Mirror {
         found.ok_or_else(|| Fault::new(Code::MirrorUnknown).with("mirror", name))
     }
 
-    /// Where the repositories of the stack lie there.
-    fn root(&self, places: &Places) -> PathBuf {
-        self.directory.join(places.stack.as_str())
-    }
-
-    fn fault(&self, whose: impl std::fmt::Display, cause: impl std::fmt::Display) -> Fault {
+    pub(crate) fn fault(&self, whose: impl std::fmt::Display, cause: impl std::fmt::Display) -> Fault {
         Fault::new(Code::MirrorFailed)
             .with("mirror", &self.name)
             .with("tenant", whose)
-            .with("path", self.directory.display())
+            .with("path", self.place.location())
             .with("problem", cause)
+    }
+
+    /// The same with what to do about an error of this kind.
+    fn advised(&self, whose: &TenantName, kind: Kind, cause: impl std::fmt::Display) -> Fault {
+        let fault = self.fault(whose, cause);
+        let hint = match (kind, &self.place) {
+            (Kind::Unreachable, _) => Message::new("hint-mirror-unreachable"),
+            (Kind::Denied, _) => Message::new("hint-mirror-denied"),
+            (Kind::Full, _) => Message::new("hint-mirror-full"),
+            (Kind::NoPlace, _) => Message::new("hint-mirror-no-place"),
+            (Kind::Stranger, MirrorPlace::Sftp(place)) => Message::new("hint-mirror-stranger")
+                .with("host", &place.host)
+                .with("port", place.port)
+                .with("path", place.known_hosts.display()),
+            _ => return fault,
+        };
+        fault.hint(hint)
+    }
+
+    /// What an error of rustic_core means here.
+    pub(crate) fn failed(&self, whose: &TenantName, error: &RusticError) -> Fault {
+        let kind = beneath(error).map_or(Kind::Other, Trouble::kind_of);
+        self.advised(whose, kind, plain(error))
+    }
+}
+
+/// The copies at a mirror, in the place of a vault.
+#[derive(Debug, Clone)]
+pub(crate) struct Away {
+    pub(crate) mirror: Mirror,
+    remote: Option<Arc<Remote>>,
+}
+
+impl Away {
+    /// A tenant's repository when it lies on another machine. That points were copied there is made sure of.
+    pub(crate) fn remote(
+        &self,
+        places: &Places,
+        tenant: &TenantName,
+    ) -> Result<Option<Arc<dyn RepositoryFiles>>> {
+        if self.remote.is_none() {
+            return Ok(None);
+        }
+        let place = Place { places, mirror: &self.mirror, tenant, remote: self.remote.clone() };
+        if place.marker()?.is_none() {
+            return Err(place.nothing_there());
+        }
+        place.files().map(Some)
+    }
+
+    pub(crate) fn is_remote(&self) -> bool {
+        self.remote.is_some()
     }
 }
 
 /// A mirror of one tenant's repository.
-struct Place<'a> {
-    places: &'a Places,
+pub(crate) struct Place<'a> {
+    pub(crate) places: &'a Places,
     mirror: &'a Mirror,
-    tenant: &'a TenantName,
+    pub(crate) tenant: &'a TenantName,
+    remote: Option<Arc<Remote>>,
 }
 
 impl<'a> Place<'a> {
     fn of(places: &'a Places, tenant: &'a TenantName, name: &str) -> Result<Self> {
-        Ok(Self { places, mirror: Mirror::of(places, name)?, tenant })
+        let mirror = Mirror::of(places, name)?;
+        let remote = mirror.place.remote().map(|place| Arc::new(Remote::new(place, places.secrets.clone())));
+        Ok(Self { places, mirror, tenant, remote })
     }
 
+    /// Where the repositories of the stack lie, of a mirror that is a directory.
     fn root(&self) -> PathBuf {
-        self.mirror.root(self.places)
+        root(self.mirror, self.places)
     }
 
-    fn fault(&self, cause: impl std::fmt::Display) -> Fault {
+    pub(crate) fn fault(&self, cause: impl std::fmt::Display) -> Fault {
         self.mirror.fault(self.tenant, cause)
     }
 
-    /// Makes sure that this is the mirror and no empty mount point.
+    /// What an error of rustic_core means here.
+    pub(crate) fn failed(&self, error: &RusticError) -> Fault {
+        self.mirror.failed(self.tenant, error)
+    }
+
+    /// What an error of reading or writing means here.
+    pub(crate) fn broken(&self, error: &io::Error, what: impl std::fmt::Display) -> Fault {
+        self.mirror.advised(self.tenant, Trouble::kind_of(error), format!("{what}: {error}"))
+    }
+
+    fn nothing_there(&self) -> Fault {
+        let hint = match &self.mirror.place {
+            MirrorPlace::Directory { .. } => "hint-mirror-mount",
+            _ => "hint-mirror-elsewhere",
+        };
+        self.fault("no restore points were copied there")
+            .hint(Message::new(hint).with("path", self.record_path().display()))
+    }
+
+    /// Makes sure that this is the mirror and no empty mount point, nor another bucket.
     fn check(&self, known: Option<&Record>) -> Result<Marker> {
-        let directory = &self.mirror.directory;
-        let device = |path: &Path| std::fs::metadata(path).map(|found| (found.is_dir(), found.dev()));
-        let (is_directory, here) =
-            device(directory).map_err(|error| self.fault(format!("the directory: {error}")))?;
-        if !is_directory {
-            return Err(self.fault("it is no directory"));
+        match &self.mirror.place {
+            MirrorPlace::Directory { directory, same_file_system } => {
+                self.check_directory(directory, *same_file_system)?;
+            }
+            _ => {
+                if let Some(remote) = &self.remote {
+                    let store = remote.store()?;
+                    store.check().map_err(|error| self.broken(&error, "asking for what is there"))?;
+                }
+            }
         }
-        let vault = device(&self.places.root).map(|(_, device)| device).ok();
-        if vault == Some(here) && !self.mirror.same_file_system {
-            let hint = Message::new("hint-mirror-same").with("path", directory.display());
-            return Err(self.fault("it is on the file system of the vault").hint(hint));
-        }
-        let found = Marker::read(&self.root()).map_err(|problem| self.fault(problem))?;
+        let found = self.marker()?;
         let expected = known.map(|record| record.place.as_str());
         match (found, expected) {
             (Some(marker), None) => Ok(marker),
@@ -100,38 +235,94 @@ impl<'a> Place<'a> {
                 .fault("it is another mirror than the one that was copied to before")
                 .hint(Message::new("hint-mirror-other").with("path", self.record_path().display()))),
             (None, Some(_)) => {
-                let hint = Message::new("hint-mirror-mount").with("path", self.record_path().display());
+                let hint = match &self.mirror.place {
+                    MirrorPlace::Directory { .. } => "hint-mirror-mount",
+                    _ => "hint-mirror-elsewhere",
+                };
+                let hint = Message::new(hint).with("path", self.record_path().display());
                 Err(self.fault("what was copied there before is gone").hint(hint))
             }
             (None, None) => self.begin(),
         }
     }
 
-    /// Makes a directory a mirror. Several tenants may be copied there for the first time at once.
+    fn check_directory(&self, directory: &Path, same_file_system: bool) -> Result<()> {
+        let device = |path: &Path| std::fs::metadata(path).map(|found| (found.is_dir(), found.dev()));
+        let (is_directory, here) =
+            device(directory).map_err(|error| self.fault(format!("the directory: {error}")))?;
+        if !is_directory {
+            return Err(self.fault("it is no directory"));
+        }
+        let vault = device(&self.places.root).map(|(_, device)| device).ok();
+        if vault == Some(here) && !same_file_system {
+            let hint = Message::new("hint-mirror-same").with("path", directory.display());
+            return Err(self.fault("it is on the file system of the vault").hint(hint));
+        }
+        Ok(())
+    }
+
+    /// What the place says that it is.
+    fn marker(&self) -> Result<Option<Marker>> {
+        let Some(remote) = &self.remote else {
+            return Marker::read(&self.root()).map_err(|problem| self.fault(problem));
+        };
+        match remote.store()?.read(&self.marker_path(), None) {
+            Ok(content) => Marker::parse(&content).map(Some).map_err(|problem| self.fault(problem)),
+            Err(error) if Trouble::kind_of(&error) == Kind::Missing => Ok(None),
+            Err(error) => Err(self.broken(&error, "reading eclusa-mirror.json")),
+        }
+    }
+
+    fn marker_path(&self) -> String {
+        format!("{}/{}", self.places.stack, Marker::NAME)
+    }
+
+    /// Makes a place a mirror. Several tenants may be copied there for the first time at once.
     fn begin(&self) -> Result<Marker> {
         let _beginning = self.lock(".begin")?;
-        match Marker::read(&self.root()) {
-            Ok(Some(marker)) => Ok(marker),
-            Ok(None) => Marker::write_new(&self.root()).map_err(|problem| self.fault(problem)),
-            Err(problem) => Err(self.fault(problem)),
+        if let Some(marker) = self.marker()? {
+            return Ok(marker);
         }
+        let Some(remote) = &self.remote else {
+            return Marker::write_new(&self.root()).map_err(|problem| self.fault(problem));
+        };
+        let content = Marker::new().text().map_err(|problem| self.fault(problem))?;
+        match remote.store()?.write(&self.marker_path(), Bytes::from(content), Existing::Stays) {
+            Err(error) if Trouble::kind_of(&error) != Kind::Exists => {
+                return Err(self.broken(&error, "writing eclusa-mirror.json"));
+            }
+            _ => {}
+        }
+        // Another machine may have been first.
+        self.marker()?.ok_or_else(|| self.fault("eclusa-mirror.json was written, and is not there"))
     }
 
     fn record_path(&self) -> PathBuf {
         record::path(&self.places.root, &self.mirror.name, self.tenant)
     }
 
+    fn failure_path(&self) -> PathBuf {
+        record::failure_path(&self.places.root, &self.mirror.name, self.tenant)
+    }
+
     fn known(&self) -> Result<Option<Record>> {
         Record::read(&self.record_path()).map_err(|problem| self.places.unreachable(self.tenant, problem))
     }
 
+    /// Keeps other processes from adding. Another machine has no locks; there, two that add do the same.
     fn lock(&self, name: &str) -> Result<Lock> {
-        Lock::to_add(&self.root().join(".locks"), name).map_err(|error| self.fault(error))
+        let lock = match &self.remote {
+            None => Lock::to_add(&self.root().join(".locks"), name),
+            Some(_) => {
+                Lock::to_add(&self.places.root.join(".locks"), &format!("{name}@{}", self.mirror.name))
+            }
+        };
+        lock.map_err(|error| self.fault(error))
     }
 
     /// Makes sure, before anything is written, that both sides are one repository, or one is none yet.
-    fn same(&self, from: &DirectoryBackend, to: &DirectoryBackend) -> Result<()> {
-        let read = |backend| configuration(backend).map_err(|problem| self.fault(problem));
+    fn same(&self, from: &dyn RepositoryFiles, to: &dyn RepositoryFiles) -> Result<()> {
+        let read = |files| configuration(files).map_err(|error| self.failed(&error));
         match (read(from)?, read(to)?) {
             (Some(ours), Some(theirs)) if ours != theirs => {
                 let hint = Message::new("hint-mirror-repository")
@@ -144,36 +335,70 @@ impl<'a> Place<'a> {
         }
     }
 
-    fn backend(&self) -> Result<DirectoryBackend> {
-        let directory = self.root().join(self.tenant.as_str());
-        durable::make_directory(&directory).map_err(|error| self.fault(error))?;
-        let backend = DirectoryBackend::new(directory);
-        backend.remove_unfinished().map_err(|error| self.fault(error))?;
-        Ok(backend)
+    /// The files of the repository there.
+    fn files(&self) -> Result<Arc<dyn RepositoryFiles>> {
+        Ok(match &self.remote {
+            Some(remote) => {
+                let root = format!("{}/{}", self.places.stack, self.tenant);
+                Arc::new(RemoteRepository::new(remote.store()?, root))
+            }
+            None => Arc::new(DirectoryBackend::new(self.root().join(self.tenant.as_str()))),
+        })
+    }
+
+    /// The same for adding to it.
+    fn files_to_add(&self) -> Result<Arc<dyn RepositoryFiles>> {
+        if self.remote.is_none() {
+            let directory = self.root().join(self.tenant.as_str());
+            durable::make_directory(&directory).map_err(|error| self.fault(error))?;
+        }
+        let files = self.files()?;
+        files
+            .remove_unfinished()
+            .map_err(|error| self.broken(&error, "removing what was left unfinished"))?;
+        Ok(files)
     }
 }
 
-/// Copies a tenant's repository to a mirror; one that is not there yet has nothing to copy.
+/// Where the repositories of the stack lie in a mirror that is a directory. One on another machine has only a name.
+fn root(mirror: &Mirror, places: &Places) -> PathBuf {
+    match &mirror.place {
+        MirrorPlace::Directory { directory, .. } => directory.join(places.stack.as_str()),
+        other => PathBuf::from(other.location()).join(places.stack.as_str()),
+    }
+}
+
+/// Copies a tenant's repository to a mirror; one that is not there yet has nothing to copy. That it failed is written down,
+/// so that whoever asks later knows.
 pub(crate) fn copy_to(places: &Places, tenant: &TenantName, name: &str, how: Copying) -> Result<Copied> {
     let place = Place::of(places, tenant, name)?;
+    let copied = copy(&place, how);
+    let noted = match &copied {
+        Ok(_) => Failure::remove(&place.failure_path()),
+        Err(fault) => Failure::new(how.at, fault.to_string()).write(&place.failure_path()),
+    };
+    match (&copied, noted) {
+        (Ok(_), Err(problem)) => Err(places.unreachable(tenant, problem)),
+        _ => copied,
+    }
+}
+
+fn copy(place: &Place<'_>, how: Copying) -> Result<Copied> {
+    let (places, tenant) = (place.places, place.tenant);
     let known = place.known()?;
-    let vault = Arc::new(DirectoryBackend::new(places.repository(tenant)));
-    if !places.is_made(tenant, &vault)? {
+    let vault: Arc<dyn RepositoryFiles> = Arc::new(DirectoryBackend::new(places.repository(tenant)));
+    if !places.is_made(tenant, vault.as_ref())? {
         return Ok(Copied::default());
     }
     let marker = place.check(known.as_ref())?;
     let _reading = places.lock_to_read(tenant)?;
     let _adding = place.lock(tenant.as_str())?;
-    let mirror = place.backend()?;
-    place.same(&vault, &mirror)?;
-    let mut copying = Copy::new(&place, &vault, &mirror, how.read_all);
-    copying.whole()?;
-    let points = ids(&mirror, FileType::Snapshot).map_err(|problem| place.fault(problem))?;
-    let mut done = copying.done;
-    done.points = points.len() as u64;
+    let mirror = place.files_to_add()?;
+    place.same(vault.as_ref(), mirror.as_ref())?;
+    let (done, points) = Copy::new(place, &vault, mirror.as_ref(), how.read_all).whole()?;
     let read_at =
         if how.read_all || known.is_none() { Some(how.at) } else { known.and_then(|known| known.read_at) };
-    let record = Record::new(marker.place, how.at, read_at, points.iter().filter_map(point_id).collect());
+    let record = Record::new(marker.place, how.at, read_at, points.keys().filter_map(point_id).collect());
     record.write(&place.record_path()).map_err(|problem| places.unreachable(tenant, problem))?;
     Ok(done)
 }
@@ -181,194 +406,64 @@ pub(crate) fn copy_to(places: &Places, tenant: &TenantName, name: &str, how: Cop
 /// Copies out of a mirror what the vault lacks. Everything of the vault is read: what is damaged is why one does this.
 pub(crate) fn copy_back(places: &Places, tenant: &TenantName, name: &str) -> Result<Copied> {
     let place = Place::of(places, tenant, name)?;
-    if Marker::read(&place.root()).map_err(|problem| place.fault(problem))?.is_none() {
-        return Err(place
-            .fault("no restore points were copied there")
-            .hint(Message::new("hint-mirror-mount").with("path", place.record_path().display())));
+    if place.marker()?.is_none() {
+        return Err(place.nothing_there());
     }
-    let directory = place.root().join(tenant.as_str());
-    let mirror = Arc::new(DirectoryBackend::new(directory));
-    if mirror.list_with_size(FileType::Config).map_err(|error| place.fault(error.display_log()))?.is_empty() {
+    let mirror = place.files()?;
+    if configuration(mirror.as_ref()).map_err(|error| place.failed(&error))?.is_none() {
         return Ok(Copied::default());
     }
-    let _reading =
-        Lock::to_read(&place.root().join(".locks"), tenant.as_str()).map_err(|error| place.fault(error))?;
+    let _reading = match &place.remote {
+        Some(_) => None,
+        None => Some(
+            Lock::to_read(&place.root().join(".locks"), tenant.as_str())
+                .map_err(|error| place.fault(error))?,
+        ),
+    };
     let _adding = places.lock_to_add(tenant)?;
     let repository = places.repository(tenant);
     let fault = |problem: String| places.unreachable(tenant, problem);
     durable::make_directory(&repository).map_err(|error| fault(error.to_string()))?;
     let vault = DirectoryBackend::new(repository);
     vault.remove_unfinished().map_err(|error| fault(error.to_string()))?;
-    place.same(&mirror, &vault)?;
-    let mut copying = Copy::new(&place, &mirror, &vault, true);
-    copying.whole()?;
-    let points = ids(&vault, FileType::Snapshot).map_err(fault)?;
-    let mut done = copying.done;
-    done.points = points.len() as u64;
-    Ok(done)
+    place.same(mirror.as_ref(), &vault)?;
+    Ok(Copy::new(&place, &mirror, &vault, true).whole()?.0)
 }
 
 /// The copies at a mirror as places of their own, with the keys of the vault.
 pub(crate) fn places(places: &Places, name: &str) -> Result<Places> {
     let mirror = Mirror::of(places, name)?;
-    let root = mirror.root(places);
-    let fault = |problem: String| mirror.fault(&places.stack, problem);
-    match Marker::read(&root) {
-        Ok(Some(_)) => Ok(Places { root, mirrors: Vec::new(), ..places.clone() }),
-        Ok(None) => Err(fault("no restore points were copied there".to_owned())),
-        Err(problem) => Err(fault(problem)),
+    let remote = mirror.place.remote().map(|place| Arc::new(Remote::new(place, places.secrets.clone())));
+    let root = root(mirror, places);
+    if remote.is_none() {
+        let fault = |problem: String| mirror.fault(&places.stack, problem);
+        if Marker::read(&root).map_err(fault)?.is_none() {
+            return Err(fault("no restore points were copied there".to_owned()));
+        }
     }
+    let away = Some(Away { mirror: mirror.clone(), remote });
+    Ok(Places { root, mirrors: Vec::new(), away, ..places.clone() })
 }
 
 /// What is known here of each mirror's copies.
 pub(crate) fn copies(places: &Places, tenant: &TenantName) -> Result<Vec<MirrorCopies>> {
     let of = |mirror: &Mirror| {
-        let known = Place { places, mirror, tenant }.known()?;
-        let empty =
-            || MirrorCopies { mirror: mirror.name.clone(), at: None, read_at: None, points: BTreeSet::new() };
-        Ok(known.map_or_else(empty, |known| MirrorCopies {
+        let place = Place { places, mirror, tenant, remote: None };
+        let failed = Failure::read(&place.failure_path())
+            .map_err(|problem| places.unreachable(tenant, problem))?
+            .map(|failure| MirrorFailure { at: failure.at, problem: failure.problem });
+        let known = place.known()?;
+        Ok(MirrorCopies {
             mirror: mirror.name.clone(),
-            at: Some(known.at),
-            read_at: known.read_at,
-            points: known.points,
-        }))
+            at: known.as_ref().map(|known| known.at),
+            read_at: known.as_ref().and_then(|known| known.read_at),
+            points: known.map_or_else(BTreeSet::new, |known| known.points),
+            failed,
+        })
     };
     places.mirrors.iter().map(of).collect()
 }
 
-fn point_id((id, _): (&Id, &u32)) -> Option<PointId> {
+fn point_id(id: &Id) -> Option<PointId> {
     PointId::new(id.to_hex().as_str()).ok()
-}
-
-/// The files of a kind and their sizes.
-fn ids(backend: &DirectoryBackend, kind: FileType) -> std::result::Result<BTreeMap<Id, u32>, String> {
-    let listed = backend.list_with_size(kind).map_err(|error| error.display_log())?;
-    Ok(listed.into_iter().collect())
-}
-
-/// One repository copied into another.
-struct Copy<'a> {
-    place: &'a Place<'a>,
-    from: &'a Arc<DirectoryBackend>,
-    to: &'a DirectoryBackend,
-    read_all: bool,
-    done: Copied,
-}
-
-impl<'a> Copy<'a> {
-    fn new(
-        place: &'a Place<'a>,
-        from: &'a Arc<DirectoryBackend>,
-        to: &'a DirectoryBackend,
-        read_all: bool,
-    ) -> Self {
-        Self { place, from, to, read_all, done: Copied::default() }
-    }
-
-    fn whole(&mut self) -> Result<()> {
-        let fail = |problem| self.place.fault(problem);
-        let configuration = configuration(self.from).map_err(fail)?;
-        self.to.create().map_err(|error| self.place.fault(error.display_log()))?;
-        self.to.publish_snapshots();
-        // What is published meanwhile is left to the next time: of it, not everything may be copied.
-        let points = ids(self.from, FileType::Snapshot).map_err(fail)?;
-        for kind in [FileType::Pack, FileType::Index, FileType::Key] {
-            let wanted = ids(self.from, kind).map_err(fail)?;
-            self.kind(kind, &wanted).map_err(|problem| self.place.fault(problem))?;
-        }
-        if let Some(content) = &configuration {
-            self.configuration(content).map_err(fail)?;
-        }
-        self.check(&points)?;
-        self.kind(FileType::Snapshot, &points).map_err(|problem| self.place.fault(problem))
-    }
-
-    fn kind(&mut self, kind: FileType, wanted: &BTreeMap<Id, u32>) -> std::result::Result<(), String> {
-        let there = ids(self.to, kind)?;
-        for (id, size) in wanted {
-            self.file(kind, id, there.get(id).map(|found| found == size))?;
-        }
-        eclusa_crash::point("vault.mirror.kind");
-        Ok(())
-    }
-
-    /// Makes sure that all that a new point needs was copied: what is missing here is in no list of files to copy.
-    fn check(&self, points: &BTreeMap<Id, u32>) -> Result<()> {
-        let fail = |problem| self.place.fault(problem);
-        let there = ids(self.to, FileType::Snapshot).map_err(fail)?;
-        let new: Vec<&Id> = points.keys().filter(|id| !there.contains_key(id)).collect();
-        if new.is_empty() {
-            return Ok(());
-        }
-        let log = |error: Box<RusticError>| self.place.fault(error.display_log());
-        let repository = self.place.places.unlocked_on(self.place.tenant, self.from)?;
-        let repository = repository.to_indexed().map_err(log)?;
-        let packs = ids(self.to, FileType::Pack).map_err(fail)?;
-        for id in new {
-            let snapshot: SnapshotFile = repository.get_file(&SnapshotId::from(*id)).map_err(log)?;
-            let incomplete =
-                |problem| fail(format!("restore point {} is not whole: {problem}", id.to_hex().as_str()));
-            let needed = packs_of(&repository, snapshot.tree).map_err(incomplete)?;
-            if let Some(missing) = needed.iter().find(|pack| !packs.contains_key(pack)) {
-                return Err(incomplete(format!("pack {} is missing", missing.to_hex().as_str())));
-            }
-        }
-        Ok(())
-    }
-
-    /// Copies a file unless it is there. One of another size is damaged; so may one of the same size be.
-    fn file(&mut self, kind: FileType, id: &Id, there: Option<bool>) -> std::result::Result<(), String> {
-        if there == Some(true) {
-            if !self.read_all {
-                return Ok(());
-            }
-            self.done.read += 1;
-            if self.is_sound(kind, id)? {
-                return Ok(());
-            }
-        }
-        let content = self.from.read_full(kind, id).map_err(|error| error.display_log())?;
-        self.done.bytes += content.len() as u64;
-        self.write(kind, id, content)?;
-        eclusa_crash::point("vault.mirror.written");
-        if !self.is_sound(kind, id)? {
-            return Err(format!(
-                "{} {} was written, and reads differently",
-                kind.dirname(),
-                id.to_hex().as_str()
-            ));
-        }
-        self.done.files += 1;
-        self.done.mended += u64::from(there.is_some());
-        Ok(())
-    }
-
-    fn is_sound(&self, kind: FileType, id: &Id) -> std::result::Result<bool, String> {
-        self.to.is_sound_on_disk(kind, id).map_err(|error| error.to_string())
-    }
-
-    fn write(&self, kind: FileType, id: &Id, content: Bytes) -> std::result::Result<(), String> {
-        let content = BytesList::from(content);
-        self.to.write_bytes(kind, id, false, content).map_err(|error| error.display_log())
-    }
-
-    /// `config` is written once and never again.
-    fn configuration(&self, content: &Bytes) -> std::result::Result<(), String> {
-        if configuration(self.to)?.is_none() {
-            self.write(FileType::Config, &Id::default(), content.clone())?;
-        }
-        if configuration(self.to)?.as_ref() == Some(content) {
-            Ok(())
-        } else {
-            Err("config was written, and reads differently".to_owned())
-        }
-    }
-}
-
-/// What makes a repository this one and no other.
-fn configuration(backend: &DirectoryBackend) -> std::result::Result<Option<Bytes>, String> {
-    if ids(backend, FileType::Config)?.is_empty() {
-        return Ok(None);
-    }
-    backend.read_full(FileType::Config, &Id::default()).map(Some).map_err(|error| error.display_log())
 }

@@ -9,7 +9,7 @@ use eclusa_model::{PointId, TenantName};
 use eclusa_ports::{MANIFEST_FORMAT, PointManifest};
 use rustic_core::repofile::{Node, SnapshotFile, SnapshotId};
 use rustic_core::vfs::OpenFile;
-use rustic_core::{FileType, Id, ReadBackend as _, Repository, RusticError, TreeId};
+use rustic_core::{FileType, Id, Repository, RusticError, TreeId};
 use sha2::{Digest as _, Sha256};
 
 use crate::lock::Lock;
@@ -93,7 +93,7 @@ pub(crate) struct Point {
     pub(crate) manifest: PointManifest,
     pub(crate) tree: TreeId,
     pub(crate) repository: Indexed,
-    pub(crate) backend: std::sync::Arc<crate::backend::DirectoryBackend>,
+    pub(crate) backend: std::sync::Arc<dyn crate::files::RepositoryFiles>,
     _lock: Lock,
 }
 

@@ -9,14 +9,16 @@ use eclusa_fault::{Code, Fault, Result};
 use eclusa_model::{StackName, TenantName};
 use rustic_core::repofile::MasterKey;
 use rustic_core::{
-    ConfigOptions, Credentials, FileType, IndexedFullStatus, KeyOptions, OpenStatus, ReadBackend as _,
-    Repository, RepositoryBackends, RepositoryOptions, RusticError, WriteBackend as _,
+    ConfigOptions, Credentials, FileType, IndexedFullStatus, KeyOptions, OpenStatus, Repository,
+    RepositoryBackends, RepositoryOptions, RusticError,
 };
 use secrecy::{ExposeSecret as _, SecretString};
 
 use crate::backend::DirectoryBackend;
+use crate::files::RepositoryFiles;
 use crate::lock::Lock;
-use crate::mirror::Mirror;
+use crate::mirror::{Away, Mirror};
+use crate::remote::SecretSource;
 use crate::{durable, key, key_file};
 
 /// A repository whose index is in memory: everything can be read.
@@ -30,6 +32,10 @@ pub(crate) struct Places {
     pub(crate) stack: StackName,
     pub(crate) mirrors: Vec<Mirror>,
     pub(crate) unlocked: Unlocked,
+    /// Where the secrets of mirrors are.
+    pub(crate) secrets: SecretSource,
+    /// The mirror whose copies these are; `None` for the vault.
+    pub(crate) away: Option<Away>,
 }
 
 /// The repositories that this process has unlocked. Deriving a key from its password is slow by design, and several
@@ -62,7 +68,7 @@ impl Unlocked {
 /// An opened repository. The lock is held as long as this lives.
 pub(crate) struct Opened {
     pub(crate) repository: Repository<OpenStatus>,
-    pub(crate) backend: Arc<DirectoryBackend>,
+    pub(crate) backend: Arc<dyn RepositoryFiles>,
     pub(crate) lock: Lock,
 }
 
@@ -79,7 +85,12 @@ impl Places {
 
     /// The vault cannot be opened.
     pub(crate) fn unreachable(&self, tenant: &TenantName, cause: impl std::fmt::Display) -> Fault {
-        Fault::new(Code::VaultUnreachable).with("path", self.repository(tenant).display()).because(cause)
+        match &self.away {
+            Some(away) => away.mirror.fault(tenant, cause),
+            None => Fault::new(Code::VaultUnreachable)
+                .with("path", self.repository(tenant).display())
+                .because(cause),
+        }
     }
 
     /// What an error of opening means.
@@ -87,10 +98,35 @@ impl Places {
         if error.is_incorrect_password() {
             return key::fault(&self.keys, tenant).because("it does not open the repository");
         }
-        self.unreachable(tenant, error.display_log())
+        match &self.away {
+            Some(away) => away.mirror.failed(tenant, error),
+            None => self.unreachable(tenant, error.display_log()),
+        }
     }
 
-    fn repository_on(&self, tenant: &TenantName, backend: &Arc<DirectoryBackend>) -> Result<Repository<()>> {
+    /// The files of a tenant's repository.
+    fn files(&self, tenant: &TenantName) -> Result<Arc<dyn RepositoryFiles>> {
+        if let Some(away) = &self.away
+            && let Some(files) = away.remote(self, tenant)?
+        {
+            return Ok(files);
+        }
+        Ok(Arc::new(DirectoryBackend::new(self.repository(tenant))))
+    }
+
+    /// The same for changing them: only the vault's own are changed.
+    fn own_files(&self, tenant: &TenantName) -> Result<Arc<dyn RepositoryFiles>> {
+        match &self.away {
+            Some(away) => Err(away.mirror.fault(tenant, "the copies at a mirror are only read")),
+            None => Ok(Arc::new(DirectoryBackend::new(self.repository(tenant)))),
+        }
+    }
+
+    fn repository_on(
+        &self,
+        tenant: &TenantName,
+        backend: &Arc<dyn RepositoryFiles>,
+    ) -> Result<Repository<()>> {
         // Without a cache: one in a home directory would hold what nobody there expects.
         let options = RepositoryOptions::default().no_cache(true);
         let backends = RepositoryBackends::new(backend.clone(), None);
@@ -98,7 +134,7 @@ impl Places {
     }
 
     /// Whether the repository was made; its configuration is the last thing that is written then.
-    pub(crate) fn is_made(&self, tenant: &TenantName, backend: &DirectoryBackend) -> Result<bool> {
+    pub(crate) fn is_made(&self, tenant: &TenantName, backend: &dyn RepositoryFiles) -> Result<bool> {
         let configurations =
             backend.list_with_size(FileType::Config).map_err(|error| self.opening(tenant, &error))?;
         if configurations.is_empty() && backend.holds_data().map_err(|error| self.opening(tenant, &error))? {
@@ -111,8 +147,8 @@ impl Places {
 
     /// Opens a tenant's repository for reading; `None` when there is none yet.
     pub(crate) fn open(&self, tenant: &TenantName) -> Result<Option<Opened>> {
-        let backend = Arc::new(DirectoryBackend::new(self.repository(tenant)));
-        if !self.is_made(tenant, &backend)? {
+        let backend = self.files(tenant)?;
+        if !self.is_made(tenant, backend.as_ref())? {
             return Ok(None);
         }
         let lock = self.lock_to_read(tenant)?;
@@ -122,10 +158,10 @@ impl Places {
     /// Opens a tenant's repository for adding; one that is not there yet is made. What a killed process left
     /// unfinished is removed.
     pub(crate) fn open_to_add(&self, tenant: &TenantName) -> Result<Opened> {
-        let backend = Arc::new(DirectoryBackend::new(self.repository(tenant)));
+        let backend = self.own_files(tenant)?;
         let lock = self.lock_to_add(tenant)?;
         backend.remove_unfinished().map_err(|error| self.unreachable(tenant, error))?;
-        if self.is_made(tenant, &backend)? {
+        if self.is_made(tenant, backend.as_ref())? {
             return self.unlock(tenant, backend, lock);
         }
         self.make(tenant, backend, lock)
@@ -133,6 +169,10 @@ impl Places {
 
     /// Keeps others from deleting, without opening the repository.
     pub(crate) fn lock_to_read(&self, tenant: &TenantName) -> Result<Lock> {
+        // Nothing is removed from a mirror on another machine, and it has no locks.
+        if self.away.as_ref().is_some_and(Away::is_remote) {
+            return Ok(Lock::none());
+        }
         Lock::to_read(&self.locks(), tenant.as_str()).map_err(|error| self.unreachable(tenant, error))
     }
 
@@ -149,8 +189,8 @@ impl Places {
     /// Opens a tenant's repository for deleting; `None` when there is none yet. What a killed process left unfinished is
     /// removed.
     pub(crate) fn open_to_delete(&self, tenant: &TenantName) -> Result<Option<Opened>> {
-        let backend = Arc::new(DirectoryBackend::new(self.repository(tenant)));
-        if !self.is_made(tenant, &backend)? {
+        let backend = self.own_files(tenant)?;
+        if !self.is_made(tenant, backend.as_ref())? {
             return Ok(None);
         }
         let lock = Lock::to_delete(&self.locks(), tenant.as_str())
@@ -169,7 +209,7 @@ impl Places {
         DirectoryBackend::new(directory).remove_unfinished().map_err(|error| self.unreachable(tenant, error))
     }
 
-    fn unlock(&self, tenant: &TenantName, backend: Arc<DirectoryBackend>, lock: Lock) -> Result<Opened> {
+    fn unlock(&self, tenant: &TenantName, backend: Arc<dyn RepositoryFiles>, lock: Lock) -> Result<Opened> {
         let repository = self.unlocked_on(tenant, &backend)?;
         Ok(Opened { repository, backend, lock })
     }
@@ -178,7 +218,7 @@ impl Places {
     pub(crate) fn unlocked_on(
         &self,
         tenant: &TenantName,
-        backend: &Arc<DirectoryBackend>,
+        backend: &Arc<dyn RepositoryFiles>,
     ) -> Result<Repository<OpenStatus>> {
         let Some(key) = key::read(&self.keys, tenant)? else {
             return Err(key::fault(&self.keys, tenant).because("there is a repository, but no key"));
@@ -198,7 +238,7 @@ impl Places {
     }
 
     /// Makes a repository. The key is durable before anything is encrypted with it.
-    fn make(&self, tenant: &TenantName, backend: Arc<DirectoryBackend>, lock: Lock) -> Result<Opened> {
+    fn make(&self, tenant: &TenantName, backend: Arc<dyn RepositoryFiles>, lock: Lock) -> Result<Opened> {
         let key = match key::read(&self.keys, tenant)? {
             Some(key) => key,
             None => key::create(&self.keys, tenant)?,
@@ -211,7 +251,8 @@ impl Places {
         let master = MasterKey::new();
         let init = self.repository_on(tenant, &backend)?;
         backend.create().map_err(|error| self.opening(tenant, &error))?;
-        key_file::write(&backend, &key, &master).map_err(|problem| self.unreachable(tenant, problem))?;
+        key_file::write(backend.as_ref(), &key, &master)
+            .map_err(|problem| self.unreachable(tenant, problem))?;
         // The configuration is written last: without it there is no repository.
         let repository = init
             .init(&Credentials::Masterkey(master), &KeyOptions::default(), &ConfigOptions::default())

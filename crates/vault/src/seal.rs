@@ -13,11 +13,11 @@ use aes256ctr_poly1305aes::aead::Aead as _;
 use aes256ctr_poly1305aes::{Aes256CtrPoly1305Aes, Key, Nonce};
 use rand::RngCore as _;
 use rustic_core::repofile::{MasterKey, Node, Tree};
-use rustic_core::{FileType, Id, IndexedTree, Repository, TreeId, WriteBackend as _};
+use rustic_core::{FileType, Id, IndexedTree, Repository, TreeId};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
-use crate::backend::DirectoryBackend;
+use crate::files::RepositoryFiles;
 
 /// A pack is closed when it holds this many bytes.
 const PACK_BYTES: usize = 8 << 20;
@@ -66,7 +66,7 @@ impl Seal {
     pub(crate) fn write<S: IndexedTree>(
         mut self,
         repository: &Repository<S>,
-        backend: &DirectoryBackend,
+        backend: &dyn RepositoryFiles,
         key: &MasterKey,
         tree: TreeId,
     ) -> Result<TreeId, String> {
@@ -164,11 +164,11 @@ impl PackWriter {
         Ok(())
     }
 
-    fn close_when_full(&mut self, backend: &DirectoryBackend) -> Result<(), String> {
+    fn close_when_full(&mut self, backend: &dyn RepositoryFiles) -> Result<(), String> {
         if self.content.len() > PACK_BYTES { self.close(backend) } else { Ok(()) }
     }
 
-    fn close(&mut self, backend: &DirectoryBackend) -> Result<(), String> {
+    fn close(&mut self, backend: &dyn RepositoryFiles) -> Result<(), String> {
         if self.blobs.is_empty() {
             return Ok(());
         }
@@ -182,7 +182,7 @@ impl PackWriter {
         Ok(())
     }
 
-    fn write_index(self, backend: &DirectoryBackend) -> Result<(), String> {
+    fn write_index(self, backend: &dyn RepositoryFiles) -> Result<(), String> {
         let text = serde_json::to_vec(&json!({ "packs": self.packs })).map_err(|error| error.to_string())?;
         write(backend, FileType::Index, self.encrypt(&text)?).map(|_| ())
     }
@@ -196,7 +196,7 @@ fn id_of(bytes: &[u8]) -> Result<Id, String> {
     hex::encode(Sha256::digest(bytes)).parse().map_err(|_| "a hash is no id".to_owned())
 }
 
-fn write(backend: &DirectoryBackend, kind: FileType, content: Vec<u8>) -> Result<Id, String> {
+fn write(backend: &dyn RepositoryFiles, kind: FileType, content: Vec<u8>) -> Result<Id, String> {
     let id = id_of(&content)?;
     backend.write_bytes(kind, &id, false, content.into()).map_err(|error| error.display_log())?;
     Ok(id)

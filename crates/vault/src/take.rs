@@ -24,11 +24,11 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use rustic_core::repofile::{Node, NodeType, SnapshotFile, StringList};
 use rustic_core::{
-    BackupOptions, ErrorKind, IndexedIds, IndexedTree, ParentOptions, ReadBackend as _, ReadSource,
-    ReadSourceEntry, ReadSourceOpen, Repository, RusticError, RusticResult,
+    BackupOptions, ErrorKind, IndexedIds, IndexedTree, ParentOptions, ReadSource, ReadSourceEntry,
+    ReadSourceOpen, Repository, RusticError, RusticResult,
 };
 
-use crate::backend::DirectoryBackend;
+use crate::files::RepositoryFiles;
 use crate::point::{self, MANIFEST, TAG};
 use crate::repository::{Indexed, Opened, Places};
 use crate::seal::Seal;
@@ -209,7 +209,7 @@ fn indexed<S: IndexedTree>(repository: Repository<S>, tenant: &TenantName) -> Re
 /// A point whose data are in the repository, but which nobody can see yet.
 struct Finishing {
     repository: Indexed,
-    backend: Arc<DirectoryBackend>,
+    backend: Arc<dyn RepositoryFiles>,
     snapshot: SnapshotFile,
     manifest: PointManifest,
 }
@@ -225,7 +225,7 @@ impl Finishing {
         let length = u64::try_from(text.len()).unwrap_or(u64::MAX);
         let node = walk::made_node(OsStr::new(MANIFEST), NodeType::File, self.manifest.taken_at, length);
         self.snapshot.tree = Seal { sizes, manifest: node, text }
-            .write(&self.repository, &self.backend, &self.repository.key(), self.snapshot.tree)
+            .write(&self.repository, self.backend.as_ref(), &self.repository.key(), self.snapshot.tree)
             .map_err(|problem| self.failed("its manifest cannot be written").because(problem))?;
         eclusa_crash::point("vault.take.sealed");
         self.repository = indexed(self.repository, &self.manifest.tenant)?;

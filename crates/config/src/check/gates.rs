@@ -19,25 +19,11 @@ pub(super) fn check(findings: &mut Findings, path: &KeyPath, stack: &Stack) {
     preflight(findings, &path.key("preflight"), stack);
     window(findings, &path.key("window"), stack);
     schedule(findings, path, stack);
-    mirrors(findings, &path.key("mirrors"), stack);
+    super::mirrors::check(findings, &path.key("mirrors"), stack);
     let of_tenants = stack.tenants.iter().map(|(name, tenant)| (path.key("tenants").key(name), tenant.keep));
     for (place, keep) in of_tenants.chain([(path.clone(), stack.keep)]) {
         if keep.is_some_and(|keep| !keep.keeps_something()) {
             findings.add_on_key(place.key("keep"), Mistake::new("config-keep-nothing"));
-        }
-    }
-}
-
-fn mirrors(findings: &mut Findings, path: &KeyPath, stack: &Stack) {
-    findings.unique(path, stack.mirrors.iter().map(|mirror| mirror.name.as_str()));
-    for (index, mirror) in stack.mirrors.iter().enumerate() {
-        // It is a part of a step's name and of a path.
-        let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
-        if !mirror.name.trim().is_empty() && !mirror.name.chars().all(plain) {
-            findings.add(path.index(index).key("name"), Mistake::new("config-mirror-name"));
-        }
-        if !mirror.directory.is_absolute() {
-            findings.add(path.index(index).key("directory"), Mistake::new("config-mirror-directory"));
         }
     }
 }

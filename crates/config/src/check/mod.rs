@@ -2,6 +2,7 @@
 
 mod data;
 mod gates;
+mod mirrors;
 mod people;
 mod services;
 mod supervisor;

@@ -28,7 +28,7 @@ pub use frappe_gates::{Console, FrappeGates, Jobs, Login, SiteTests};
 pub use gates::{AfterOpen, Check, CheckPlace, Logs, Method, Preflight, Probe, Proof, Risk, Secure, Watch};
 pub use hooks::{Hook, HookPhase, HookPoint, Side, Webhook, WebhookEvent};
 pub use keep::Keep;
-pub use mirror::Mirror;
+pub use mirror::{Mirror, MirrorS3, MirrorSftp};
 pub use people::{ChecklistItem, Decide, Duties, People, Person, Role};
 pub use period::Period;
 pub use release::{ReleaseKind, ReleaseTable};

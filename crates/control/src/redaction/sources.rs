@@ -191,6 +191,11 @@ impl Redaction {
                 self.add(secret.expose_secret());
             }
         }
+        for s3 in stack.mirrors.iter().filter_map(|mirror| mirror.s3.as_ref()) {
+            if let Ok(secret) = secrets.resolve(s3.secret_access_key.as_str()) {
+                self.add(secret.expose_secret());
+            }
+        }
         let databases =
             stack.database.iter().chain(stack.tenants.values().filter_map(|tenant| tenant.database.as_ref()));
         for password in databases.filter_map(|database| database.password.as_ref()) {

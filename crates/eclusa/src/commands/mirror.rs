@@ -1,4 +1,4 @@
-//! `eclusa mirror`: copies restore points to other disks and reads them back there, or copies them back.
+//! `eclusa mirror`: copies restore points to other places and reads them back there, or copies them back.
 
 use clap::Args;
 use eclusa_control::mirrors;

@@ -86,7 +86,7 @@ enum Wanted {
         #[arg(long, value_name = "MIRROR")]
         from: Option<String>,
     },
-    /// Restore points copied to other disks, or back.
+    /// Restore points copied to other places, or back.
     Mirror(super::mirror::What),
     /// Restore points that nothing needs thrown away.
     Prune {

@@ -50,6 +50,12 @@ logs-none = Nothing was said in the last { $since }.
 hint-mirrors = Name one in eclusa.toml, such as: [[stacks.{ $stack }.mirrors]] name = "nas", directory = "/mnt/nas/eclusa"
 hint-mirror-same = A copy there is lost together with the vault. Mount another disk at { $path }, or say same_file_system = true.
 hint-mirror-mount = Is its disk mounted? If the copies are gone for good and shall be made anew, remove { $path }
+hint-mirror-elsewhere = Is this the right place? If the copies are gone for good and shall be made anew, remove { $path }
+hint-mirror-unreachable = When it answers again, type the same command again.
+hint-mirror-denied = These credentials must be allowed to list, read and add there, by SFTP also to rename. When they are, type the same command again.
+hint-mirror-full = Make room there, then type the same command again.
+hint-mirror-no-place = Eclusa never makes it. Make it, or mend its name in eclusa.toml, then type the same command again.
+hint-mirror-stranger = Ask whoever runs that host for its key. ssh-keyscan -p { $port } { $host } shows what answers now; when both are the same, add that line to { $path }
 hint-mirror-repository = To bring back what the mirror holds, move { $vault } away and type: eclusa mirror { $tenant } --from { $mirror }
 hint-mirror-other = Is the right disk mounted? If this one shall be used from now on, remove { $path }
 hint-keep = Say in eclusa.toml which are kept, such as: [stacks.{ $stack }.keep] daily = 14, weekly = 8, monthly = 12
@@ -107,6 +113,7 @@ trouble-missed-of = The { $job } of { $tenant } that was due at { $at } was not 
 repair-missed = eclusa { $command }
 repair-drill = eclusa drill { $tenant }
 trouble-mirror-never = The restore points of { $tenant } have not been copied to { $mirror } yet
+trouble-mirror-failed = Copying { $tenant }'s restore points to { $mirror } failed at { $at }: { $problem }
 trouble-mirror-stale = The newest copy of { $tenant }'s restore points at { $mirror } is of { $at }; that is older than it may be
 repair-mirror = eclusa mirror { $tenant } --to { $mirror }
 trouble-never-proved = No restore point of { $tenant } was ever restored and proved

@@ -3,6 +3,7 @@
 
 mod crash;
 mod damage;
+mod elsewhere;
 mod failures;
 mod fixture;
 mod forget;

@@ -5,9 +5,10 @@ use std::process::{Command, Stdio};
 
 use eclusa_fault::Code;
 use eclusa_ports::{Copied, Copying, Vault};
-use eclusa_vault::{LocalVault, Mirror};
+use eclusa_vault::{LocalVault, Mirror, MirrorPlace};
 
 use crate::damage::flip;
+use crate::elsewhere::Secrets;
 use crate::fixture::{CHILD, Fixture, files_below, id};
 use crate::restic::restic_on;
 
@@ -15,8 +16,9 @@ use crate::restic::restic_on;
 fn mirrored(base: &Path, same_file_system: bool) -> Fixture {
     let mut fixture = Fixture::at(base);
     let directory = base.join("nas");
-    fixture.vault =
-        fixture.vault.with_mirrors(vec![Mirror { name: "nas".to_owned(), directory, same_file_system }]);
+    let place = MirrorPlace::Directory { directory, same_file_system };
+    let mirrors = vec![Mirror { name: "nas".to_owned(), place }];
+    fixture.vault = fixture.vault.with_mirrors(mirrors, std::sync::Arc::new(Secrets::default()));
     fixture
 }
 

@@ -1,0 +1,206 @@
+//! One repository copied into another, file by file.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use bytes::Bytes;
+use eclusa_fault::{Fault, Result};
+use eclusa_ports::Copied;
+use rustic_core::repofile::{SnapshotFile, SnapshotId};
+use rustic_core::{BytesList, FileType, Id, RusticError};
+
+use crate::files::RepositoryFiles;
+use crate::mirror::Place;
+use crate::verify::packs_of;
+
+/// The files of a kind and their sizes.
+pub(crate) fn ids(
+    files: &dyn RepositoryFiles,
+    kind: FileType,
+) -> std::result::Result<BTreeMap<Id, u32>, Box<RusticError>> {
+    Ok(files.list_with_size(kind)?.into_iter().collect())
+}
+
+/// What makes a repository this one and no other.
+pub(crate) fn configuration(
+    files: &dyn RepositoryFiles,
+) -> std::result::Result<Option<Bytes>, Box<RusticError>> {
+    if ids(files, FileType::Config)?.is_empty() {
+        return Ok(None);
+    }
+    files.read_full(FileType::Config, &Id::default()).map(Some)
+}
+
+/// What was done so far, by several threads.
+#[derive(Debug, Default)]
+struct Tally {
+    files: AtomicU64,
+    bytes: AtomicU64,
+    read: AtomicU64,
+    mended: AtomicU64,
+}
+
+/// A copy that is being made.
+pub(crate) struct Copy<'a> {
+    place: &'a Place<'a>,
+    from: &'a Arc<dyn RepositoryFiles>,
+    to: &'a dyn RepositoryFiles,
+    read_all: bool,
+    done: Tally,
+}
+
+impl<'a> Copy<'a> {
+    pub(crate) fn new(
+        place: &'a Place<'a>,
+        from: &'a Arc<dyn RepositoryFiles>,
+        to: &'a dyn RepositoryFiles,
+        read_all: bool,
+    ) -> Self {
+        Self { place, from, to, read_all, done: Tally::default() }
+    }
+
+    fn failed(&self, error: &RusticError) -> Fault {
+        self.place.failed(error)
+    }
+
+    /// Copies everything, and says which points are there then.
+    pub(crate) fn whole(self) -> Result<(Copied, BTreeMap<Id, u32>)> {
+        let fail = |error: Box<RusticError>| self.failed(&error);
+        let configuration = configuration(self.from.as_ref()).map_err(fail)?;
+        self.to.create().map_err(fail)?;
+        self.to.publish_snapshots();
+        // What is published meanwhile is left to the next time: of it, not everything may be copied.
+        let points = ids(self.from.as_ref(), FileType::Snapshot).map_err(fail)?;
+        for kind in [FileType::Pack, FileType::Index, FileType::Key] {
+            let wanted = ids(self.from.as_ref(), kind).map_err(fail)?;
+            self.kind(kind, &wanted)?;
+        }
+        if let Some(content) = &configuration {
+            self.configuration(content)?;
+        }
+        self.check(&points)?;
+        self.kind(FileType::Snapshot, &points)?;
+        let there = ids(self.to, FileType::Snapshot).map_err(fail)?;
+        let of = |count: &AtomicU64| count.load(Ordering::Relaxed);
+        let done = Copied {
+            points: there.len() as u64,
+            files: of(&self.done.files),
+            bytes: of(&self.done.bytes),
+            read: of(&self.done.read),
+            mended: of(&self.done.mended),
+        };
+        Ok((done, there))
+    }
+
+    fn kind(&self, kind: FileType, wanted: &BTreeMap<Id, u32>) -> Result<()> {
+        let there = ids(self.to, kind).map_err(|error| self.failed(&error))?;
+        let wanted: Vec<(&Id, Option<bool>)> =
+            wanted.iter().map(|(id, size)| (id, there.get(id).map(|found| found == size))).collect();
+        let at_once = self.from.at_once().max(self.to.at_once());
+        if at_once == 1 {
+            wanted.into_iter().try_for_each(|(id, there)| self.file(kind, id, there))?;
+        } else {
+            self.side_by_side(kind, &wanted, at_once)?;
+        }
+        eclusa_crash::point("vault.mirror.kind");
+        Ok(())
+    }
+
+    /// Several files at once; after the first that cannot be copied none is begun.
+    fn side_by_side(&self, kind: FileType, wanted: &[(&Id, Option<bool>)], at_once: usize) -> Result<()> {
+        let (next, stop) = (AtomicUsize::new(0), AtomicBool::new(false));
+        let first: Mutex<Option<Fault>> = Mutex::new(None);
+        std::thread::scope(|threads| {
+            for _ in 0..at_once.min(wanted.len()) {
+                threads.spawn(|| {
+                    while !stop.load(Ordering::Relaxed)
+                        && let Some((id, there)) = wanted.get(next.fetch_add(1, Ordering::Relaxed))
+                    {
+                        if let Err(fault) = self.file(kind, id, *there) {
+                            stop.store(true, Ordering::Relaxed);
+                            first.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(fault);
+                        }
+                    }
+                });
+            }
+        });
+        first.into_inner().unwrap_or_else(PoisonError::into_inner).map_or(Ok(()), Err)
+    }
+
+    /// Makes sure that all that a new point needs was copied: what is missing here is in no list of files to copy.
+    fn check(&self, points: &BTreeMap<Id, u32>) -> Result<()> {
+        let fail = |error: Box<RusticError>| self.failed(&error);
+        let there = ids(self.to, FileType::Snapshot).map_err(fail)?;
+        let new: Vec<&Id> = points.keys().filter(|id| !there.contains_key(id)).collect();
+        if new.is_empty() {
+            return Ok(());
+        }
+        let repository = self.place.places.unlocked_on(self.place.tenant, self.from)?;
+        let repository = repository.to_indexed().map_err(fail)?;
+        let packs = ids(self.to, FileType::Pack).map_err(fail)?;
+        for id in new {
+            let snapshot: SnapshotFile = repository.get_file(&SnapshotId::from(*id)).map_err(fail)?;
+            let incomplete = |problem| {
+                self.place.fault(format!("restore point {} is not whole: {problem}", id.to_hex().as_str()))
+            };
+            let needed = packs_of(&repository, snapshot.tree).map_err(incomplete)?;
+            if let Some(missing) = needed.iter().find(|pack| !packs.contains_key(pack)) {
+                return Err(incomplete(format!("pack {} is missing", missing.to_hex().as_str())));
+            }
+        }
+        Ok(())
+    }
+
+    /// Copies a file unless it is there. One of another size is damaged; so may one of the same size be.
+    fn file(&self, kind: FileType, id: &Id, there: Option<bool>) -> Result<()> {
+        if there == Some(true) {
+            if !self.read_all {
+                return Ok(());
+            }
+            self.done.read.fetch_add(1, Ordering::Relaxed);
+            if self.is_sound(kind, id)? {
+                return Ok(());
+            }
+        }
+        let content = self.from.read_full(kind, id).map_err(|error| self.failed(&error))?;
+        let length = content.len() as u64;
+        self.write(kind, id, content)?;
+        eclusa_crash::point("vault.mirror.written");
+        if !self.is_sound(kind, id)? {
+            return Err(self.place.fault(format!(
+                "{} {} was written, and reads differently",
+                kind.dirname(),
+                id.to_hex().as_str()
+            )));
+        }
+        self.done.bytes.fetch_add(length, Ordering::Relaxed);
+        self.done.files.fetch_add(1, Ordering::Relaxed);
+        self.done.mended.fetch_add(u64::from(there.is_some()), Ordering::Relaxed);
+        Ok(())
+    }
+
+    fn is_sound(&self, kind: FileType, id: &Id) -> Result<bool> {
+        self.to.is_sound_there(kind, id).map_err(|error| {
+            self.place.broken(&error, format!("reading back {} {}", kind.dirname(), id.to_hex().as_str()))
+        })
+    }
+
+    fn write(&self, kind: FileType, id: &Id, content: Bytes) -> Result<()> {
+        let content = BytesList::from(content);
+        self.to.write_bytes(kind, id, false, content).map_err(|error| self.failed(&error))
+    }
+
+    /// `config` is written once and never again.
+    fn configuration(&self, content: &Bytes) -> Result<()> {
+        let there = || configuration(self.to).map_err(|error| self.failed(&error));
+        if there()?.is_none() {
+            self.write(FileType::Config, &Id::default(), content.clone())?;
+        }
+        if there()?.as_ref() == Some(content) {
+            Ok(())
+        } else {
+            Err(self.place.fault("config was written, and reads differently"))
+        }
+    }
+}

@@ -1,0 +1,40 @@
+//! What the vault asks of the files of a repository, wherever they lie: beside what rustic_core asks, whether a file is
+//! what its name says, and what a killed process left.
+
+use std::fmt::Debug;
+use std::io;
+
+use rustic_core::{FileType, Id, RusticResult, WriteBackend};
+
+/// The files of one repository.
+pub(crate) trait RepositoryFiles: WriteBackend + Debug {
+    /// From now on snapshots are written.
+    fn publish_snapshots(&self);
+
+    /// The snapshot that was written last.
+    fn published(&self) -> Option<Id>;
+
+    /// Removes what a killed process left unfinished. Only for whoever holds the lock to add.
+    fn remove_unfinished(&self) -> io::Result<()>;
+
+    /// Reads a file through and says whether its bytes are those that its name promises.
+    fn is_sound(&self, kind: FileType, id: &Id) -> io::Result<bool>;
+
+    /// The same of a file that was just written: asks the place where it lies, not what this machine remembers of it.
+    fn is_sound_there(&self, kind: FileType, id: &Id) -> io::Result<bool>;
+
+    /// How many files are worth being copied at once.
+    fn at_once(&self) -> usize {
+        1
+    }
+
+    /// Whether anything but keys is in the repository.
+    fn holds_data(&self) -> RusticResult<bool> {
+        for kind in [FileType::Snapshot, FileType::Index, FileType::Pack] {
+            if !self.list_with_size(kind)?.is_empty() {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+}

@@ -1,0 +1,180 @@
+//! A restic repository at a place on another machine, in the layout that restic uses everywhere: `config`, `data/xx/`,
+//! `index/`, `keys/`, `snapshots/`.
+
+use std::io;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use rustic_core::{BytesList, ErrorKind, FileType, Id, ReadBackend, RusticError, RusticResult, WriteBackend};
+use sha2::{Digest as _, Sha256};
+
+use super::{Existing, Kind, Store, Trouble};
+use crate::files::RepositoryFiles;
+
+/// Files that are on their way at once: enough to fill a line whose answers take a while.
+const AT_ONCE: usize = 4;
+
+/// One repository.
+#[derive(Debug)]
+pub(crate) struct RemoteRepository {
+    store: Arc<dyn Store>,
+    /// Where it lies, without a `/` at its end.
+    root: String,
+}
+
+impl RemoteRepository {
+    pub(crate) fn new(store: Arc<dyn Store>, root: String) -> Self {
+        Self { store, root }
+    }
+
+    fn path(&self, kind: FileType, id: &Id) -> String {
+        let name = id.to_hex();
+        let name = name.as_str();
+        match kind {
+            FileType::Config => format!("{}/config", self.root),
+            FileType::Pack => {
+                format!("{}/data/{}/{name}", self.root, name.get(..2).unwrap_or_default())
+            }
+            _ => format!("{}/{}/{name}", self.root, kind.dirname()),
+        }
+    }
+
+    fn failed(&self, operation: &'static str, path: &str, error: io::Error) -> Box<RusticError> {
+        RusticError::with_source(ErrorKind::Backend, format!("{operation} `{{path}}` failed"), error)
+            .attach_context("path", format!("{}/{path}", self.store.location()))
+    }
+
+    fn whole(&self, kind: FileType, id: &Id) -> io::Result<(Bytes, bool)> {
+        let content = self.store.read(&self.path(kind, id), None)?;
+        let sound = kind == FileType::Config || hex::encode(Sha256::digest(&content)) == id.to_hex().as_str();
+        Ok((content, sound))
+    }
+}
+
+impl ReadBackend for RemoteRepository {
+    fn location(&self) -> String {
+        format!("{}/{}", self.store.location(), self.root)
+    }
+
+    fn list_with_size(&self, kind: FileType) -> RusticResult<Vec<(Id, u32)>> {
+        let length = |bytes: u64| u32::try_from(bytes).unwrap_or(u32::MAX);
+        if kind == FileType::Config {
+            let path = self.path(kind, &Id::default());
+            return match self.store.read(&path, None) {
+                Ok(content) => Ok(vec![(Id::default(), length(content.len() as u64))]),
+                Err(error) if Trouble::kind_of(&error) == Kind::Missing => Ok(Vec::new()),
+                Err(error) => Err(self.failed("reading", &path, error)),
+            };
+        }
+        let directory = format!("{}/{}", self.root, kind.dirname());
+        let listed = self
+            .store
+            .list(&directory, kind == FileType::Pack)
+            .map_err(|error| self.failed("listing", &directory, error))?;
+        // Other names are not of the format; restic passes over them too.
+        let known = |(name, bytes): (String, u64)| {
+            let id = Some(name).filter(|name| name.len() == 64)?.parse().ok()?;
+            Some((id, length(bytes)))
+        };
+        let mut found: Vec<(Id, u32)> = listed.into_iter().filter_map(known).collect();
+        found.sort_unstable_by_key(|(id, _)| *id);
+        Ok(found)
+    }
+
+    fn read_full(&self, kind: FileType, id: &Id) -> RusticResult<Bytes> {
+        let path = self.path(kind, id);
+        match self.whole(kind, id) {
+            Ok((content, true)) => Ok(content),
+            Ok((_, false)) => {
+                let error = io::Error::new(
+                    io::ErrorKind::InvalidData,
+                    "its bytes are not those that its name promises",
+                );
+                Err(self.failed("checking", &path, error))
+            }
+            Err(error) => Err(self.failed("reading", &path, error)),
+        }
+    }
+
+    fn read_partial(
+        &self,
+        kind: FileType,
+        id: &Id,
+        _: bool,
+        offset: u32,
+        length: u32,
+    ) -> RusticResult<Bytes> {
+        let path = self.path(kind, id);
+        let part = u64::from(offset)..u64::from(offset) + u64::from(length);
+        let read = self.store.read(&path, Some(part)).and_then(|content| {
+            // A shorter answer must not become a shorter file.
+            if content.len() as u64 == u64::from(length) {
+                Ok(content)
+            } else {
+                Err(io::Error::from(io::ErrorKind::UnexpectedEof))
+            }
+        });
+        read.map_err(|error| self.failed("reading", &path, error))
+    }
+
+    fn warmup_path(&self, kind: FileType, id: &Id) -> String {
+        self.path(kind, id)
+    }
+}
+
+impl WriteBackend for RemoteRepository {
+    /// Directories come with the first file in them.
+    fn create(&self) -> RusticResult<()> {
+        Ok(())
+    }
+
+    /// Writes a file that is not there, or puts a sound one in the place of one that is damaged. What is there and sound
+    /// stays as it is: another process may have written it meanwhile.
+    fn write_bytes(&self, kind: FileType, id: &Id, _: bool, content: BytesList) -> RusticResult<()> {
+        let path = self.path(kind, id);
+        let content = match content.slice() {
+            [whole] => whole.clone(),
+            pieces => Bytes::from(pieces.concat()),
+        };
+        let write = || match self.store.write(&path, content.clone(), Existing::Stays) {
+            Err(error) if Trouble::kind_of(&error) == Kind::Exists => {
+                if kind == FileType::Config || self.is_sound(kind, id)? {
+                    return Ok(());
+                }
+                self.store.write(&path, content.clone(), Existing::Goes)
+            }
+            written => written,
+        };
+        write().map_err(|error| self.failed("writing", &path, error))
+    }
+
+    /// Nothing is removed from a mirror.
+    fn remove(&self, kind: FileType, id: &Id, _: bool) -> RusticResult<()> {
+        let error = io::Error::new(io::ErrorKind::Unsupported, "nothing is removed from a mirror");
+        Err(self.failed("removing", &self.path(kind, id), error))
+    }
+}
+
+impl RepositoryFiles for RemoteRepository {
+    fn publish_snapshots(&self) {}
+
+    fn published(&self) -> Option<Id> {
+        None
+    }
+
+    fn remove_unfinished(&self) -> io::Result<()> {
+        self.store.remove_unfinished(&self.root)
+    }
+
+    fn is_sound(&self, kind: FileType, id: &Id) -> io::Result<bool> {
+        self.whole(kind, id).map(|(_, sound)| sound)
+    }
+
+    fn is_sound_there(&self, kind: FileType, id: &Id) -> io::Result<bool> {
+        self.is_sound(kind, id)
+    }
+
+    fn at_once(&self) -> usize {
+        AT_ONCE
+    }
+}
