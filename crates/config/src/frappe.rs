@@ -53,6 +53,8 @@ impl Stack {
                     domains: self.domains_of(site),
                     database: DatabasePlace::Mariadb {
                         service: service.clone(),
+                        host: table.host.clone(),
+                        port: table.port,
                         name: site.database.clone(),
                         user: user.clone(),
                         password: password.clone(),

@@ -78,6 +78,12 @@ impl Stack {
         table.is_none_or(|table| table.services.get(service).is_some_and(|one| one.program.is_some()))
     }
 
+    /// Whether a service runs once and ends: nobody starts it for its own sake, and nobody misses it.
+    #[must_use]
+    pub fn runs_once(&self, service: &ServiceName) -> bool {
+        self.services.once.contains(service) || self.bench().configurator.as_ref() == Some(service)
+    }
+
     /// Where a service of a bench under supervisor listens, as `HOST:PORT`.
     #[must_use]
     pub fn supervised_address(&self, service: &ServiceName) -> Option<&str> {
@@ -224,6 +230,8 @@ impl Stack {
             }),
             DatabaseEngine::Mariadb => Ok(DatabasePlace::Mariadb {
                 service: self.database_service(database).ok_or_else(|| absent("service"))?,
+                host: database.host.clone(),
+                port: database.port,
                 name: self.plain_value(database.name.as_ref().ok_or_else(|| absent("name"))?, environment)?,
                 user: self.mariadb_user(database, environment)?,
                 password: database.password_reference(),

@@ -1,8 +1,9 @@
 //! What runs, which release, health, last backup, last drill, disk; and what is wrong with any of it.
 
+use eclusa_config::Stack;
 use eclusa_config::model::Period;
 use eclusa_fault::{Fault, Message, Result};
-use eclusa_model::{Health, Observation, RunId, RuntimeKind, ServiceName, ServiceState, TenantName};
+use eclusa_model::{Health, Observation, RunId, RuntimeKind, ServiceState, TenantName};
 use eclusa_ports::{JournalStore, PointManifest};
 use eclusa_runbook::PointKind;
 use jiff::Timestamp;
@@ -158,8 +159,7 @@ pub(crate) fn trouble(severity: Severity, text: Message, repair: Option<Message>
 fn troubles(assembly: &Assembly, status: &Status) -> Vec<Trouble> {
     let mut found = Vec::new();
     let observation = &status.observation;
-    let once = assembly.stack.bench().configurator;
-    service_troubles(observation, once.as_ref(), &mut found);
+    service_troubles(observation, &assembly.stack, &mut found);
     for (site, problem) in &observation.unusable_sites {
         let text = Message::new("trouble-site").with("site", site).with("problem", problem);
         found.push(trouble(Severity::Problem, text, Some(Message::new("repair-site"))));
@@ -233,10 +233,10 @@ fn too_old(assembly: &Assembly, at: Option<Timestamp>, limit: Option<Period>) ->
     (age > limit.as_duration()).then(|| at.strftime("%Y-%m-%d %H:%M UTC").to_string())
 }
 
-fn service_troubles(observation: &Observation, once: Option<&ServiceName>, found: &mut Vec<Trouble>) {
+fn service_troubles(observation: &Observation, stack: &Stack, found: &mut Vec<Trouble>) {
     let never_released = observation.runtime == RuntimeKind::Process && observation.release.is_none();
     let repair = if never_released { "repair-first-release" } else { "repair-start" };
-    for service in observation.services.iter().filter(|service| once != Some(&service.name)) {
+    for service in observation.services.iter().filter(|service| !stack.runs_once(&service.name)) {
         let state = match (service.state, service.health) {
             (ServiceState::Running, Health::None | Health::Healthy) => continue,
             (ServiceState::Running, Health::Starting) => "still starting",

@@ -227,19 +227,91 @@ fn the_official_layout_of_a_bench() {
     insta::assert_snapshot!(golden(&project.adopted("compose.yml")));
 }
 
-#[test]
-fn a_bench_whose_cache_is_its_queue_is_refused_and_so_is_one_with_a_database_elsewhere() {
+/// The official layout with other words in it.
+fn official(change: impl Fn(String) -> String) -> Project {
     let project = Project::empty("erp");
-    let one = OFFICIAL.replace("redis-queue:6379", "redis-cache:6379");
-    project.write("compose.yml", &one).write(".env", "ERPNEXT_VERSION=v15.1.0\nDB_PASSWORD=hunter2\n");
-    let fault = project.look(&project.wanted("compose.yml")).unwrap_err();
-    assert_eq!(fault.code, Code::AdoptUnknown);
-    assert!(fault.headline(&Language::default()).contains("which would lose jobs"));
+    project.write("compose.yml", &change(OFFICIAL.to_owned()));
+    project.write(".env", "ERPNEXT_VERSION=v15.1.0\nDB_PASSWORD=hunter2\nDB_ROOT_PASSWORD=hunter2\n");
+    project
+}
 
-    project.write("compose.yml", &OFFICIAL.replace("DB_HOST: db,", "DB_HOST: db.example.org,"));
+fn stack_of(adopted: &Adopted) -> eclusa_config::Stack {
+    Configuration::parse(golden(adopted), &adopted.output).unwrap().stack(None).unwrap().1.clone()
+}
+
+#[test]
+fn one_redis_for_cache_and_queues_is_emptied_of_the_cache_alone() {
+    let one = |cache: &str, queue: &str| {
+        let (cache, queue) = (cache.to_owned(), queue.to_owned());
+        let project = official(move |text| {
+            text.replace("redis-cache:6379", &cache).replace("redis-queue:6379", &queue)
+        });
+        stack_of(&project.adopted("compose.yml")).bench()
+    };
+    let separate = one("redis-cache:6379", "redis-queue:6379");
+    assert_eq!((separate.cache_keeps_queue, separate.cache_database), (false, None));
+    assert_eq!((separate.gates.queue, separate.gates.queue_database), (None, None));
+
+    let same = one("redis-cache:6379", "redis-cache:6379");
+    assert_eq!((same.cache_keeps_queue, same.cache_database), (true, None));
+    let same = one("redis-cache:6379/3", "redis://redis-cache:6379/3");
+    assert_eq!((same.cache_keeps_queue, same.cache_database), (true, Some(3)));
+
+    let two = one("redis-cache:6379/1", "redis-cache:6379/2");
+    assert_eq!((two.cache_keeps_queue, two.cache_database), (false, Some(1)));
+    assert_eq!((two.gates.queue.unwrap().as_str(), two.gates.queue_database), ("redis-cache", Some(2)));
+    // Database 0 is one like the others.
+    assert_eq!(one("redis-cache:6379", "redis-cache:6379/1").cache_database, Some(0));
+}
+
+#[test]
+fn a_bench_whose_database_is_elsewhere_needs_a_service_with_the_client_programs() {
+    let elsewhere =
+        |text: String| text.replace("DB_HOST: db, DB_PORT: \"3306\"", "DB_HOST: 10.0.0.7, DB_PORT: \"3307\"");
+    let (from, to) = (OFFICIAL.find("  db:\n").unwrap(), OFFICIAL.find("  redis-cache: {").unwrap());
+    let without = |text: String| elsewhere(text.replace(&OFFICIAL[from..to], ""));
+    let project = official(without);
     let fault = project.look(&project.wanted("compose.yml")).unwrap_err();
     assert_eq!(fault.code, Code::DatabaseUnsupported);
-    assert!(fault.headline(&Language::default()).contains("db.example.org"));
+    assert!(fault.headline(&Language::default()).contains("10.0.0.7"), "{fault}");
+    assert!(fault.hint_text(&Language::default()).unwrap().contains("sleep, infinity"));
+
+    let client = "  db-client: { image: \"mariadb:10.11\", command: [sleep, infinity] }\n";
+    let project =
+        official(|text| without(text).replace("  redis-cache: {", &format!("{client}  redis-cache: {{")));
+    let adopted = project.adopted("compose.yml");
+    let table = stack_of(&adopted).database.unwrap();
+    assert_eq!(table.service.unwrap().as_str(), "db-client");
+    assert_eq!((table.host.as_deref(), table.port), (Some("10.0.0.7"), Some(3307)));
+    assert_eq!(table.password.unwrap().as_str(), "env:DB_ROOT_PASSWORD");
+    assert!(!adopted.text.contains("leaves these services alone"), "{}", adopted.text);
+}
+
+#[test]
+fn a_migrator_that_runs_at_every_up_is_told() {
+    let told = |adopted: &Adopted| adopted.notes.iter().any(|note| note.key == "services.once");
+    assert!(
+        !told(&official(|text| text).adopted("compose.yml")),
+        "with a profile it runs only when it is asked for"
+    );
+    let project = official(|text| text.replace("profiles: [migrate], ", ""));
+    let adopted = project.adopted("compose.yml");
+    assert!(told(&adopted));
+    assert!(adopted.text.contains("migrator migrates whenever somebody"), "{}", adopted.text);
+    let services = stack_of(&adopted).services;
+    assert_eq!(services.once.iter().map(ToString::to_string).collect::<Vec<_>>(), ["migrator"]);
+}
+
+#[test]
+fn one_worker_for_all_queues_is_the_worker() {
+    let project = official(|text| {
+        text.replace("  queue-default: { <<: *bench, command: bench worker --queue default }\n", "")
+            .replace("  queue-short: { <<: *bench, command: bench worker --queue short }\n", "")
+            .replace("bench worker --queue long", "\"bench worker --queue long,default,short\"")
+            .replace("queue-long:", "worker:")
+    });
+    let services = stack_of(&project.adopted("compose.yml")).services;
+    assert_eq!(services.workers.iter().map(ToString::to_string).collect::<Vec<_>>(), ["worker"]);
 }
 
 #[test]

@@ -37,7 +37,8 @@ pub struct Databases {
 
 impl Databases {
     /// The databases of the stack that this runtime runs. `scratch` is a directory for temporary copies of
-    /// SQLite files; a dump needs as much room there as the database is big. It is made when it is not there.
+    /// SQLite files and of the tables that MariaDB has in no snapshot; a dump needs as much room there as these are big.
+    /// It is made when it is not there.
     pub fn new(
         runtime: Arc<dyn Runtime>,
         secrets: Arc<dyn SecretResolver>,
@@ -55,15 +56,18 @@ impl Databases {
             service: service.clone(),
             user: user.to_owned(),
             password: password.clone(),
+            server: Vec::new(),
         };
         match &tenant.database {
             DatabasePlace::Postgresql { service, name, user, password } => Engine::Postgresql(
                 Postgresql::new(access(&postgresql::PROGRAMS, service, user, password), name.clone()),
             ),
-            DatabasePlace::Mariadb { service, name, user, password } => Engine::Mariadb(Mariadb::new(
-                access(&mariadb::PROGRAMS, service, user, password),
-                name.clone(),
-            )),
+            DatabasePlace::Mariadb { service, host, port, name, user, password } => {
+                let mut access = access(&mariadb::PROGRAMS, service, user, password);
+                access.server.extend(host.iter().map(|host| format!("--host={host}")));
+                access.server.extend(port.iter().map(|port| format!("--port={port}")));
+                Engine::Mariadb(Mariadb::new(access, name.clone(), self.scratch.clone()))
+            }
             DatabasePlace::Sqlite { path } => {
                 Engine::Sqlite(Sqlite::new(tenant.name.as_str(), path.into(), self.scratch.clone()))
             }

@@ -33,6 +33,13 @@ impl Bench {
         let environment = std::fs::read_to_string(&path).unwrap();
         std::fs::write(&path, environment.replace("=v15.1\n", "=v15.1-loyalty\n")).unwrap();
         bench.compose(&["up", "-d", "--wait"]);
+        // As Frappe makes it: in no snapshot.
+        let search = "CREATE TABLE __global_search (doctype VARCHAR(100), name VARCHAR(140), content TEXT, \
+             FULLTEXT(content), UNIQUE doctype_name (doctype, name)) ENGINE = MyISAM; \
+             INSERT INTO __global_search VALUES ('Customer', 'CUST-00001', 'a few words')";
+        for site in SITES {
+            bench.sql(site, search);
+        }
         Self(bench)
     }
 
@@ -47,9 +54,15 @@ impl Bench {
     /// What a site has of what its people wrote, and which tables and files.
     fn books(&self, site: &str) -> String {
         let tables = "SELECT GROUP_CONCAT(TABLE_NAME ORDER BY TABLE_NAME) FROM information_schema.TABLES WHERE \
-             TABLE_SCHEMA = DATABASE(); CHECKSUM TABLE `tabCustomer`, `tabSales Invoice`, `tabUser`";
+             TABLE_SCHEMA = DATABASE(); CHECKSUM TABLE __global_search, `tabCustomer`, `tabSales Invoice`, `tabUser`";
         let files = self.inside("backend", &["sh", "-c", "cat sites/$0/*/files/*", site]);
         format!("{}\n{files}", self.sql(site, tables))
+    }
+
+    /// Whether a command with these words runs in the backend.
+    fn runs(&self, words: &str) -> bool {
+        let listed = self.inside("backend", &["sh", "-c", "cat /proc/[0-9]*/cmdline | tr '\\0' ' '"]);
+        listed.contains(words)
     }
 
     /// Everybody is served, nothing is left behind.
@@ -73,6 +86,8 @@ fn tenants_of_a_bench_fail_alone_and_are_closed_by_somebody_or_not_at_all() {
     what_is_refused_before_anything_changes(&bench);
     a_wrong_password_fails_alone(&bench);
     the_containers_go_away_during_a_migration(&bench);
+    what_a_restore_keeps_is_the_sites(&bench);
+    the_cache_goes_away_during_a_migration(&bench);
 }
 
 fn an_app_is_installed_tenant_by_tenant(bench: &Bench) {
@@ -217,10 +232,7 @@ fn the_containers_go_away_during_a_migration(bench: &Bench) {
     let before: Vec<String> = SITES.iter().map(|site| bench.books(site)).collect();
     bench.bench(ONE, &["set-config", "testbench_fail", "migrate-hangs"]);
     let migrating = bench.begin(&["migrate", ONE, "--yes"]);
-    until("the migration", || {
-        let listed = bench.inside("backend", &["sh", "-c", "cat /proc/[0-9]*/cmdline | tr '\\0' ' '"]);
-        listed.contains("--site s01.localhost migrate")
-    });
+    until("the migration", || bench.runs("--site s01.localhost migrate"));
     // MariaDB dies, and somebody makes the container anew in which the migration runs.
     bench.compose(&["kill", "db"]);
     bench.compose(&["up", "-d", "--no-deps", "--force-recreate", "--wait", "backend"]);
@@ -234,5 +246,38 @@ fn the_containers_go_away_during_a_migration(bench: &Bench) {
     for (site, books) in SITES.iter().zip(&before) {
         assert_eq!(bench.books(site), *books, "{site}");
     }
+    bench.at_rest();
+}
+
+/// bench reads all of a site's files, also what lies there until the restore is accepted.
+fn what_a_restore_keeps_is_the_sites(bench: &Bench) {
+    let before = bench.books(TWO);
+    bench.ends(0, &["backup", TWO]);
+    bench.ends(0, &["restore", TWO, "--yes"]);
+    let kept = bench.inside("backend", &["sh", "-c", "ls -A sites/s02.localhost/*/files"]);
+    assert_eq!(kept.matches("-old").count(), 2, "{kept}");
+    bench.bench(TWO, &["backup", "--with-files", "--backup-path", "/tmp/taken"]);
+    assert_eq!(bench.books(TWO), before);
+    bench.at_rest();
+}
+
+/// The cache dies once it is too late to stop before anything is changed.
+fn the_cache_goes_away_during_a_migration(bench: &Bench) {
+    let before = bench.books(ONE);
+    bench.bench(ONE, &["set-config", "testbench_fail", "migrate-hangs"]);
+    let migrating = bench.begin(&["migrate", ONE, "--yes"]);
+    until("the migration", || bench.runs("--site s01.localhost migrate"));
+    bench.compose(&["kill", "redis-cache"]);
+    bench.inside("backend", &["pkill", "-f", "site s01.localhost migrate"]);
+    let output = migrating.wait_with_output().unwrap();
+    let said = text(&output);
+    // Its cache cannot be emptied, so the site is not opened: the run still owns it, and says what is to be done.
+    assert_eq!(output.status.code(), Some(4), "{said}");
+    assert_eq!(bench.config(ONE)["maintenance_mode"], 1, "{said}");
+    bench.compose(&["up", "-d", "--no-deps", "--wait", "redis-cache"]);
+    assert_eq!((bench.status(TWO), bench.status(THREE)), (200, 200));
+    bench.bench(ONE, &["set-config", "testbench_fail", "None"]);
+    bench.eclusa(&["resume"]);
+    assert_eq!(bench.books(ONE), before);
     bench.at_rest();
 }

@@ -65,12 +65,17 @@ fn sync_names(live: &Path) -> io::Result<()> {
     if eclusa_crash::left_out("swap.names.sync") { Ok(()) } else { sync(live) }
 }
 
-/// A directory that only its owner may enter, so that what lies in it is not served.
-fn make_private(directory: &Path) -> io::Result<()> {
-    use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
+/// A directory that only its owner may enter, so that what lies in it is not served. It has the owner of the live one:
+/// the application's own tools, such as `bench backup --with-files`, read all that lies there and fail at what they may not.
+fn make_private(live: &Path, directory: &Path) -> io::Result<()> {
+    use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt, chown};
     match fs::DirBuilder::new().mode(0o700).create(directory) {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
         other => other?,
+    }
+    let (live, own) = (fs::metadata(live)?, fs::metadata(directory)?);
+    if (live.uid(), live.gid()) != (own.uid(), own.gid()) && rustix::process::geteuid().is_root() {
+        chown(directory, Some(live.uid()), Some(live.gid()))?;
     }
     fs::set_permissions(directory, fs::Permissions::from_mode(0o700))
 }
@@ -92,7 +97,7 @@ fn state(live: &Path, suffix: &str) -> SwapState {
 fn exchange(live: &Path, keep: &Path, bring: &Path) -> io::Result<()> {
     if !keep.exists() {
         let collecting = part(keep);
-        make_private(&collecting)?;
+        make_private(live, &collecting)?;
         sync_names(live)?;
         eclusa_crash::point("files.swap.begins");
         move_entries(live, &collecting)?;
@@ -216,7 +221,7 @@ mod tests {
             fs::write(live.path().join(name), "old").unwrap();
         }
         let new = beside_directory(live.path(), "x");
-        make_private(&new).unwrap();
+        make_private(live.path(), &new).unwrap();
         for name in ["c", "same"] {
             fs::write(new.join(name), "new").unwrap();
         }
@@ -246,7 +251,7 @@ mod tests {
         for moved in 0..=3 {
             let live = prepared();
             let old = part(&kept_directory(live.path(), "x"));
-            make_private(&old).unwrap();
+            make_private(live.path(), &old).unwrap();
             for name in ["a", "b", "same"].iter().take(moved) {
                 fs::rename(live.path().join(name), old.join(name)).unwrap();
             }
@@ -273,7 +278,7 @@ mod tests {
     fn swapped_until(moved: usize) -> tempfile::TempDir {
         let live = prepared();
         let (old, new) = (kept_directory(live.path(), "x"), beside_directory(live.path(), "x"));
-        make_private(&old).unwrap();
+        make_private(live.path(), &old).unwrap();
         move_entries(live.path(), &old).unwrap();
         fs::rename(&new, part(&new)).unwrap();
         for name in ["c", "same"].iter().take(moved) {
@@ -288,7 +293,7 @@ mod tests {
             let live = prepared();
             LocalFilesSwap.swap_in(live.path(), "x").await.unwrap();
             let (old, new) = (kept_directory(live.path(), "x"), beside_directory(live.path(), "x"));
-            make_private(&new).unwrap();
+            make_private(live.path(), &new).unwrap();
             move_entries(live.path(), &new).unwrap();
             fs::rename(&old, part(&old)).unwrap();
             for name in ["a", "b", "same"].iter().take(moved) {
@@ -315,5 +320,21 @@ mod tests {
         let live = prepared();
         let mode = fs::metadata(beside_directory(live.path(), "x")).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o700);
+    }
+
+    #[tokio::test]
+    async fn what_is_kept_belongs_to_whom_the_live_directory_does() {
+        use std::os::unix::fs::{MetadataExt, chown};
+        assert!(rustix::process::geteuid().is_root(), "only root restores what is another's");
+        let live = prepared();
+        chown(live.path(), Some(1000), Some(1001)).unwrap();
+        let owner = |path: &Path| {
+            let found = fs::metadata(path).unwrap();
+            (found.uid(), found.gid(), found.mode() & 0o777)
+        };
+        LocalFilesSwap.swap_in(live.path(), "x").await.unwrap();
+        assert_eq!(owner(&kept_directory(live.path(), "x")), (1000, 1001, 0o700));
+        LocalFilesSwap.swap_back(live.path(), "x").await.unwrap();
+        assert_eq!(owner(&beside_directory(live.path(), "x")), (1000, 1001, 0o700));
     }
 }

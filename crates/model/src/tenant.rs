@@ -88,10 +88,16 @@ pub enum DatabasePlace {
         /// A reference to the password; none where the server trusts its own container.
         password: Option<String>,
     },
-    /// A database of a MariaDB server that is a service of the stack; its own tools run inside the service.
+    /// A database of a MariaDB server; its own tools run inside a service of the stack, mostly the server's.
     Mariadb {
-        /// The service whose container holds the server and its tools.
+        /// The service whose container holds the tools, and the server where no host is named.
         service: ServiceName,
+        /// The host of a server that is no service of the stack, as the service reaches it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        host: Option<String>,
+        /// The port of that server.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        port: Option<u16>,
         /// The database's name.
         name: String,
         /// An account that may create databases and end connections.

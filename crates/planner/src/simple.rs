@@ -139,12 +139,11 @@ fn every_service(input: &PlanInput<'_>) -> Vec<ServiceName> {
         ServiceRole::Edge => 6,
     };
     // What runs once and ends is not waited for.
-    let once = input.stack.bench().configurator;
     let mut services: Vec<_> = input
         .observation
         .services
         .iter()
-        .filter(|service| service.role != ServiceRole::Edge && once.as_ref() != Some(&service.name))
+        .filter(|service| service.role != ServiceRole::Edge && !input.stack.runs_once(&service.name))
         .filter(|service| input.stack.starts(&service.name))
         .collect();
     services.sort_by_key(|service| (order(service.role), service.name.clone()));

@@ -17,6 +17,8 @@ pub struct DatabaseFacts {
     pub bytes: u64,
     /// Transactions and locks that are older than was asked, as a person reads them.
     pub long_transactions: Vec<String>,
+    /// Tables that are in no snapshot: who writes to one waits while it is dumped.
+    pub without_snapshot: Vec<String>,
 }
 
 /// One table: how many rows, and a checksum of all of them that does not depend on their order.

@@ -98,6 +98,9 @@ pub struct Expect {
     /// Texts with `*` for any text, each of which some whole line of the output must be.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub like: Vec<String>,
+    /// Whether it runs tests of unittest, of which more must have run than were skipped.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub tests_ran: bool,
     /// With what the lines begin by which the command says what it does next. The last of them is named when it fails.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub progress: Option<String>,

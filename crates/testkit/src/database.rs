@@ -58,7 +58,12 @@ impl Database for FakeDatabase {
         self.0
             .step(format!("database.facts.{}", tenant.name), |state| {
                 databases(state, tenant)?;
-                Ok(DatabaseFacts { version: "fake 1".to_owned(), bytes: 1, long_transactions: Vec::new() })
+                Ok(DatabaseFacts {
+                    version: "fake 1".to_owned(),
+                    bytes: 1,
+                    long_transactions: Vec::new(),
+                    without_snapshot: Vec::new(),
+                })
             })
             .await
     }

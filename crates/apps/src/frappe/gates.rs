@@ -59,7 +59,7 @@ pub(super) fn asset_sources(stack: &Stack) -> Vec<AssetSource> {
         add(
             format!("{cache}: assets_json"),
             cache,
-            redis(stack, cache, &["--raw", "get", "assets_json"]),
+            redis(stack, cache, bench.cache_database, &["--raw", "get", "assets_json"]),
             true,
         );
     }
@@ -159,17 +159,25 @@ fn literal(text: &str) -> String {
 }
 
 /// `run-tests` ends with 0 whatever failed, also where the site allows no tests; what was found stands on standard error.
-/// No test at all is none that passed.
+/// No test at all, or none that was not skipped, is none that passed.
 fn site_tests(stack: &Stack, tenant: &TenantName, place: &Place, tests: &SiteTests) -> NamedGate {
     let mut exec = on_site(stack, place, tenant, &["run-tests", "--module", &tests.module]);
-    exec.expect.like = ["Ran * test* in *s", "OK*"].map(String::from).to_vec();
-    exec.expect.lacks = ["Ran 0 tests", "FAILED (", "Testing is disabled"].map(String::from).to_vec();
+    exec.expect = tests_passed();
     NamedGate {
         name: format!("tests-{}", tests.module),
         title: Message::new("step-site-tests").with("tenant", tenant).with("module", &tests.module),
         kind: GateKind::Command { exec },
         on_no_go: OnNoGo::Back,
         timeout: tests.timeout.as_seconds().max(1),
+    }
+}
+
+fn tests_passed() -> Expect {
+    Expect {
+        like: ["Ran * test* in *s", "OK*"].map(String::from).to_vec(),
+        lacks: ["Ran 0 tests", "FAILED (", "Testing is disabled"].map(String::from).to_vec(),
+        tests_ran: true,
+        ..Expect::default()
     }
 }
 
@@ -264,6 +272,7 @@ pub(super) fn queues(stack: &Stack, tenants: &[Tenant], mark: &str) -> Vec<(Tena
     if stack.services.workers.is_empty() {
         return Vec::new();
     }
+    let database = queue_database(stack);
     let most = match gates.jobs {
         Jobs::Off => 0,
         Jobs::Once => 1,
@@ -279,7 +288,7 @@ pub(super) fn queues(stack: &Stack, tenants: &[Tenant], mark: &str) -> Vec<(Tena
             let begin =
                 on_site(stack, &place, &tenant.name, &["execute", "frappe.enqueue", "--kwargs", &arguments]);
             let key = format!("rq:job:{}::{id}", tenant.name);
-            let argv = redis(stack, &server, &["--raw", "hget", &key, "status"]);
+            let argv = redis(stack, &server, database, &["--raw", "hget", &key, "status"]);
             let state = Exec {
                 expect: Expect {
                     last_line_contains: Some("finished".to_owned()),
@@ -309,8 +318,15 @@ fn queue_service(stack: &Stack) -> Option<ServiceName> {
     let called = |service: &&ServiceName| service.as_str().contains("queue");
     bench.gates.queue.clone().or_else(|| {
         let others = || stack.services.caches.iter().filter(|service| bench.cache.as_ref() != Some(*service));
-        others().find(called).or_else(|| others().next()).cloned()
+        let shared = bench.cache_keeps_queue || bench.cache_database.is_some();
+        let own = || bench.cache.as_ref().filter(|_| shared);
+        others().find(called).or_else(|| others().next()).or_else(own).cloned()
     })
+}
+
+fn queue_database(stack: &Stack) -> Option<u16> {
+    let bench = stack.bench();
+    bench.gates.queue_database.or(bench.cache_database.filter(|_| bench.cache_keeps_queue))
 }
 
 /// After the scheduler was started: one that lives and does nothing shows itself only by jobs that do not come.
@@ -351,14 +367,14 @@ mod tests {
 
     #[test]
     fn tests_pass_only_where_some_ran_and_none_failed() {
-        let expect = Expect {
-            like: ["Ran * test* in *s", "OK*"].map(String::from).to_vec(),
-            lacks: ["Ran 0 tests", "FAILED (", "Testing is disabled"].map(String::from).to_vec(),
-            ..Expect::default()
-        };
+        let expect = tests_passed();
         let judged = |code: i32, text: &str| unmet(&expect, code, &lines(text));
         assert_eq!(judged(0, ".\n-----\nRan 1 test in 0.071s\n\nOK"), None);
         assert_eq!(judged(0, "..\n-----\nRan 12 tests in 10.1s\n\nOK (skipped=2)\n"), None);
+        assert_eq!(judged(0, ".x\nRan 2 tests in 0.1s\n\nOK (skipped=1, expected failures=1)\n"), None);
+        let skipped = judged(0, "sssss\n-----\nRan 5 tests in 0.001s\n\nOK (skipped=5)\n");
+        assert_eq!(skipped.as_deref(), Some("no test that ran: 5 of 5 were skipped"));
+        assert!(judged(0, "s\nRan 1 test in 0.001s\n\nOK (expected failures=0, skipped=1)\n").is_some());
         assert!(judged(0, "F\nRan 3 tests in 0.008s\n\nFAILED (failures=1, errors=1)").is_some());
         assert!(judged(0, "\nRan 0 tests in 0.000s\n\nOK").is_some());
         assert!(judged(0, "Testing is disabled for the site!\nYou can enable tests by ...").is_some());

@@ -327,19 +327,66 @@ impl App for Frappe {
     }
 }
 
-/// A command for the Redis of a service. In a container there is one server; on a host there are several, and another
-/// one holds the queues.
-fn redis(stack: &Stack, service: &ServiceName, words: &[&str]) -> Vec<String> {
+/// A command for the Redis of a service, and a database of it. In a container there is one server; on a host there are
+/// several, and another one holds the queues.
+fn redis(stack: &Stack, service: &ServiceName, database: Option<u16>, words: &[&str]) -> Vec<String> {
     let mut argv = vec!["redis-cli".to_owned()];
-    if let Some(address) = stack.supervised_address(service) {
-        argv.extend(["-u".to_owned(), format!("redis://{address}")]);
+    match (stack.supervised_address(service), database) {
+        (Some(address), Some(number)) => {
+            argv.extend(["-u".to_owned(), format!("redis://{address}/{number}")]);
+        }
+        (Some(address), None) => argv.extend(["-u".to_owned(), format!("redis://{address}")]),
+        (None, Some(number)) => argv.extend(["-n".to_owned(), number.to_string()]),
+        (None, None) => {}
     }
     argv.extend(words.iter().map(|word| (*word).to_owned()));
     argv
 }
 
+/// Deletes all but the queues' keys, which RQ begins with its name, at one stroke: a job that is queued meanwhile is
+/// queued before or after.
+const ALL_BUT_QUEUES: &str = "for _, key in ipairs(redis.call('KEYS', '*')) do \
+     if string.sub(key, 1, 3) ~= 'rq:' then redis.call('DEL', key) end end \
+     return redis.status_reply('OK')";
+
 fn flush(stack: &Stack, service: &ServiceName) -> Exec {
-    let argv = redis(stack, service, &["flushall"]);
+    let bench = stack.bench();
+    let words: &[&str] = match (bench.cache_keeps_queue, bench.cache_database) {
+        (true, _) => &["eval", ALL_BUT_QUEUES, "0"],
+        (false, Some(_)) => &["flushdb"],
+        (false, None) => &["flushall"],
+    };
+    let argv = redis(stack, service, bench.cache_database, words);
     let expect = Expect { last_line_contains: Some("OK".to_owned()), ..Expect::default() };
     Exec { expect, ..exec(&Place::Service { service: service.clone() }, argv) }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use eclusa_config::FrappeTable;
+
+    use super::*;
+
+    #[test]
+    fn only_the_cache_is_emptied_of_a_redis_that_it_shares() {
+        let emptied = |cache_database, cache_keeps_queue| {
+            let text = "version = 1\n[stacks.erp]\napp = \"frappe\"\nruntime = \"compose\"\n\
+                [stacks.erp.compose]\nfiles = [\"c.yml\"]\n[stacks.erp.services]\nfrontend = \"frontend\"\n\
+                web = [\"backend\"]\ndatabase = \"db\"\ncaches = [\"redis\"]\n[stacks.erp.frappe]\n\
+                cache = \"redis\"\n[stacks.erp.release]\nsource = \"image\"\nvariable = \"V\"\nenv_file = \".env\"\n\
+                [stacks.erp.database]\nengine = \"mariadb\"\n";
+            let configuration = eclusa_config::Configuration::parse(text, std::path::Path::new("/x.toml"));
+            let mut stack = configuration.unwrap().stack(None).unwrap().1.clone();
+            let service = stack.bench().cache.unwrap();
+            let table = FrappeTable { cache_database, cache_keeps_queue, ..stack.bench() };
+            stack.frappe = Some(table);
+            flush(&stack, &service).argv
+        };
+        assert_eq!(emptied(None, false), ["redis-cli", "flushall"]);
+        assert_eq!(emptied(Some(1), false), ["redis-cli", "-n", "1", "flushdb"]);
+        let argv = emptied(None, true);
+        assert_eq!((argv[1].as_str(), argv[3].as_str()), ("eval", "0"));
+        assert_eq!(emptied(Some(2), true)[..4], ["redis-cli", "-n", "2", "eval"]);
+    }
 }

@@ -86,6 +86,12 @@ pub(super) async fn database(
                 .with("version", &found.version)
                 .with("size", format!("{:.1}", found.bytes as f64 / 1e6));
             let mut facts = vec![fact(true, text)];
+            if !found.without_snapshot.is_empty() {
+                let text = Message::new("fact-without-snapshot")
+                    .with("tenant", tenant)
+                    .with("tables", found.without_snapshot.join(", "));
+                facts.push(fact(true, text));
+            }
             facts.extend(found.long_transactions.iter().map(|transaction| {
                 Fact {
                     text: Message::new("fact-long-transaction")

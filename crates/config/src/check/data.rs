@@ -97,6 +97,15 @@ fn needs_service(findings: &mut Findings, path: &KeyPath, database: &Database, s
 }
 
 fn check_database(findings: &mut Findings, path: &KeyPath, database: &Database, stack: &Stack) {
+    if database.engine != DatabaseEngine::Mariadb {
+        let word = if database.engine == DatabaseEngine::Sqlite { "sqlite" } else { "postgresql" };
+        for (key, there) in [("host", database.host.is_some()), ("port", database.port.is_some())] {
+            if there {
+                let mistake = Mistake::new("config-database-host").with("engine", word);
+                findings.add_on_key(path.key(key), mistake);
+            }
+        }
+    }
     let of_servers = [
         ("service", database.service.is_some()),
         ("name", database.name.is_some()),

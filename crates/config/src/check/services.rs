@@ -57,6 +57,12 @@ fn bench(findings: &mut Findings, path: &KeyPath, stack: &Stack) {
     if table.cache.is_none() {
         findings.add_on_key(here.clone(), Mistake::new("config-frappe-cache"));
     }
+    let shared = table.gates.queue.is_some() && table.gates.queue == table.cache;
+    let apart = table.cache_database.is_some()
+        && table.cache_database.unwrap_or_default() != table.gates.queue_database.unwrap_or_default();
+    if shared && !apart && !table.cache_keeps_queue {
+        findings.add(here.key("cache"), Mistake::new("config-frappe-cache-queue"));
+    }
     for (index, setting) in table.set_config.iter().enumerate() {
         let here = here.key("set_config").index(index);
         if setting.key.trim().is_empty() || OWN_SETTINGS.contains(&setting.key.as_str()) {
@@ -174,6 +180,7 @@ fn roles(findings: &mut Findings, path: &KeyPath, stack: &Stack) {
         ("workers", &roles.workers),
         ("schedulers", &roles.schedulers),
         ("caches", &roles.caches),
+        ("once", &roles.once),
     ] {
         named.extend(list.iter().enumerate().map(|(index, name)| (path.key(key).index(index), name, key)));
     }

@@ -15,6 +15,10 @@ pub struct Database {
     pub engine: DatabaseEngine,
     /// PostgreSQL, MariaDB: the service whose container holds the server; absent: `services.database`.
     pub service: Option<ServiceName>,
+    /// MariaDB: the host of a server that is no service of the stack. `service` has its client programs then.
+    pub host: Option<String>,
+    /// MariaDB: the port of that server.
+    pub port: Option<u16>,
     /// PostgreSQL, MariaDB: the database's name.
     pub name: Option<Value>,
     /// PostgreSQL: the user that owns it and may create databases. MariaDB: an account that may do so and end

@@ -12,8 +12,12 @@ use super::{FrappeGates, SetConfig};
 pub struct FrappeTable {
     /// The directory of the bench inside the services.
     pub bench: String,
-    /// The service that holds the cache, which is emptied whenever the release changes. It must not be the queue's.
+    /// The service that holds the cache, which is emptied whenever the release changes.
     pub cache: Option<ServiceName>,
+    /// The number of the cache's database, where others of that service are not the cache's: only this one is emptied.
+    pub cache_database: Option<u16>,
+    /// Whether the queues are in the cache's database too. Their keys are kept when it is emptied.
+    pub cache_keeps_queue: bool,
     /// The service that runs once on every start and writes the list of apps, if there is one.
     pub configurator: Option<ServiceName>,
     /// Whether each site's own maintenance mode is on while its gate is closed.
@@ -31,6 +35,8 @@ impl Default for FrappeTable {
         Self {
             bench: String::from("/home/frappe/frappe-bench"),
             cache: None,
+            cache_database: None,
+            cache_keeps_queue: false,
             configurator: None,
             maintenance: true,
             pages: vec![String::from("/login")],

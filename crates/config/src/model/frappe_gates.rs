@@ -31,6 +31,8 @@ pub struct FrappeGates {
     pub queues: Vec<String>,
     /// The service that holds the queues; absent: the one of `services.caches` that is called so.
     pub queue: Option<ServiceName>,
+    /// The number of their database.
+    pub queue_database: Option<u16>,
     /// How long a job may take that does nothing.
     pub jobs_within: Period,
     /// Whether the scheduler is seen to run a job after it was started, and for how long that is waited for.
@@ -57,6 +59,7 @@ impl Default for FrappeGates {
             jobs: Jobs::Once,
             queues: ["short", "default", "long"].map(String::from).to_vec(),
             queue: None,
+            queue_database: None,
             jobs_within: Period::seconds(60),
             scheduler_within: None,
             login: Vec::new(),

@@ -86,6 +86,8 @@ pub struct Roles {
     pub database: Option<ServiceName>,
     /// They hold what can be lost or queued.
     pub caches: Vec<ServiceName>,
+    /// Services that run once and end, such as one that migrates at each `up`. They are never started, nor missed.
+    pub once: Vec<ServiceName>,
     /// The service in whose image migrations run; absent: the first of `web`.
     pub migrate_in: Option<ServiceName>,
 }

@@ -117,23 +117,90 @@ fn variable(facts: &Facts, name: &str) -> Option<String> {
     })
 }
 
-/// The service that caches, and that is not the queues' too: emptying it must lose no job.
-fn cache(facts: &Facts) -> std::result::Result<Guess<String>, Message> {
+/// The number of the database in an address of Redis; 0 where it names none.
+fn number(address: &str) -> u16 {
+    let rest = address.rsplit("://").next().unwrap_or(address);
+    rest.split_once('/').and_then(|(_, number)| number.parse().ok()).unwrap_or_default()
+}
+
+/// What holds the cache, and how much of it is emptied.
+struct Cache {
+    service: Guess<String>,
+    /// The database of the cache and that of the queues, where one service holds both.
+    shared: Option<(u16, u16)>,
+    /// The database of the queues, where it is no common one.
+    queue: Option<u16>,
+}
+
+/// The service that caches. Emptying it must lose no job.
+fn cache(facts: &Facts) -> std::result::Result<Cache, Message> {
     let caches = facts.roles.names(Role::Cache);
-    let of = |name: &str| variable(facts, name).map(|value| host(&value).to_owned());
-    let queue = of("REDIS_QUEUE");
-    let named = of("REDIS_CACHE").filter(|host| caches.contains(host));
-    if let Some(name) = named {
-        if queue.as_deref() == Some(&name) {
-            return Err(why("bench-cache-is-queue").with("service", name));
-        }
+    let queue = variable(facts, "REDIS_QUEUE");
+    let cache = variable(facts, "REDIS_CACHE");
+    let is_queue = |name: &str| queue.as_deref().is_some_and(|queue| host(queue) == name);
+    let of_queue = queue.as_deref().map(number).filter(|number| *number != 0);
+    if let Some(address) = cache.filter(|address| caches.iter().any(|known| known == host(address))) {
+        let name = host(&address).to_owned();
+        let shared = is_queue(&name).then(|| (number(&address), of_queue.unwrap_or_default()));
         let reason = why("bench-cache").with("service", &name);
-        return Ok(Guess::found(name, reason));
+        return Ok(Cache { service: Guess::found(name, reason), shared, queue: of_queue });
     }
-    let called = caches.iter().find(|name| name.contains("cache") && queue.as_deref() != Some(name.as_str()));
+    let called = caches.iter().find(|name| name.contains("cache") && !is_queue(name));
     called
-        .map(|name| Guess::check(name.clone(), why("bench-cache-called").with("service", name)))
+        .map(|name| {
+            let service = Guess::check(name.clone(), why("bench-cache-called").with("service", name));
+            Cache { service, shared: None, queue: of_queue }
+        })
         .ok_or_else(|| why("bench-cache-none"))
+}
+
+/// Says which service caches, and what of it is the cache.
+fn write_cache(document: &mut Document, cache: &Cache) {
+    let service = &cache.service;
+    document.set("cache", &text(&service.value), service.certainty, &service.why);
+    match cache.shared {
+        None => {}
+        Some((own, queue)) if own == queue => {
+            let reason = why("bench-cache-keeps").with("service", &service.value);
+            document.set("cache_keeps_queue", "true", Certainty::Found, &reason);
+            if own != 0 {
+                document.plain("cache_database", &own.to_string());
+            }
+        }
+        Some((own, queue)) => {
+            let reason = why("bench-cache-database").with("service", &service.value).with("queue", queue);
+            document.set("cache_database", &own.to_string(), Certainty::Found, &reason);
+        }
+    }
+}
+
+/// Says where the queues are, where that is not what is taken for granted.
+fn write_queue(document: &mut Document, cache: &Cache) {
+    let number = match cache.shared {
+        Some((own, queue)) if own == queue => return,
+        Some((_, queue)) => queue,
+        None => match cache.queue {
+            Some(number) => number,
+            None => return,
+        },
+    };
+    document.table("frappe.gates");
+    if cache.shared.is_some() {
+        document.plain("queue", &text(&cache.service.value));
+    }
+    document.set("queue_database", &number.to_string(), Certainty::Found, &why("bench-queue-database"));
+}
+
+/// Services without a profile that migrate at each `up`.
+pub(crate) fn migrators(facts: &Facts) -> Vec<String> {
+    if facts.app.value != AppKind::Frappe {
+        return Vec::new();
+    }
+    let migrates = |name: &String| {
+        let text = facts.images.all_text(name);
+        text.contains("bench ") && text.split_whitespace().any(|word| word.starts_with("migrate"))
+    };
+    facts.roles.names(Role::Once).into_iter().chain(facts.roles.names(Role::Other)).filter(migrates).collect()
 }
 
 /// Writes the bench's own table.
@@ -158,13 +225,14 @@ pub(crate) fn write(document: &mut Document, facts: &Facts) -> Result<()> {
             &why("bench-directory-guess"),
         ),
     }
-    document.set("cache", &text(&cache.value), cache.certainty, &cache.why);
+    write_cache(document, &cache);
     if let Some(name) = configurator(facts) {
         let reason = why("bench-configurator").with("service", &name);
         document.set("configurator", &text(name), Certainty::Found, &reason);
     }
     document.remark(&why("bench-pages"));
     document.line("# pages = [\"/login\"]");
+    write_queue(document, &cache);
     document.entry("probes", "login", Certainty::Found, &why("bench-probe"));
     document.plain("name", &text("login"));
     document.plain("path", &text("/login"));
@@ -192,11 +260,11 @@ pub(crate) fn database(facts: &Facts) -> Result<DatabaseFound> {
         Some(host) => servers.iter().find(|name| **name == host),
         None => servers.first(),
     };
+    if let Some(host) = named.as_ref().filter(|host| !facts.project.services.contains_key(*host)) {
+        return outside(facts, host, &servers);
+    }
     let Some(service) = chosen.map(|name| (*name).clone()) else {
         let problem = match (&named, services.first()) {
-            (Some(host), _) if !facts.project.services.contains_key(host) => {
-                why("bench-database-outside").with("host", host)
-            }
             (_, Some(other)) => {
                 why("bench-database-other").with("service", other).with("image", facts.image(other))
             }
@@ -208,4 +276,21 @@ pub(crate) fn database(facts: &Facts) -> Result<DatabaseFound> {
     let certain = servers.len() == 1 || named.as_deref() == Some(&service);
     let guess = if certain { Guess::found(service, reason) } else { Guess::check(service, reason) };
     Ok(super::database::mariadb(facts, guess))
+}
+
+/// A server that is no service of the project: one of the project's services has to have its client programs, and to run
+/// also while a release stops what is of the bench.
+fn outside(facts: &Facts, host: &str, clients: &[&String]) -> Result<DatabaseFound> {
+    let Some(service) = clients.first() else {
+        let problem = why("bench-database-outside").with("host", host);
+        let hint = Message::new("adopt-bench-outside-hint").with("host", host);
+        return Err(super::database::unsupported(&problem).hint(hint));
+    };
+    let reason = why("bench-database-client").with("service", service).with("host", host);
+    let service = match clients {
+        [_] => Guess::found((*service).clone(), reason),
+        _ => Guess::check((*service).clone(), reason),
+    };
+    let port = variable(facts, "DB_PORT").and_then(|port| port.parse().ok());
+    Ok(super::database::mariadb_outside(facts, service, (host.to_owned(), port)))
 }

@@ -27,6 +27,8 @@ pub(crate) enum DatabaseFound {
     },
     Mariadb {
         service: Guess<String>,
+        /// Host and port of a server that is no service of the project.
+        outside: Option<(String, Option<u16>)>,
         /// A reference, as for PostgreSQL.
         password: std::result::Result<Guess<String>, eclusa_fault::Message>,
         further: Vec<PathBuf>,
@@ -133,7 +135,25 @@ pub(crate) fn mariadb(facts: &Facts, service: Guess<String>) -> DatabaseFound {
         .find_map(|variable| origin(facts, &service.value, variable, true, &mut further));
     let password = reference(facts, &service.value, password);
     further.dedup();
-    DatabaseFound::Mariadb { service, password, further }
+    DatabaseFound::Mariadb { service, outside: None, password, further }
+}
+
+/// A server that is no service of the project. Its administrator's password may stand in an env file.
+pub(crate) fn mariadb_outside(
+    facts: &Facts,
+    service: Guess<String>,
+    outside: (String, Option<u16>),
+) -> DatabaseFound {
+    let names = ["DB_ROOT_PASSWORD", "MARIADB_ROOT_PASSWORD", "MYSQL_ROOT_PASSWORD"];
+    let found = names.iter().find_map(|name| Some((name, holding(&facts.environment, name)?)));
+    let password = match found {
+        Some((name, file)) => {
+            let reason = why("database-password").with("variable", name).with("file", facts.shown(&file));
+            Ok(Guess::check(format!("env:{name}"), reason))
+        }
+        None => Err(why("bench-outside-password").with("host", &outside.0)),
+    };
+    DatabaseFound::Mariadb { service, outside: Some(outside), password, further: Vec::new() }
 }
 
 fn plain(origin: Option<Origin>, variable: &str, service: &str) -> Option<Guess<String>> {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use eclusa_config::EnvironmentFiles;
-use eclusa_fault::{Code, Fault, Result};
+use eclusa_fault::{Code, Fault, Message, Result};
 use eclusa_model::AppKind;
 use eclusa_runtime_docker::inspect::{ProjectModel, VariableModel, inspect_project};
 
@@ -49,10 +49,13 @@ impl Facts {
         for file in &wanted.files {
             let path = std::path::absolute(file).unwrap_or_else(|_| file.clone());
             let text = std::fs::read_to_string(&path).map_err(|error| {
-                Fault::new(Code::ConfigUnreadable)
-                    .with("path", file.display())
-                    .because(error)
-                    .hint(eclusa_fault::Message::new("adopt-no-file-hint"))
+                let hint = match running::is_portainers(&path) {
+                    true => Message::new("adopt-portainer-hint")
+                        .with("file", path.strip_prefix("/data").unwrap_or(&path).display()),
+                    false => Message::new("adopt-no-file-hint"),
+                };
+                let fault = Fault::new(Code::ConfigUnreadable).with("path", file.display());
+                fault.because(error).hint(hint)
             })?;
             texts.push((path.clone(), text));
             files.push(path);
@@ -83,6 +86,9 @@ impl Facts {
                 }
             }
             project.name.clone_from(name);
+        }
+        if containers.portainer {
+            refuse_moved(&project, &directory)?;
         }
         let written = written::read(&files, &env_files.value, &directory, host).await;
         let environment = environment::load(&env_files.value)?;
@@ -183,6 +189,20 @@ impl Facts {
         );
         Settings::read(python, &module, &copies, environment)
     }
+}
+
+/// Portainer resolves relative paths in its own container, so for the same file they lead elsewhere on this host: the stack
+/// would come up with other directories.
+fn refuse_moved(project: &ProjectModel, directory: &Path) -> Result<()> {
+    let mounts = project.services.values().flat_map(|service| &service.mounts);
+    let mut moved =
+        mounts.filter(|mount| mount.kind == "bind" && Path::new(&mount.source).starts_with(directory));
+    let Some(mount) = moved.next() else { return Ok(()) };
+    let problem = why("portainer-relative").with("target", &mount.target);
+    Err(Fault::new(Code::AdoptUnknown)
+        .with("path", directory.display())
+        .with("problem", problem.render(&eclusa_fault::Language::default()))
+        .hint(Message::new("adopt-portainer-relative-hint")))
 }
 
 /// Compose says that an env file is missing: that is what to make first.

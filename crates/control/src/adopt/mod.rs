@@ -199,7 +199,9 @@ fn stack_name(wanted: &Wanted, facts: &Facts) -> Result<String> {
 const OVERRIDE: &str = "docker-compose.eclusa.yml";
 
 fn override_path(facts: &Facts) -> String {
-    facts.shown(&facts.directory.join(OVERRIDE))
+    // What lies in Portainer's volume is Portainer's, and goes with the next version of the stack.
+    let directory = if facts.containers.portainer { &facts.base } else { &facts.directory };
+    facts.shown(&directory.join(OVERRIDE))
 }
 
 fn compose_command(facts: &Facts) -> Vec<String> {

@@ -17,6 +17,28 @@ const ANSWER_WITHIN: Duration = Duration::from_secs(5);
 /// The most of an answer that is read, in bytes.
 const MOST: usize = 256 * 1024;
 
+/// Where Portainer keeps the files of its stacks, as it says of them: inside its own container.
+const PORTAINER: &str = "/data/compose/";
+
+/// Whether a path is one that only Portainer's container knows: `/data/compose/7/docker-compose.yml`.
+pub(crate) fn is_portainers(path: &Path) -> bool {
+    path.starts_with(PORTAINER)
+}
+
+/// Where a file of Portainer's lies on this host, seen from another one of the same stack that does: behind the volume that
+/// is `/data` in its container.
+fn on_this_host(inside: &str, own: &Path) -> Option<PathBuf> {
+    if !is_portainers(Path::new(inside)) {
+        return None;
+    }
+    let own = own.to_str()?;
+    let stack = |path: &str| path.split('/').next().unwrap_or_default().to_owned();
+    let volume = own.rfind("/compose/")?;
+    let number = stack(own.get(volume + "/compose/".len()..)?);
+    let rest = inside.strip_prefix(PORTAINER)?;
+    (stack(rest) == number).then(|| PathBuf::from(format!("{}/compose/{rest}", &own[..volume])))
+}
+
 /// The containers of a project, by Compose's labels.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Containers {
@@ -26,6 +48,8 @@ pub(crate) struct Containers {
     pub(crate) projects: Vec<String>,
     /// The env files that they were started with.
     pub(crate) env_files: Vec<PathBuf>,
+    /// Whether Portainer made them.
+    pub(crate) portainer: bool,
     /// The state and health of each service, such as `Up 3 hours (healthy)`.
     pub(crate) services: BTreeMap<String, String>,
 }
@@ -64,13 +88,17 @@ pub(crate) async fn containers(file: &Path, project: Option<&str>, host: &dyn Ho
     for line in result.stdout.lines() {
         let fields: Vec<&str> = line.split('\t').collect();
         let [name, service, files, env_files, status] = fields.as_slice() else { continue };
-        if !files.split(',').any(|file| file == own) || project.is_some_and(|project| project != *name) {
+        let portainers = |path: &str| on_this_host(path, file);
+        let is_own = |path: &str| path == own || portainers(path).is_some_and(|path| path == file);
+        if !files.split(',').any(is_own) || project.is_some_and(|project| project != *name) {
             continue;
         }
+        found.portainer |= files.split(',').any(|path| portainers(path).is_some());
         if !found.projects.iter().any(|known| known == name) {
             found.projects.push((*name).to_owned());
         }
-        for path in env_files.split(',').filter(|path| !path.is_empty()).map(PathBuf::from) {
+        let given = env_files.split(',').filter(|path| !path.is_empty());
+        for path in given.map(|path| portainers(path).unwrap_or_else(|| PathBuf::from(path))) {
             if !found.env_files.contains(&path) {
                 found.env_files.push(path);
             }
@@ -139,5 +167,27 @@ impl Asker {
             json: serde_json::from_slice(&body).ok(),
             body: String::from_utf8_lossy(&body).into_owned(),
         })
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_of_portainers_is_found_behind_its_volume() {
+        let own = Path::new("/var/lib/docker/volumes/portainer_data/_data/compose/7/docker-compose.yml");
+        let there = |inside: &str| on_this_host(inside, own).map(|path| path.display().to_string());
+        let volume = "/var/lib/docker/volumes/portainer_data/_data";
+        assert_eq!(there("/data/compose/7/docker-compose.yml").unwrap(), own.display().to_string());
+        assert_eq!(there("/data/compose/7/stack.env").unwrap(), format!("{volume}/compose/7/stack.env"));
+        assert_eq!(there("/data/compose/7/v2/a.yml").unwrap(), format!("{volume}/compose/7/v2/a.yml"));
+        assert_eq!(there("/data/compose/8/docker-compose.yml"), None, "another stack");
+        assert_eq!(there("/srv/erp/docker-compose.yml"), None);
+        assert_eq!(
+            on_this_host("/data/compose/7/docker-compose.yml", Path::new("/srv/erp/compose.yml")),
+            None
+        );
     }
 }

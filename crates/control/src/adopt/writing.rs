@@ -206,6 +206,9 @@ async fn compose(document: &mut Document, facts: &Facts, further: &[PathBuf], su
             document.warn("env_files", &why("env-further-changes"));
         }
     }
+    if facts.containers.portainer {
+        document.warn("files", &why("portainer").with("project", &facts.project.name));
+    }
     document.remark(&why("override"));
     document.plain("override", &text(override_path(facts)));
 }
@@ -247,6 +250,13 @@ fn services(document: &mut Document, facts: &Facts) {
     let mut alone: Vec<(&str, &Guess<Role>)> =
         facts.roles.of_role(Role::Other).into_iter().chain(facts.roles.of_role(Role::Once)).collect();
     alone.retain(|(name, _)| configurator.as_deref() != Some(*name));
+    let migrators = super::bench::migrators(facts);
+    if !migrators.is_empty() {
+        let names: Vec<&str> = migrators.iter().map(String::as_str).collect();
+        let reason = why("bench-migrator").with("services", migrators.join(", "));
+        document.set("once", &list(&names), Certainty::Check, &reason);
+        alone.retain(|(name, _)| !migrators.iter().any(|migrator| migrator == name));
+    }
     if !alone.is_empty() {
         let names: Vec<&str> = alone.iter().map(|(name, _)| *name).collect();
         document.warn("others", &why("services-alone").with("services", names.join(", ")));
@@ -268,8 +278,12 @@ fn write_database(document: &mut Document, facts: &Facts, found: &DatabaseFound)
                 document.warn("service", &why("database-several").with("others", others.join(", ")));
             }
         }
-        DatabaseFound::Mariadb { service, password, .. } => {
+        DatabaseFound::Mariadb { service, outside, password, .. } => {
             document.set("service", &text(&service.value), service.certainty, &service.why);
+            if let Some((host, port)) = outside {
+                document.set("host", &text(host), Certainty::Found, &why("bench-outside-host"));
+                document.plain("port", &port.unwrap_or(3306).to_string());
+            }
             write_password(document, password, "env:MARIADB_ROOT_PASSWORD");
         }
         DatabaseFound::Sqlite { path } => document.set("path", &text(&path.value), path.certainty, &path.why),

@@ -5,9 +5,11 @@
 //! lets readers on and makes writers of this database wait; under it both snapshots are begun, and once `mariadb-dump`
 //! has shown by its first table that it has begun its own, the lock is given up: writers wait for moments. A global
 //! read lock would make all tenants wait. Where somebody writes for long, the lock is not waited for for more than
-//! seconds, and tried again.
+//! seconds, and tried again. Tables that are in no snapshot are held for longer, see [`apart`].
 
+use std::fs::File;
 use std::io::{BufReader, Read};
+use std::path::Path;
 use std::time::Duration;
 
 use eclusa_fault::{Code, Fault};
@@ -15,10 +17,10 @@ use eclusa_ports::{DatabaseSummary, Dump, ExecStream};
 use tokio::io::AsyncReadExt;
 use tokio::runtime::Handle;
 
-use super::catalogue;
-use super::quote::{identifier, literal};
+use super::quote::identifier;
 use super::session::{Access, Failure, Names, Session, end};
-use super::summary::summarise;
+use super::summary::{summarise_besides, tables_of};
+use super::{apart, catalogue};
 use crate::server::{Begun, DumpReader, Ending, PIECE, TRAILER};
 
 type Outcome<T> = std::result::Result<T, Failure>;
@@ -41,35 +43,44 @@ const BUSY: &[u32] = &[1205, 1213];
 
 /// The programs' arguments: nothing of the time of day, rows in the order of their keys, so that two dumps of the same
 /// data are the same bytes.
-fn arguments(database: &str) -> Vec<String> {
-    let mut arguments: Vec<String> = [
+pub(super) fn shaped() -> Vec<String> {
+    [
         "--single-transaction",
         "--skip-lock-tables",
         "--quick",
         "--hex-blob",
-        "--routines",
-        "--triggers",
-        "--events",
         "--skip-dump-date",
         "--order-by-primary",
         "--tz-utc",
-        "--",
     ]
     .map(String::from)
-    .to_vec();
+    .to_vec()
+}
+
+fn arguments(database: &str, apart: &[String]) -> Vec<String> {
+    let mut arguments = shaped();
+    arguments.extend(apart::left_out(database, apart));
+    arguments.extend(["--routines", "--triggers", "--events", "--"].map(String::from));
     arguments.push(database.to_owned());
     arguments
 }
 
-/// Begins the dump and summarises the same snapshot; the stream follows when it is opened.
-pub(crate) async fn dump(access: &Access, database: &str) -> std::result::Result<Dump, Fault> {
+/// Begins the dump and summarises the same snapshot; the stream follows when it is opened. What is in no snapshot is
+/// dumped into `scratch` meanwhile.
+pub(crate) async fn dump(
+    access: &Access,
+    database: &str,
+    scratch: &Path,
+) -> std::result::Result<Dump, Fault> {
     let said = |failure| access.fault(Code::DumpFailed, failure);
     let mut session = Session::open(access).await.map_err(said)?;
     let version = session.text("SELECT SUBSTRING_INDEX(VERSION(), '-', 1);").await.map_err(said)?;
     refuse_unsupported(&mut session, &version, database).await.map_err(said)?;
-    let begun = begin(access, &mut session, database).await.map_err(said)?;
+    let apart = apart::tables(&mut session, database).await.map_err(said)?;
+    let (begun, holding) = begin(access, &mut session, database, &apart).await.map_err(said)?;
     eclusa_crash::point("mariadb.dump.snapshot");
-    let (summary, begun) = summarised(&mut session, database, begun).await.map_err(said)?;
+    let held = Held { access, database, tables: &apart, holding, scratch };
+    let (summary, before, begun) = summarised(&mut session, held, begun).await.map_err(said)?;
     eclusa_crash::point("mariadb.dump.summarised");
     drop(session);
     let (access, handle) = (access.clone(), Handle::current());
@@ -79,13 +90,16 @@ pub(crate) async fn dump(access: &Access, database: &str) -> std::result::Result
         summary,
         open: Box::new(move || {
             let ending = Ending { program: Names::Mariadb.dump(), words: COMPLETED };
-            let reader = DumpReader::new(access, handle, ending, begun, TRAILER.to_vec());
+            let mut reader = DumpReader::new(access, handle, ending, begun, TRAILER.to_vec());
+            if let Some(before) = before {
+                reader = reader.after(before);
+            }
             Ok(Box::new(BufReader::with_capacity(PIECE, reader)) as Box<dyn Read + Send>)
         }),
     })
 }
 
-/// MySQL is none, and a table that is in no snapshot would be dumped as it happens to be.
+/// MySQL is none.
 async fn refuse_unsupported(session: &mut Session, version: &str, database: &str) -> Outcome<()> {
     let unsupported =
         |problem: String| Failure::Fault(Fault::new(Code::DatabaseUnsupported).with("problem", problem));
@@ -102,28 +116,22 @@ async fn refuse_unsupported(session: &mut Session, version: &str, database: &str
     if !exists {
         return Err(Failure::Said(format!("the database {database:?} does not exist")));
     }
-    let others = session
-        .texts(&format!(
-            "SELECT CONCAT(TABLE_NAME, ' (', ENGINE, ')') FROM information_schema.TABLES WHERE TABLE_SCHEMA = {} \
-             AND TABLE_TYPE IN ('BASE TABLE', 'SYSTEM VERSIONED') AND ENGINE <> 'InnoDB' ORDER BY TABLE_NAME LIMIT 5;",
-            literal(database)
-        ))
-        .await?;
-    if others.is_empty() {
-        return Ok(());
-    }
-    let others = others.join(", ");
-    Err(unsupported(format!("tables of other engines than InnoDB are in no snapshot: {others}")))
+    Ok(())
 }
 
-/// Begins both snapshots under a lock of the tenant's tables.
-async fn begin(access: &Access, session: &mut Session, database: &str) -> Outcome<Begun> {
+/// Begins both snapshots under a lock of the tenant's tables. What is in no snapshot is still held afterwards.
+async fn begin(
+    access: &Access,
+    session: &mut Session,
+    database: &str,
+    apart: &[String],
+) -> Outcome<(Begun, Option<Session>)> {
     let mut last = None;
     for attempt in 0..LOCK_TRIES {
         if attempt > 0 {
             tokio::time::sleep(LOCK_PAUSE).await;
         }
-        match begin_once(access, session, database).await {
+        match begin_once(access, session, database, apart).await {
             Err(failure) if failure.is_error(BUSY) => last = Some(failure),
             outcome => return outcome,
         }
@@ -134,18 +142,30 @@ async fn begin(access: &Access, session: &mut Session, database: &str) -> Outcom
     })
 }
 
-async fn begin_once(access: &Access, session: &mut Session, database: &str) -> Outcome<Begun> {
+async fn begin_once(
+    access: &Access,
+    session: &mut Session,
+    database: &str,
+    apart: &[String],
+) -> Outcome<(Begun, Option<Session>)> {
+    let mut holding = None;
+    if !apart.is_empty() {
+        let mut session = Session::open(access).await?;
+        apart::hold(&mut session, database, apart, LOCK_WAIT).await?;
+        holding = Some(session);
+    }
     let mut locking = Session::open(access).await?;
-    lock(&mut locking, database).await?;
+    lock(&mut locking, database, apart).await?;
     session.begin_snapshot().await?;
-    let stream = access.start_mariadb(session.names.dump(), &arguments(database)).await?;
+    let stream = access.start_mariadb(session.names.dump(), &arguments(database, apart)).await?;
     let begun = begun(stream).await?;
     locking.run("UNLOCK TABLES;").await?;
-    Ok(begun)
+    Ok((begun, holding))
 }
 
-async fn lock(locking: &mut Session, database: &str) -> Outcome<()> {
-    let tables = catalogue::tables(locking, database).await?;
+async fn lock(locking: &mut Session, database: &str, apart: &[String]) -> Outcome<()> {
+    let mut tables = catalogue::tables(locking, database).await?;
+    tables.retain(|table| !apart.contains(table));
     if tables.is_empty() {
         return Ok(());
     }
@@ -174,17 +194,44 @@ async fn begun(mut stream: ExecStream) -> Outcome<Begun> {
     }
 }
 
+/// What is in no snapshot, and who holds it.
+struct Held<'a> {
+    access: &'a Access,
+    database: &'a str,
+    tables: &'a [String],
+    holding: Option<Session>,
+    scratch: &'a Path,
+}
+
+impl Held<'_> {
+    /// Summarises and dumps what is held, lets it go, and summarises the rest.
+    async fn summarised(self, session: &mut Session) -> Outcome<(DatabaseSummary, Option<File>)> {
+        let Some(holding) = self.holding else {
+            return Ok((summarise_besides(session, self.database, Default::default()).await?, None));
+        };
+        let summed = tables_of(session, self.database, self.tables).await?;
+        let program = session.names.dump();
+        let file = apart::dumped(self.access, program, self.database, self.tables, self.scratch).await?;
+        eclusa_crash::point("mariadb.dump.apart");
+        drop(holding);
+        Ok((summarise_besides(session, self.database, summed).await?, Some(file)))
+    }
+}
+
 /// Summarises while the dump waits, and takes a little of it now and then.
 async fn summarised(
     session: &mut Session,
-    database: &str,
+    held: Held<'_>,
     mut begun: Begun,
-) -> Outcome<(DatabaseSummary, Begun)> {
-    let summarising = summarise(session, database);
+) -> Outcome<(DatabaseSummary, Option<File>, Begun)> {
+    let summarising = held.summarised(session);
     tokio::pin!(summarising);
     loop {
         tokio::select! {
-            summary = &mut summarising => return Ok((summary?, begun)),
+            done = &mut summarising => {
+                let (summary, before) = done?;
+                return Ok((summary, before, begun));
+            }
             () = tokio::time::sleep(TAKEN_EVERY) => {
                 let mut piece = vec![0; PIECE];
                 let Ok(read) = tokio::time::timeout(Duration::from_secs(1), begun.stream.stdout.read(&mut piece)).await

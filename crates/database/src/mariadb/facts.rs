@@ -2,9 +2,9 @@
 
 use eclusa_ports::DatabaseFacts;
 
-use super::catalogue;
 use super::quote::literal;
 use super::session::{Access, Failure, Session};
+use super::{apart, catalogue};
 
 /// Transactions that have been open for longer in this database, and statements that have waited for a table's
 /// definition for longer, each with who it is.
@@ -39,5 +39,7 @@ pub(crate) async fn facts(access: &Access, name: &str, seconds: u64) -> Result<D
              WHERE age >= {seconds} ORDER BY age DESC;"
         ))
         .await?;
-    Ok(DatabaseFacts { version, bytes: bytes.parse().unwrap_or_default(), long_transactions })
+    let without_snapshot = apart::tables(&mut session, name).await?;
+    let bytes = bytes.parse().unwrap_or_default();
+    Ok(DatabaseFacts { version, bytes, long_transactions, without_snapshot })
 }

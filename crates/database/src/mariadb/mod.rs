@@ -1,5 +1,6 @@
-//! MariaDB, version 10.6 and later, tables of InnoDB: a database of a server that is a service of the stack. Everything
-//! goes through the server's own client and `mariadb-dump`, run where the server runs, so their versions always fit.
+//! MariaDB, version 10.6 and later, tables of InnoDB, MyISAM and Aria: a database of a server that is a service of the
+//! stack. Everything goes through the server's own client and `mariadb-dump`, run where the server runs, so their versions
+//! always fit.
 //!
 //! - **Dump**: plain SQL of `mariadb-dump`, and a summary in a snapshot of the same moment ([`dump`]).
 //! - **Restore**: a database with the live one's character set and collation under
@@ -9,6 +10,7 @@
 //!
 //! The user must be allowed to make databases and to end connections, as `root` is.
 
+mod apart;
 mod ask;
 mod catalogue;
 mod dump;
@@ -24,6 +26,7 @@ mod swap;
 
 use std::collections::BTreeMap;
 use std::io::Read;
+use std::path::PathBuf;
 
 use eclusa_fault::{Code, Result};
 use eclusa_ports::{Blocker, DatabaseCopy, DatabaseFacts, DatabaseSummary, Dump, Row, RowsWanted, SwapState};
@@ -38,11 +41,13 @@ use crate::names::copy_name;
 pub(crate) struct Mariadb {
     access: Access,
     name: String,
+    /// Where copies of what is in no snapshot may lie for a while.
+    scratch: PathBuf,
 }
 
 impl Mariadb {
-    pub(crate) fn new(access: Access, name: String) -> Self {
-        Self { access, name }
+    pub(crate) fn new(access: Access, name: String, scratch: PathBuf) -> Self {
+        Self { access, name, scratch }
     }
 
     pub(crate) async fn facts(&self, long_transaction: u64) -> Result<DatabaseFacts> {
@@ -69,7 +74,7 @@ impl Mariadb {
     }
 
     pub(crate) async fn dump(&self) -> Result<Dump> {
-        dump::dump(&self.access, &self.name).await
+        dump::dump(&self.access, &self.name, &self.scratch).await
     }
 
     pub(crate) async fn restore_beside(&self, suffix: &str, stream: Box<dyn Read + Send>) -> Result<()> {

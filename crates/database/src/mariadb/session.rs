@@ -50,6 +50,7 @@ impl Access {
         arguments: &[String],
     ) -> std::result::Result<ExecStream, Failure> {
         let mut argv = vec![program.to_owned(), format!("--user={}", self.user)];
+        argv.extend(self.server.iter().cloned());
         argv.extend(["--default-character-set=utf8mb4", "--max-allowed-packet=1G"].map(String::from));
         argv.extend(arguments.iter().cloned());
         self.run(argv, &[]).await

@@ -10,6 +10,8 @@
 //! names its own database (views do), that name is left out. The counters of `AUTO_INCREMENT` take no part: a server
 //! may let them skip.
 
+use std::collections::BTreeMap;
+
 use eclusa_ports::{DatabaseSummary, TableSummary};
 use serde_json::Value;
 
@@ -138,9 +140,31 @@ fn objects(database: &str) -> Vec<(&'static str, String)> {
     ]
 }
 
+/// Summarises these tables as the session sees them.
+pub(crate) async fn tables_of(
+    session: &mut Session,
+    database: &str,
+    names: &[String],
+) -> Outcome<BTreeMap<String, TableSummary>> {
+    let mut tables = BTreeMap::new();
+    for name in names {
+        tables.insert(name.clone(), table(session, database, name).await?);
+    }
+    Ok(tables)
+}
+
 /// Summarises a database in the session's transaction.
 pub(crate) async fn summarise(session: &mut Session, database: &str) -> Outcome<DatabaseSummary> {
-    let mut summary = DatabaseSummary::default();
+    summarise_besides(session, database, BTreeMap::new()).await
+}
+
+/// The same where some tables are summarised already.
+pub(crate) async fn summarise_besides(
+    session: &mut Session,
+    database: &str,
+    tables: BTreeMap<String, TableSummary>,
+) -> Outcome<DatabaseSummary> {
+    let mut summary = DatabaseSummary { tables, ..DatabaseSummary::default() };
     let found = session
         .rows(&format!(
             "SELECT JSON_OBJECT('name', TABLE_NAME, 'sequence', TABLE_TYPE = 'SEQUENCE') FROM information_schema.TABLES \
@@ -160,7 +184,7 @@ pub(crate) async fn summarise(session: &mut Session, database: &str) -> Outcome<
                 ))
                 .await?;
             summary.objects.insert(format!("sequence {name}"), value);
-        } else {
+        } else if !summary.tables.contains_key(name) {
             summary.tables.insert(name.to_owned(), table(session, database, name).await?);
         }
     }

@@ -34,5 +34,6 @@ pub(crate) async fn facts(access: &Access, name: &str, seconds: u64) -> Result<D
         version: text(&row, "version")?,
         bytes: row.get("bytes").and_then(Value::as_u64).unwrap_or_default(),
         long_transactions: rows.iter().map(|row| text(row, "text")).collect::<Result<_, _>>()?,
+        without_snapshot: Vec::new(),
     })
 }

@@ -18,7 +18,7 @@ use tokio::sync::oneshot;
 
 pub(crate) use self::conversation::Conversation;
 pub(crate) use self::feed::{Feeding, feed};
-pub(crate) use self::reader::{Begun, DumpReader, Ending, holds};
+pub(crate) use self::reader::{Begun, DumpReader, Ending, holds, keep_end};
 use crate::fault;
 
 /// How long a session may live at most. It holds the snapshot of a dump, and databases can be big.
@@ -50,6 +50,8 @@ pub(crate) struct Access {
     pub(crate) service: ServiceName,
     pub(crate) user: String,
     pub(crate) password: Option<String>,
+    /// Arguments that say where the server is; none where it is in the service itself.
+    pub(crate) server: Vec<String>,
 }
 
 impl Access {

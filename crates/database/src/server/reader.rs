@@ -1,5 +1,6 @@
 //! Reading what a server's dump program writes.
 
+use std::fs::File;
 use std::io::{Cursor, Error, Read, Result};
 
 use eclusa_fault::Code;
@@ -32,7 +33,7 @@ pub(crate) struct DumpReader {
     access: Access,
     handle: Handle,
     ending: Ending,
-    first: Cursor<Vec<u8>>,
+    first: Box<dyn Read + Send>,
     /// What the program is writing; none once it has ended well.
     dumping: Option<ExecStream>,
     /// What holds the snapshot until then.
@@ -50,13 +51,19 @@ impl DumpReader {
             access,
             handle,
             ending,
-            first: Cursor::new(begun.read),
+            first: Box::new(Cursor::new(begun.read)),
             dumping: Some(begun.stream),
             snapshot: None,
             tail,
             rest: Cursor::new(rest),
             failed: None,
         }
+    }
+
+    /// Gives what is in a file before it.
+    pub(crate) fn after(mut self, file: File) -> Self {
+        self.first = Box::new(file.chain(self.first));
+        self
     }
 
     /// Keeps what holds the snapshot until the program has ended well.
@@ -66,7 +73,7 @@ impl DumpReader {
     }
 
     fn next(&mut self, buffer: &mut [u8]) -> Result<usize> {
-        let count = Read::read(&mut self.first, buffer)?;
+        let count = self.first.read(buffer)?;
         if count > 0 {
             return Ok(count);
         }
@@ -112,7 +119,7 @@ pub(crate) fn holds(bytes: &[u8], text: &[u8]) -> bool {
 }
 
 /// Keeps the last bytes of what went by.
-pub(super) fn keep_end(tail: &mut Vec<u8>, bytes: &[u8], most: usize) {
+pub(crate) fn keep_end(tail: &mut Vec<u8>, bytes: &[u8], most: usize) {
     tail.extend_from_slice(bytes.get(bytes.len().saturating_sub(most)..).unwrap_or_default());
     let surplus = tail.len().saturating_sub(most);
     tail.drain(..surplus);

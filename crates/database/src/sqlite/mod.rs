@@ -83,6 +83,7 @@ impl Sqlite {
                 bytes: size(&live) + size(&with_ending(&live, "-wal")),
                 // SQLite cannot be asked who holds a transaction open, or since when.
                 long_transactions: Vec::new(),
+                without_snapshot: Vec::new(),
             })
         })
         .await

@@ -203,6 +203,8 @@ impl Server {
     pub fn tenant_with(&self, name: &str, user: &str, password: &str) -> Tenant {
         tenant(DatabasePlace::Mariadb {
             service: ServiceName::new("db").unwrap(),
+            host: None,
+            port: None,
             name: name.to_owned(),
             user: user.to_owned(),
             password: Some(format!("env:{}", password.to_uppercase())),

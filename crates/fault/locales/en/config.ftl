@@ -220,6 +220,12 @@ config-belongs-to-tenant-hint = Move { $key } under the tenant it belongs to.
 config-database-shared = the tenants { $tenant } and { $other } have the same database
 config-database-shared-label = the tenant { $other } has it already
 config-database-shared-hint = Give each tenant a database of its own: what is restored for one would overwrite the other.
+config-frappe-cache-queue = the cache is emptied at each release, and the queues are in it
+config-frappe-cache-queue-label = the same service as gates.queue
+config-frappe-cache-queue-hint = Add cache_keeps_queue = true where both are in one database. Where they are in two, add cache_database = 0 here and queue_database = 1 to gates, with their numbers.
+config-database-host = this key belongs to a mariadb database
+config-database-host-label = not for { $engine }
+config-database-host-hint = Remove it. The tools of other engines run where the server runs.
 config-database-needs = a { $engine } database without { $key }
 config-database-needs-label = expected { $key } = "…" beside it
 config-database-needs-hint = Add { $key }.

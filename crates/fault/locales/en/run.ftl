@@ -12,6 +12,7 @@ fact-no-placeholder = { $files ->
 fact-disk = the disk for { $purpose } ({ $path }) has { $percent } % and { $free } GB free; needed: { $least } % and { $needed } GB
 fact-database = the database of { $tenant } answers: { $version }, { $size } MB
 fact-database-away = the database of { $tenant } does not answer: { $problem }
+fact-without-snapshot = tables of { $tenant } that are in no snapshot (MyISAM, Aria): { $tables }; while the site is open, who writes to them waits for the moments in which a restore point reads them
 fact-long-transaction = a long transaction is open in the database of { $tenant }: { $transaction }
 fact-signed-in = { $tenant }: { $user } is signed in, { $milliseconds } ms
 fact-sign-in-refused = { $tenant }: { $user } cannot sign in: { $problem }
