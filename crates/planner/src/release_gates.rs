@@ -7,7 +7,7 @@ use eclusa_runbook::{Lane, Phase, PointReference, Unblock};
 use crate::draft::Draft;
 use crate::release::ReleaseDraft;
 use crate::release_steps::point_step;
-use crate::{PlanInput, application};
+use crate::{PlanInput, application, keep_closed};
 
 /// Of each tenant's data, beside the restore point that this run took.
 pub(crate) fn settled(draft: &mut Draft<'_, '_>, release: &ReleaseDraft) -> Result<()> {
@@ -37,6 +37,7 @@ pub(crate) fn working(draft: &mut Draft<'_, '_>, release: &ReleaseDraft) -> Resu
         // Who went back alone is not asked what only who was changed has to answer.
         gates.push(if release.alone { step.lane(Lane::Follows) } else { step });
     }
+    gates.extend(keep_closed::queues(input, release)?);
     draft.together(gates)
 }
 

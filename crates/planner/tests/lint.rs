@@ -194,6 +194,7 @@ proptest! {
         first in any::<bool>(),
         dependencies_change in any::<bool>(),
         generic in any::<bool>(),
+        keeps in any::<bool>(),
     ) {
         let all: Vec<String> = (1..=3).map(|number| format!("sales.000{number}_x")).collect();
         let tenants = migrated.iter().enumerate().map(|(number, count)| {
@@ -214,6 +215,8 @@ proptest! {
             maintenance: Vec::new(),
             unusable_sites: Default::default(),
             owned: Vec::new(),
+            unmigrated: Vec::new(),
+            on_failure: (keeps && edge).then_some(eclusa_config::OnFailure::KeepClosed),
         };
         let more: Vec<&str> = PARTS.iter().zip(&parts).filter(|(_, wanted)| **wanted).map(|(part, _)| *part).collect();
         let app = if generic { "generic" } else { "django" };

@@ -30,7 +30,7 @@ pub use keep::Keep;
 pub use mirror::Mirror;
 pub use people::{ChecklistItem, Decide, Duties, People, Person, Role};
 pub use period::Period;
-pub use release::{ReleaseKind, ReleaseTable};
+pub use release::{OnFailure, ReleaseKind, ReleaseTable};
 pub use runtime::{Compose, EdgeTable, HoldTable, Limits, Process, ProcessService, Roles, VaultTable};
 pub use set_config::SetConfig;
 pub use stack::{ConfigurationFile, Origin, Stack};
