@@ -48,7 +48,10 @@ fn two() -> Trial {
 fn keep() -> Trial {
     let mut scenario = Scenario::new(&["alpha", "beta", "gamma"], true, false, PARALLEL);
     scenario.keeps_closed = true;
-    scenario.world.with(|state| state.failing.insert("app migrate beta".to_owned()));
+    scenario.world.with(|state| {
+        state.failing.insert("app migrate beta".to_owned());
+        state.behind = state.databases.keys().cloned().collect();
+    });
     let plan = scenario.plan(&Intent::Release { to: "v2".to_owned() }).unwrap();
     Trial::new(scenario, plan)
 }

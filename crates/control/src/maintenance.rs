@@ -11,9 +11,8 @@ pub(crate) fn troubles(assembly: &Assembly, status: &Status) -> Vec<Trouble> {
     let mut found = Vec::new();
     let observation = &status.observation;
     for (tenant, owner) in &observation.maintenance {
-        if let Some(release) = &owner.unmigrated {
-            let text = Message::new("trouble-unmigrated").with("tenant", tenant);
-            let text = text.with("owner", told(owner)).with("release", release);
+        if owner.unmigrated.is_some() {
+            let text = Message::new("trouble-maintenance").with("tenant", tenant).with("owner", told(owner));
             let repair = Message::new("repair-unmigrated").with("tenant", tenant);
             found.push(trouble(Severity::Problem, text, Some(repair)));
             found.extend(gate_is_open(observation, tenant));

@@ -5,7 +5,7 @@ use std::fmt;
 
 use eclusa_model::{StepName, TenantName};
 use eclusa_runbook::{
-    Action, EdgeOperation, Effect, LeaseOperation, MaintenanceOperation, Phase, Plan, PointReference,
+    Action, EdgeOperation, Effect, Lane, LeaseOperation, MaintenanceOperation, Phase, Plan, PointReference,
     RestoreOperation, RuntimeOperation, Step, Undo, VaultOperation,
 };
 
@@ -177,7 +177,7 @@ fn whole(plan: &Plan, findings: &mut Vec<Finding>) {
     let owned = owning(|step| step.instead_tenant().is_none());
     // Invariant 2: who is left out when the gates open stays closed, and somebody must answer for that.
     let answered = owning(|step| step.instead_tenant().is_some());
-    for step in plan.steps.iter().filter(|step| step.lane.is_some()) {
+    for step in plan.steps.iter().filter(|step| step.lane == Some(Lane::Follows)) {
         if let Action::Perform(Effect::Edge(EdgeOperation::Open { tenant })) = &step.action
             && !answered.contains(tenant)
         {

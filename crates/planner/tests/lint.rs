@@ -8,8 +8,8 @@ use std::path::Path;
 use eclusa_fault::Message;
 use eclusa_planner::lint;
 use eclusa_runbook::{
-    Action, EdgeOperation, Effect, Intent, LeaseOperation, Phase, Plan, RestoreOperation, Undo,
-    VaultOperation,
+    Action, EdgeOperation, Effect, Intent, LeaseOperation, MaintenanceOperation, Phase, Plan,
+    RestoreOperation, Undo, VaultOperation,
 };
 use proptest::prelude::*;
 use support::{Candidate, Scene, Seen};
@@ -91,6 +91,19 @@ fn tenants_that_the_plan_does_not_know() {
     for scene in ["release-schema", "restore-check", "backup"] {
         finds(&findings(scene, |plan| plan.tenants.clear()), "the plan has no tenant");
     }
+}
+
+#[test]
+fn a_tenant_that_stays_closed_and_is_nobodys() {
+    finds(
+        &findings("release-keeps-failed-closed", |plan| {
+            without(
+                plan,
+                |effect| matches!(effect, Effect::Maintenance(MaintenanceOperation::Own { tenant, .. }) if tenant.as_str() == "beta"),
+            );
+        }),
+        "beta stays closed where it went back alone, and nobody answers for it",
+    );
 }
 
 #[test]

@@ -116,7 +116,6 @@ trouble-without-override = { $services }: started without Eclusa's override, so 
 trouble-stray = Service { $service } runs, and docker-compose.eclusa.yml, which had it, is gone or lacks it
 trouble-edge = The edge is installed and does not answer
 trouble-maintenance = { $tenant } is kept closed by { $owner }
-trouble-unmigrated = { $tenant } is closed: its data could not be brought to { $release }, which the others run. Answerable: { $owner }
 repair-unmigrated = once the cause is mended: eclusa migrate { $tenant }, then eclusa maintenance off { $tenant }; or back for everyone: eclusa rollback
 trouble-maintenance-late = { $tenant } is STILL kept closed, longer than was meant, by { $owner }
 trouble-maintenance-open = The gate of { $tenant } is open, although somebody keeps it closed
