@@ -15,7 +15,7 @@ use crate::PlanInput;
 use crate::backup::chosen;
 use crate::draft::{Draft, Frame, NewStep};
 use crate::release_steps::close_operation;
-use crate::simple::baseline_probes;
+use crate::simple::probes_of;
 use crate::{application, keep_closed};
 
 impl<'a> PlanInput<'a> {
@@ -200,7 +200,7 @@ pub(crate) fn open(
     let shut = edge.and_then(|edge| edge.gates.get(name)).is_some_and(|gate| gate != "open");
     if !opening.is_empty() || shut || owner.is_some() {
         // Whoever opens is told what people will find; it is theirs to decide.
-        let probes = baseline_probes(input, std::slice::from_ref(tenant));
+        let probes = probes_of(input, tenant);
         let opens_itself = input.is_in_maintenance(name) && !turned_off;
         if !probes.is_empty() && !opens_itself && edge.is_some() {
             let kind = GateKind::Probes { probes, route: ProbeRoute::SideDoor, attempts: 3 };
