@@ -107,6 +107,20 @@ fn a_tenant_that_stays_closed_and_is_nobodys() {
 }
 
 #[test]
+fn nobody_goes_on_for_a_tenant_that_is_closed_anyway() {
+    let plan = plan("release-keeps-failed-closed");
+    let remaining = plan.steps.iter().find_map(|step| match &step.action {
+        Action::Judge(gate) => match &gate.kind {
+            eclusa_runbook::GateKind::Remaining { tenants } => Some(tenants.clone()),
+            _ => None,
+        },
+        _ => None,
+    });
+    let remaining = remaining.unwrap();
+    assert_eq!(remaining.iter().map(|tenant| tenant.as_str()).collect::<Vec<_>>(), ["alpha", "beta"]);
+}
+
+#[test]
 fn a_lease_that_is_not_held() {
     finds(
         &findings("release-schema", |plan| {
