@@ -575,9 +575,7 @@ impl Run {
             // What is left out leaves nothing out that stands before it.
             return self.has_settled(tenant) && step.after.iter().all(|before| self.is_passed(before));
         }
-        if let Some(step) = self.plan.step(name)
-            && self.is_needless(step)
-        {
+        if let Some(step) = self.plan.step(name).filter(|step| self.is_needless(step)) {
             return step.after.iter().all(|before| self.is_passed(before));
         }
         match self.progress.get(name) {
