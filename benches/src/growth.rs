@@ -176,6 +176,7 @@ fn plan(configuration: &Configuration, observation: &Observation, intent: &Inten
         vault_path: "/stack/vault".to_owned(),
         overridden: false,
         prove: false,
+        on_failure: None,
     };
     eclusa_planner::plan(&input, intent).map_err(|fault| fault.to_string().into())
 }

@@ -1,6 +1,6 @@
 //! What an effect or a gate may know and use while it is carried out.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -66,6 +66,8 @@ pub(crate) struct Context {
     pub timings: Arc<BTreeMap<StepName, Timestamp>>,
     pub began_at: Timestamp,
     pub by: PersonName,
+    /// The tenants that went back alone.
+    pub back: Arc<BTreeSet<TenantName>>,
 }
 
 impl Context {
@@ -83,6 +85,7 @@ impl Context {
             ),
             began_at: run.began_at,
             by: run.by.clone(),
+            back: Arc::new(run.tenants_back.keys().cloned().collect()),
         }
     }
 

@@ -44,6 +44,18 @@ fn two() -> Trial {
     release("v2", &["alpha", "beta"], true, false, PARALLEL)
 }
 
+/// A release of three tenants of whom one's migration always fails, which is to stay closed.
+fn keep() -> Trial {
+    let mut scenario = Scenario::new(&["alpha", "beta", "gamma"], true, false, PARALLEL);
+    scenario.keeps_closed = true;
+    scenario.world.with(|state| {
+        state.failing.insert("app migrate beta".to_owned());
+        state.behind = state.databases.keys().cloned().collect();
+    });
+    let plan = scenario.plan(&Intent::Release { to: "v2".to_owned() }).unwrap();
+    Trial::new(scenario, plan)
+}
+
 /// A release whose answers are wrong once it runs: it goes back from validation.
 fn bad() -> Trial {
     let trial = two();
@@ -57,6 +69,7 @@ fn make(name: &str) -> Trial {
         "code-only" => code_only(),
         "two" => two(),
         "bad" => bad(),
+        "keep" => keep(),
         other => panic!("{other}"),
     }
 }
@@ -271,6 +284,76 @@ fn a_migration_that_always_fails_takes_both_tenants_back() {
         let kept = trial.world().with(|state| state.databases.values().any(|one| !one.kept.is_empty()));
         assert!(!kept, "what was swapped out is let go");
     });
+}
+
+#[test]
+fn whose_migration_fails_stays_closed_and_somebody_answers_for_it() {
+    blocking(async {
+        let mut trial = keep();
+        let outcome = trial.run_to_the_end().await;
+        assert_eq!(outcome, Outcome::Partly, "{}", trial.story());
+        trial.must_be_right(outcome, &"beta");
+        let owners = eclusa_ports::JournalStore::owners(trial.journal.as_ref(), &trial.plan.stack).unwrap();
+        let owner = owners.values().next().unwrap();
+        assert_eq!(owner.unmigrated.as_deref(), Some("v2"));
+        assert_eq!((owner.run.as_str(), &owner.by), ("r-1", &support::ana()));
+        let state = trial.state();
+        assert_eq!(state.kept_closed().iter().map(|tenant| tenant.as_str()).collect::<Vec<_>>(), ["beta"]);
+        let asked = |step: &str| {
+            let evidence = &state.evidence[&step.parse().unwrap()];
+            let tenants = evidence.samples.iter().map(|sample| sample.tenant.as_str());
+            tenants.collect::<std::collections::BTreeSet<_>>()
+        };
+        assert_eq!(asked("preflight.baseline").len(), 3);
+        for step in ["validate.probes", "watch.stack"] {
+            assert_eq!(asked(step), ["alpha", "gamma"].into(), "{step}");
+        }
+    });
+}
+
+#[test]
+fn if_none_is_left_everything_goes_back() {
+    blocking(async {
+        let mut trial = keep();
+        for tenant in ["alpha", "gamma"] {
+            trial.world().with(|state| state.failing.insert(format!("app migrate {tenant}")));
+        }
+        let outcome = trial.run_to_the_end().await;
+        assert_eq!(outcome, Outcome::WentBack);
+        trial.must_be_right(outcome, &"all");
+    });
+}
+
+#[test]
+fn what_fails_for_all_takes_back_who_stays_closed_too() {
+    blocking(async {
+        let mut trial = keep();
+        trial.world().with(|state| state.broken.insert("v2".to_owned()));
+        let outcome = trial.run_to_the_end().await;
+        assert_eq!(outcome, Outcome::WentBack);
+        trial.must_be_right(outcome, &"broken");
+        assert_eq!(trial.state().tenants_back.len(), 1);
+    });
+}
+
+#[test]
+fn one_that_stays_closed_and_one_operation_that_fails() {
+    at_every_operation("keep", Outcome::Partly, &FAILURES);
+}
+
+#[test]
+fn one_that_stays_closed_and_a_crash_in_an_operation() {
+    at_every_operation("keep", Outcome::Partly, &CRASHES);
+}
+
+#[test]
+fn one_that_stays_closed_and_a_stop_at_every_event() {
+    at_every_event("keep", Outcome::Partly);
+}
+
+#[test]
+fn one_that_stays_closed_and_an_abort_at_every_event() {
+    aborted_at_every_event("keep", Outcome::Partly);
 }
 
 #[test]

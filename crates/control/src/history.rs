@@ -65,12 +65,17 @@ pub(crate) fn of(assembly: &Assembly) -> Result<History> {
     Ok(history)
 }
 
+/// Whether what a run brought stays: it was accepted, for all tenants or for those that did not go back alone.
+fn is_accepted(run: &Run) -> bool {
+    matches!(run.outcome, Some(Outcome::Done | Outcome::Partly))
+}
+
 /// What accepted runs swapped out and no later run has let go.
 fn kept(runs: &[Run]) -> Vec<(TenantName, String)> {
     let mut kept = Vec::new();
     let mut gone = BTreeSet::new();
     // Newest first: what was let go is known before the run that kept it is met.
-    for run in runs.iter().filter(|run| run.outcome == Some(Outcome::Done)) {
+    for run in runs.iter().filter(|run| is_accepted(run)) {
         for step in run.plan.steps.iter().filter(|step| run.progress.get(&step.name) == Some(&Progress::Done))
         {
             match &step.action {
@@ -93,8 +98,7 @@ fn kept(runs: &[Run]) -> Vec<(TenantName, String)> {
 /// The newest change of release that was accepted; a rollback leaves nothing to roll back to.
 fn previous(runs: &[Run]) -> Option<PreviousRelease> {
     let run = runs.iter().find(|run| {
-        run.outcome == Some(Outcome::Done)
-            && matches!(run.plan.intent, Intent::Release { .. } | Intent::Rollback { .. })
+        is_accepted(run) && matches!(run.plan.intent, Intent::Release { .. } | Intent::Rollback { .. })
     })?;
     if matches!(run.plan.intent, Intent::Rollback { .. }) {
         return None;
@@ -117,7 +121,8 @@ fn previous(runs: &[Run]) -> Option<PreviousRelease> {
             previous.points.insert(tenant.name.clone(), point.to_owned());
         }
         if let Some(step) = step(format!("open.gate.{}", tenant.name)) {
-            previous.opened_at = run.timings.get(step).and_then(|timing| timing.ended);
+            // Who stayed closed was not opened.
+            previous.opened_at = run.timings.get(step).and_then(|timing| timing.ended).or(previous.opened_at);
         }
     }
     count_changes_since(runs, run, &mut previous);
@@ -144,7 +149,7 @@ fn count_changes_since(runs: &[Run], release: &Run, previous: &mut PreviousRelea
 /// Releases that are older than the running one and the `keep` before it.
 fn outdated(runs: &[Run], keep: usize) -> Vec<Release> {
     let mut seen: Vec<Release> = Vec::new();
-    for run in runs.iter().filter(|run| run.outcome == Some(Outcome::Done)) {
+    for run in runs.iter().filter(|run| is_accepted(run)) {
         for release in run.plan.to.iter().chain(&run.plan.from) {
             if !seen.iter().any(|other| other.name == release.name) {
                 seen.push(release.clone());

@@ -1,7 +1,7 @@
 //! Tenants that someone keeps closed: who, why, and whether it is as it was meant.
 
 use eclusa_fault::Message;
-use eclusa_model::MaintenanceOwner;
+use eclusa_model::{MaintenanceOwner, Observation, TenantName};
 
 use crate::Assembly;
 use crate::status::{Severity, Status, Trouble, trouble};
@@ -11,6 +11,13 @@ pub(crate) fn troubles(assembly: &Assembly, status: &Status) -> Vec<Trouble> {
     let mut found = Vec::new();
     let observation = &status.observation;
     for (tenant, owner) in &observation.maintenance {
+        if owner.unmigrated.is_some() {
+            let text = Message::new("trouble-maintenance").with("tenant", tenant).with("owner", told(owner));
+            let repair = Message::new("repair-unmigrated").with("tenant", tenant);
+            found.push(trouble(Severity::Problem, text, Some(repair)));
+            found.extend(gate_is_open(observation, tenant));
+            continue;
+        }
         let late = owner.until.is_some_and(|until| until <= assembly.ports.clock.now());
         let (severity, id) = if late {
             (Severity::Problem, "trouble-maintenance-late")
@@ -20,12 +27,7 @@ pub(crate) fn troubles(assembly: &Assembly, status: &Status) -> Vec<Trouble> {
         let text = Message::new(id).with("tenant", tenant).with("owner", told(owner));
         let repair = Message::new("repair-maintenance-off").with("tenant", tenant);
         found.push(trouble(severity, text, Some(repair)));
-        let gate = observation.edge.as_ref().and_then(|edge| edge.gates.get(tenant));
-        if gate.is_some_and(|gate| gate == "open") {
-            let text = Message::new("trouble-maintenance-open").with("tenant", tenant);
-            let repair = Message::new("repair-maintenance-on").with("tenant", tenant);
-            found.push(trouble(Severity::Problem, text, Some(repair)));
-        }
+        found.extend(gate_is_open(observation, tenant));
     }
     // A run that goes on owns what it has closed.
     for tenant in observation.tenants.iter().filter(|_| status.open_run.is_none()) {
@@ -40,6 +42,16 @@ pub(crate) fn troubles(assembly: &Assembly, status: &Status) -> Vec<Trouble> {
     found
 }
 
+/// The gate of a tenant that somebody keeps closed is open all the same.
+fn gate_is_open(observation: &Observation, tenant: &TenantName) -> Option<Trouble> {
+    let gate = observation.edge.as_ref().and_then(|edge| edge.gates.get(tenant));
+    gate.filter(|gate| gate.as_str() == "open").map(|_| {
+        let text = Message::new("trouble-maintenance-open").with("tenant", tenant);
+        let repair = Message::new("repair-maintenance-on").with("tenant", tenant);
+        trouble(Severity::Problem, text, Some(repair))
+    })
+}
+
 /// Who keeps a tenant closed, in words.
 #[must_use]
 pub fn told(owner: &MaintenanceOwner) -> String {
@@ -50,6 +62,9 @@ pub fn told(owner: &MaintenanceOwner) -> String {
     }
     if let Some(reason) = &owner.reason {
         text.push_str(&format!(": {reason}"));
+    }
+    if let Some(release) = &owner.unmigrated {
+        text.push_str(&format!(": its data could not be brought to {release} (run {})", owner.run));
     }
     text
 }

@@ -1,5 +1,6 @@
 //! From an intent to a plan: observe, read history, plan.
 
+use eclusa_config::OnFailure;
 use eclusa_fault::{Code, Fault, Result};
 use eclusa_model::Observation;
 use eclusa_planner::PlanInput;
@@ -15,6 +16,8 @@ pub struct PlanOptions {
     pub prove: bool,
     /// The decision of a rollback was overridden.
     pub overridden: bool,
+    /// What becomes of a release when one tenant's migration fails; none: what the configuration says.
+    pub on_failure: Option<OnFailure>,
 }
 
 /// Makes a plan from the stack as it is now.
@@ -93,6 +96,7 @@ fn from_observation(
             vault_path: assembly.stack.vault_directory(&assembly.state).display().to_string(),
             overridden: options.overridden,
             prove: options.prove,
+            on_failure: options.on_failure,
         },
         intent,
     )

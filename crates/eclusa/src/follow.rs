@@ -240,6 +240,11 @@ impl Follower {
         if let Some(hint) = fault.and_then(|fault| fault.hint_text(&self.language)) {
             say(Message::new("follow-end-next").with("hint", hint).render(&self.language));
         }
+        let kept: Vec<&str> = run.kept_closed().into_iter().map(|tenant| tenant.as_str()).collect();
+        if !kept.is_empty() {
+            let text = Message::new("follow-end-kept").with("tenants", kept.join(", "));
+            say(text.render(&self.language));
+        }
     }
 
     /// What could not be taken back, and what to do about that.

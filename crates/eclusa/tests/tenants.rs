@@ -53,6 +53,65 @@ fn a_tenant_whose_migration_fails_goes_back_alone_and_who_is_kept_closed_stays_s
     kept_closed(&shop, |text| text.replace(&dies, right));
 }
 
+#[test]
+fn whose_migration_fails_in_a_release_stays_closed_and_the_others_open() {
+    let shop = Shop::open(&Setting::default());
+    let before = shop.censuses();
+    let seen = || ["alpha", "beta"].map(|tenant| shop.public(tenant, "/api/products").0);
+    let schemas = || shop.censuses().iter().map(|census| census.schema).collect::<Vec<_>>();
+    let right = std::fs::read_to_string(shop.configuration()).unwrap();
+    let migrate = right.lines().find(|line| line.starts_with("migrate = ")).unwrap();
+    let work = migrate.trim_start_matches("migrate = [").trim_end_matches(']').replace("\", \"", " ");
+    let work = work.trim_matches('"').replace("{tenant}", "$0");
+    // Of alpha the data is changed, and then the command ends badly.
+    let script = format!("{work} && test $0 != alpha");
+    let dies = right.replace(migrate, &format!("migrate = [\"sh\", \"-c\", \"{script}\", \"{{tenant}}\"]"));
+    shop.change_configuration(|_| dies.clone());
+    shop.run(&["plan", "release", "v2", "--on-failure", "keep-closed"])
+        .must(0)
+        .shows("A tenant whose migration fails goes back alone")
+        .shows("only if alpha went back alone");
+    // Asked for in the configuration, and the runner dies before it is written down who answers for the tenant.
+    let wanted = "source = \"directory\"\non_failure = \"keep-closed\"";
+    shop.change_configuration(|text| text.replace("source = \"directory\"", wanted));
+    let at = "migrate.kept.alpha/maintenance.owner.before";
+    let killed = shop.command(&["release", "v2", "--yes"]).env("ECLUSA_CRASH_AT", at).output().unwrap();
+    assert!(!killed.status.success());
+    assert!(shop.status()["observation"]["maintenance"].is_null());
+    let ran = shop.run(&["resume"]).must(3).shows("PARTLY. Run").shows("alpha stays closed");
+    assert!(ran.out.contains("eclusa migrate TENANT, then eclusa maintenance off TENANT"), "{}", ran.out);
+    assert_eq!((seen(), schemas()), ([503, 200], vec![Some(1), Some(2)]));
+    assert_eq!(shop.census("alpha"), before[0], "alpha is as it was before");
+    let status = shop.status();
+    assert_eq!(status["observation"]["maintenance"]["alpha"]["unmigrated"], "v2", "{status}");
+    shop.run(&["status"]).must(1).shows("its data could not be brought to v2").shows("eclusa migrate alpha");
+    shop.run(&["tenants"]).must(0).shows("its data could not be brought to v2");
+    let run = ran.out.lines().rev().find_map(|line| line.split("eclusa report ").nth(1)).unwrap();
+    let report = shop.run(&["report", run.split_whitespace().next().unwrap()]).must(0);
+    report.shows("alpha stays closed: the release that runs does not fit its data");
+
+    // It does not open before it has been migrated.
+    shop.run(&["release", "v2", "--yes"]).must(1).refused("E0305").says("eclusa migrate alpha");
+    shop.run(&["maintenance", "off", "alpha", "--yes"]).must(3).shows("open.migrated.alpha");
+    assert_eq!((seen(), schemas()), ([503, 200], vec![Some(1), Some(2)]));
+    assert_eq!(shop.status()["observation"]["maintenance"]["alpha"]["unmigrated"], "v2");
+    shop.change_configuration(|_| right.replace("source = \"directory\"", wanted));
+    shop.run(&["migrate", "alpha", "--yes"]).must(0);
+    assert_eq!(seen(), [503, 200]);
+    shop.run(&["maintenance", "off", "alpha", "--yes"]).must(0);
+    assert_eq!((seen(), schemas()), ([200, 200], vec![Some(2), Some(2)]));
+
+    // Or back for everyone, which opens who was closed by nothing but the release.
+    shop.run(&["rollback", "--yes"]).must(0);
+    assert_eq!(schemas(), [Some(1), Some(1)]);
+    shop.change_configuration(|_| dies.replace("source = \"directory\"", wanted));
+    shop.run(&["release", "v2", "--yes"]).must(3).shows("PARTLY. Run");
+    assert_eq!(seen(), [503, 200]);
+    shop.run(&["rollback", "--yes"]).must(0).shows("is opened again under");
+    assert_eq!((seen(), schemas()), ([200, 200], vec![Some(1), Some(1)]));
+    assert!(shop.status()["observation"]["maintenance"].is_null());
+}
+
 fn kept_closed(shop: &Shop, mend: impl FnOnce(String) -> String) {
     let open = |tenant: &str| shop.public(tenant, "/api/products").0;
     shop.run(&["maintenance", "on", "alpha", "--reason", "stocktaking", "--yes"]).must(0);

@@ -171,6 +171,10 @@ pub struct MaintenanceOwner {
     pub until: Option<Timestamp>,
     /// The run that closed it.
     pub run: RunId,
+    /// The release that its data could not be brought to, while the code of all tenants was: before its gate opens it is
+    /// asked whether that has been done since.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unmigrated: Option<String>,
 }
 
 /// One stack as it is now.

@@ -184,6 +184,25 @@ pub trait App: Send + Sync {
         Vec::new()
     }
 
+    /// Whether nothing is left to be done for a tenant's data to be of a release, asked of what runs; none where the
+    /// application cannot say so.
+    fn migrated(
+        &self,
+        stack: &Stack,
+        tenant: &TenantName,
+        release: &Release,
+        place: &Place,
+    ) -> Option<NamedGate> {
+        let exec = self.pending(stack, tenant, release, place)?;
+        Some(NamedGate {
+            name: "migrated".to_owned(),
+            title: Message::new("step-none-pending").with("tenant", tenant),
+            kind: GateKind::PendingMigrations { exec, expected: Some(Vec::new()), allowed: false },
+            on_no_go: OnNoGo::Back,
+            timeout: 300,
+        })
+    }
+
     /// What must go through the queues once the workers run. What it leaves there is named by `mark`, which no other
     /// plan has.
     fn queue_gates(&self, stack: &Stack, tenants: &[Tenant], mark: &str) -> Vec<(TenantName, NamedGate)> {

@@ -94,6 +94,11 @@ impl NewStep {
         self
     }
 
+    pub(crate) fn scope(mut self, scope: Scope) -> Self {
+        self.step.scope = scope;
+        self
+    }
+
     pub(crate) fn lane(mut self, lane: Lane) -> Self {
         self.step.lane = Some(lane);
         self
@@ -122,6 +127,8 @@ pub(crate) struct Draft<'a, 'b> {
     names: BTreeSet<StepName>,
     frontier: Vec<StepName>,
     phase: Option<Phase>,
+    /// Whether the steps of one tenant are left out where that tenant went back.
+    follows: bool,
 }
 
 /// From how many pairs on a step stands between many steps and the many that come after each of them. Every step after
@@ -147,7 +154,13 @@ impl<'a, 'b> Draft<'a, 'b> {
             names: BTreeSet::new(),
             frontier: Vec::new(),
             phase: None,
+            follows: false,
         }
+    }
+
+    /// From here on the steps of one tenant are left out where that tenant went back alone.
+    pub(crate) fn follow(&mut self) {
+        self.follows = true;
     }
 
     /// Enters a phase: the hooks after the one before and before this one.
@@ -268,6 +281,9 @@ impl<'a, 'b> Draft<'a, 'b> {
     fn add(&mut self, mut step: Step) -> Result<()> {
         if !self.names.insert(step.name.clone()) {
             return Err(Fault::new(Code::Internal).with("what", format!("two steps named {}", step.name)));
+        }
+        if self.follows && step.lane.is_none() && matches!(step.scope, Scope::Tenant(_)) {
+            step.lane = Some(Lane::Follows);
         }
         step.after.clone_from(&self.frontier);
         step.expected = self.input.history.durations.get(step.name.as_str()).copied();

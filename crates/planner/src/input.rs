@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use eclusa_config::Stack;
+use eclusa_config::{OnFailure, Stack};
 use eclusa_model::{Fingerprint, Observation, Release, RuntimeKind, StackName, TenantName};
 use eclusa_runbook::Reversibility;
 use jiff::Timestamp;
@@ -67,6 +67,8 @@ pub struct PlanInput<'a> {
     pub overridden: bool,
     /// Whether backups are also restored and proved.
     pub prove: bool,
+    /// What becomes of a release when one tenant's migration fails; none: what the configuration says.
+    pub on_failure: Option<OnFailure>,
 }
 
 impl PlanInput<'_> {

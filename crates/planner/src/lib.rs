@@ -9,6 +9,7 @@ mod draft;
 mod drill;
 mod edge;
 mod input;
+mod keep_closed;
 mod lint;
 mod maintenance;
 mod migrate;

@@ -5,7 +5,7 @@ use std::fmt;
 
 use eclusa_model::{StepName, TenantName};
 use eclusa_runbook::{
-    Action, EdgeOperation, Effect, LeaseOperation, MaintenanceOperation, Phase, Plan, PointReference,
+    Action, EdgeOperation, Effect, Lane, LeaseOperation, MaintenanceOperation, Phase, Plan, PointReference,
     RestoreOperation, RuntimeOperation, Step, Undo, VaultOperation,
 };
 
@@ -163,13 +163,27 @@ fn whole(plan: &Plan, findings: &mut Vec<Finding>) {
         Action::Perform(effect) if !matches!(step.undo, Undo::Nothing { .. }) => Some(effect),
         _ => None,
     });
-    let owned: BTreeSet<&TenantName> = effects
-        .iter()
-        .filter_map(|effect| match effect {
-            Effect::Maintenance(MaintenanceOperation::Own { tenant, .. }) => Some(tenant),
-            _ => None,
-        })
-        .collect();
+    let owning = |wanted: fn(&Step) -> bool| -> BTreeSet<&TenantName> {
+        let steps = plan.steps.iter().filter(move |step| wanted(step));
+        steps
+            .filter_map(|step| match &step.action {
+                Action::Perform(Effect::Maintenance(MaintenanceOperation::Own { tenant, .. })) => {
+                    Some(tenant)
+                }
+                _ => None,
+            })
+            .collect()
+    };
+    let owned = owning(|step| step.instead_tenant().is_none());
+    // Invariant 2: who is left out when the gates open stays closed, and somebody must answer for that.
+    let answered = owning(|step| step.instead_tenant().is_some());
+    for step in plan.steps.iter().filter(|step| step.lane == Some(Lane::Follows)) {
+        if let Action::Perform(Effect::Edge(EdgeOperation::Open { tenant })) = &step.action
+            && !answered.contains(tenant)
+        {
+            say(format!("{tenant} stays closed where it went back alone, and nobody answers for it"));
+        }
+    }
     for effect in closing {
         if let Effect::Edge(EdgeOperation::Close { tenant, .. } | EdgeOperation::Hold { tenant }) = effect
             && !opened.contains(tenant)

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use eclusa_fault::{Code, Fault, Message, Result};
-use eclusa_model::{MaintenanceOwner, Tenant, TenantName};
+use eclusa_model::{MaintenanceOwner, Release, Tenant, TenantName};
 use eclusa_runbook::{
     EdgeOperation, Effect, GateKind, Intent, MaintenanceOperation, OnNoGo, Phase, Plan, ProbeRoute, Scope,
     Undo,
@@ -12,11 +12,11 @@ use eclusa_runbook::{
 use jiff::Timestamp;
 
 use crate::PlanInput;
-use crate::application;
 use crate::backup::chosen;
 use crate::draft::{Draft, Frame, NewStep};
 use crate::release_steps::close_operation;
-use crate::simple::baseline_probes;
+use crate::simple::probes_of;
+use crate::{application, keep_closed};
 
 impl<'a> PlanInput<'a> {
     /// Who keeps a tenant closed.
@@ -36,6 +36,10 @@ impl<'a> PlanInput<'a> {
         for tenant in tenants {
             if let Some(owner) = self.owner(tenant) {
                 found.push(owned(Message::new("remark-stays-closed").with("tenant", tenant), owner));
+                if let Some(release) = &owner.unmigrated {
+                    let text = Message::new("remark-unmigrated").with("tenant", tenant);
+                    found.push(text.with("release", release));
+                }
             } else if self.is_in_maintenance(tenant) {
                 found.push(Message::new("remark-stays-in-maintenance").with("tenant", tenant));
             }
@@ -46,10 +50,12 @@ impl<'a> PlanInput<'a> {
 
 fn owned(message: Message, owner: &MaintenanceOwner) -> Message {
     let since = owner.since.strftime("%Y-%m-%d %H:%M UTC");
-    message
-        .with("by", &owner.by)
-        .with("since", since)
-        .with("reason", owner.reason.as_deref().unwrap_or("no reason was given"))
+    let reason = match (&owner.reason, &owner.unmigrated) {
+        (Some(reason), _) => reason.clone(),
+        (None, Some(release)) => format!("its data could not be brought to {release}"),
+        (None, None) => "no reason was given".to_owned(),
+    };
+    message.with("by", &owner.by).with("since", since).with("reason", reason)
 }
 
 pub(crate) fn plan(
@@ -65,11 +71,23 @@ pub(crate) fn plan(
     if input.observation.edge.is_none() {
         draft.remarks.push(Message::new("remark-maintenance-no-edge"));
     }
+    if !on {
+        for tenant in &tenants {
+            if let Some(release) = input.owner(&tenant.name).and_then(|owner| owner.unmigrated.as_ref()) {
+                let text = Message::new("remark-asks-migrated").with("tenant", &tenant.name);
+                draft.remarks.push(text.with("release", release));
+            }
+        }
+    }
     draft.take_lease()?;
     draft.phase(phase)?;
     let mut lanes = Vec::new();
     for tenant in &tenants {
-        lanes.push(if on { close(input, tenant, reason, until)? } else { open(input, tenant)? });
+        lanes.push(if on {
+            close(input, tenant, reason, until)?
+        } else {
+            open(input, tenant, input.observation.release.as_ref())?
+        });
     }
     if lanes.iter().all(Vec::is_empty) {
         return Err(nothing(input, on));
@@ -96,16 +114,18 @@ fn nothing(input: &PlanInput<'_>, on: bool) -> Fault {
     fault.with("what", what).hint(Message::new("hint-edge-install"))
 }
 
-fn own(tenant: &TenantName, owner: &MaintenanceOwner) -> Effect {
+/// Writes an owner down as it was.
+pub(crate) fn own(tenant: &TenantName, owner: &MaintenanceOwner) -> Effect {
     Effect::Maintenance(MaintenanceOperation::Own {
         tenant: tenant.clone(),
         reason: None,
         until: None,
         before: Some(owner.clone()),
+        unmigrated: None,
     })
 }
 
-fn disown(tenant: &TenantName) -> Effect {
+pub(crate) fn disown(tenant: &TenantName) -> Effect {
     Effect::Maintenance(MaintenanceOperation::Disown { tenant: tenant.clone() })
 }
 
@@ -148,6 +168,8 @@ fn close(
         reason: reason.map(str::to_owned),
         until,
         before: None,
+        // Who closes it for another reason does not make its data fit.
+        unmigrated: input.owner(name).and_then(|owner| owner.unmigrated.clone()),
     });
     let back = input.owner(name).map_or_else(|| disown(name), |owner| own(name, owner));
     let title = Message::new("step-own").with("tenant", name);
@@ -156,22 +178,30 @@ fn close(
     Ok(closing)
 }
 
-fn open(input: &PlanInput<'_>, tenant: &Tenant) -> Result<Vec<NewStep>> {
+/// Opens a tenant's gate under a release and forgets who kept it closed.
+pub(crate) fn open(
+    input: &PlanInput<'_>,
+    tenant: &Tenant,
+    release: Option<&Release>,
+) -> Result<Vec<NewStep>> {
     let (name, scope) = (&tenant.name, Scope::Tenant(tenant.name.clone()));
     let phase = Phase::Open;
     let owner = input.owner(name);
     let mut opening = Vec::new();
+    let mut turned_off = false;
+    opening.extend(keep_closed::migrated(input, tenant, release)?);
     if input.is_in_maintenance(name)
         && let Some(command) = input.app.maintenance(input.stack, name, false)
     {
         opening.push(application::perform(phase, command, Some(name))?);
+        turned_off = true;
     }
     let edge = input.observation.edge.as_ref();
     let shut = edge.and_then(|edge| edge.gates.get(name)).is_some_and(|gate| gate != "open");
     if !opening.is_empty() || shut || owner.is_some() {
         // Whoever opens is told what people will find; it is theirs to decide.
-        let probes = baseline_probes(input, std::slice::from_ref(tenant));
-        let opens_itself = input.is_in_maintenance(name) && opening.is_empty();
+        let probes = probes_of(input, tenant);
+        let opens_itself = input.is_in_maintenance(name) && !turned_off;
         if !probes.is_empty() && !opens_itself && edge.is_some() {
             let kind = GateKind::Probes { probes, route: ProbeRoute::SideDoor, attempts: 3 };
             let title = Message::new("step-probes-tenant").with("tenant", name);

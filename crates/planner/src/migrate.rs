@@ -72,6 +72,7 @@ fn assemble(input: &PlanInput<'_>, tenants: Vec<Tenant>, work: Work<'_>, intent:
         code_only: false,
         edge,
         alone: true,
+        keep_closed: false,
         suffix: format!("r{}", input.nonce),
         tenants,
     };

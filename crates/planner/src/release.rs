@@ -11,7 +11,7 @@ use crate::PlanInput;
 use crate::draft::{Draft, Frame};
 use crate::reversibility::{self, Pending};
 use crate::services::Services;
-use crate::{release_end, release_preflight, release_steps as steps};
+use crate::{keep_closed, release_end, release_preflight, release_steps as steps};
 
 /// What all the steps of a release are made from.
 #[derive(Clone)]
@@ -29,6 +29,8 @@ pub(crate) struct ReleaseDraft {
     pub edge: bool,
     /// Whether a tenant can go back alone: then it is not asked any more what only who was changed has to answer.
     pub alone: bool,
+    /// Whether a tenant that went back alone stays closed.
+    pub keep_closed: bool,
     /// The name of what is restored beside live data.
     pub suffix: String,
 }
@@ -56,9 +58,17 @@ pub(crate) fn plan(input: &PlanInput<'_>, to: &str) -> Result<Plan> {
             input.observation.service(name).is_some_and(|service| service.state == ServiceState::Running)
         };
         if running.images.keys().all(runs) {
-            return Err(
-                Fault::new(Code::NothingToDo).with("what", format!("{} runs release {to}", input.name))
-            );
+            let what = format!("{} runs release {to}", input.name);
+            let fault = Fault::new(Code::NothingToDo).with("what", what);
+            let behind = |tenant: &&TenantObservation| {
+                input.owner(&tenant.tenant.name).is_some_and(|owner| owner.unmigrated.is_some())
+            };
+            return Err(match observation.tenants.iter().find(behind) {
+                Some(found) => {
+                    fault.hint(Message::new("hint-migrate-closed").with("tenant", &found.tenant.name))
+                }
+                None => fault,
+            });
         }
         let what = format!("{} has release {to}, whose services do not run", input.name);
         return Err(Fault::new(Code::NothingToDo).with("what", what).hint(Message::new("hint-start")));
@@ -72,7 +82,7 @@ pub(crate) fn plan(input: &PlanInput<'_>, to: &str) -> Result<Plan> {
         .app
         .command_service(input.stack)
         .ok_or_else(|| Fault::new(Code::ServiceMissing).with("service", "web").with("known", "none"))?;
-    let draft = ReleaseDraft {
+    let mut draft = ReleaseDraft {
         to: candidate.release.clone(),
         from: observation.release.clone(),
         tenants: observation.tenants.iter().map(|tenant| tenant.tenant.clone()).collect(),
@@ -82,8 +92,11 @@ pub(crate) fn plan(input: &PlanInput<'_>, to: &str) -> Result<Plan> {
         candidate: Place::Candidate { service, release: candidate.release.clone() },
         edge: observation.edge.is_some(),
         alone: false,
+        keep_closed: false,
         suffix: format!("r{}", input.nonce),
     };
+    draft.keep_closed = keep_closed::is_wanted(input, &draft)?;
+    draft.alone = draft.keep_closed;
     assemble(input, to, draft)
 }
 
@@ -141,6 +154,9 @@ fn assemble(input: &PlanInput<'_>, to: &str, release: ReleaseDraft) -> Result<Pl
 fn remark(draft: &mut Draft<'_, '_>, release: &ReleaseDraft) {
     let kept = draft.input.kept_remarks(release.tenants.iter().map(|tenant| &tenant.name));
     draft.remarks.extend(kept);
+    if release.keep_closed {
+        draft.remarks.push(keep_closed::remark(release));
+    }
     if !release.edge {
         draft.remarks.push(Message::new("remark-no-edge"));
     }

@@ -7,7 +7,7 @@ use eclusa_runbook::{Lane, Phase, PointReference, Unblock};
 use crate::draft::Draft;
 use crate::release::ReleaseDraft;
 use crate::release_steps::point_step;
-use crate::{PlanInput, application};
+use crate::{PlanInput, application, keep_closed};
 
 /// Of each tenant's data, beside the restore point that this run took.
 pub(crate) fn settled(draft: &mut Draft<'_, '_>, release: &ReleaseDraft) -> Result<()> {
@@ -30,7 +30,7 @@ pub(crate) fn working(draft: &mut Draft<'_, '_>, release: &ReleaseDraft) -> Resu
         gates.map(|gate| (tenant.name.clone(), gate)).collect::<Vec<_>>()
     };
     // One stack has one set of workers, so one tenant is enough; but who can go back alone cannot answer for the others.
-    let enough = if release.alone { release.tenants.len() } else { 1 };
+    let enough = if release.alone || release.keep_closed { release.tenants.len() } else { 1 };
     let mut asked: Vec<_> = release.tenants.iter().take(enough).flat_map(of_tenant).collect();
     asked.extend(input.app.queue_gates(input.stack, &release.tenants, input.nonce));
     let mut gates = Vec::new();
@@ -39,6 +39,7 @@ pub(crate) fn working(draft: &mut Draft<'_, '_>, release: &ReleaseDraft) -> Resu
         // Who went back alone is not asked what only who was changed has to answer.
         gates.push(if release.alone { step.lane(Lane::Follows) } else { step });
     }
+    gates.extend(keep_closed::queues(input, release)?);
     draft.together(gates)
 }
 

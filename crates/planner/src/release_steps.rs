@@ -16,7 +16,7 @@ use crate::release::ReleaseDraft;
 use crate::services::Services;
 use crate::settings;
 use crate::simple::{baseline_probes, log_rule};
-use crate::{release_gates, release_preflight};
+use crate::{keep_closed, release_gates, release_preflight};
 
 /// How long a scheduler, which has nothing left to finish, may take to end, in seconds. It is what Docker itself gives;
 /// some programs use all of it.
@@ -274,9 +274,12 @@ fn migrate(draft: &mut Draft<'_, '_>, release: &ReleaseDraft) -> Result<()> {
         // Half a migration is no state that anyone has tested: it is taken back, not repeated.
         .recovery(Recovery::GoBack)
         .seconds(input.stack.limits.migrate.as_seconds());
-        migrations.push(step);
+        migrations.push((tenant.name.clone(), step));
     }
-    draft.together(migrations)
+    if release.keep_closed {
+        return keep_closed::migrations(draft, release, migrations);
+    }
+    draft.together(migrations.into_iter().map(|(_, step)| step).collect())
 }
 
 pub(crate) fn point_step(tenant: &TenantName) -> Result<StepName> {
@@ -334,7 +337,8 @@ pub(crate) fn validate(draft: &mut Draft<'_, '_>, release: &ReleaseDraft) -> Res
         // The data is where the application says that it should be.
         let service = release.candidate.clone();
         let mut gates = Vec::new();
-        for tenant in &release.tenants {
+        // Where each tenant's failure is its own, it was asked beside its migration.
+        for tenant in release.tenants.iter().filter(|_| !release.keep_closed) {
             let Some(exec) = input.app.pending(input.stack, &tenant.name, &release.to, &service) else {
                 continue;
             };

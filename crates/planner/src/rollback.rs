@@ -11,7 +11,7 @@ use crate::draft::{Draft, Frame, NewStep};
 use crate::input::PreviousRelease;
 use crate::release::ReleaseDraft;
 use crate::services::Services;
-use crate::{PlanInput, release_steps as steps, restore, settings};
+use crate::{PlanInput, maintenance, release_steps as steps, restore, settings};
 
 pub(crate) fn plan(input: &PlanInput<'_>, to: &str, how: Reversibility) -> Result<Plan> {
     let no_way = |problem: String| Fault::new(Code::NoWayBack).with("problem", problem);
@@ -43,6 +43,7 @@ pub(crate) fn plan(input: &PlanInput<'_>, to: &str, how: Reversibility) -> Resul
         code_only: !with_data,
         edge: input.observation.edge.is_some(),
         alone: false,
+        keep_closed: false,
         suffix: format!("r{}", input.nonce),
         tenants,
     };
@@ -68,7 +69,7 @@ pub(crate) fn plan(input: &PlanInput<'_>, to: &str, how: Reversibility) -> Resul
     draft.phase(Phase::Validate)?;
     steps::reopen(&mut draft, &release)?;
     restore::probe(&mut draft, &release.tenants)?;
-    open(&mut draft, &release)?;
+    open(&mut draft, &release, previous)?;
     draft.phase(Phase::Accept)?;
     let why = Message::new(match (input.overridden, with_data) {
         (true, _) => "why-overridden",
@@ -94,7 +95,13 @@ fn remarks(draft: &mut Draft<'_, '_>, previous: &PreviousRelease, with_data: boo
         draft.remarks.push(Message::new("remark-no-edge"));
     }
     let tenants = draft.input.observation.tenants.iter().map(|found| &found.tenant.name);
-    draft.remarks.extend(draft.input.kept_remarks(tenants));
+    let (opened, others): (Vec<_>, Vec<_>) =
+        tenants.partition(|tenant| is_kept_by(draft.input, previous, tenant));
+    draft.remarks.extend(draft.input.kept_remarks(others.into_iter()));
+    for tenant in opened {
+        let text = Message::new("remark-opens-kept").with("tenant", tenant);
+        draft.remarks.push(text.with("release", &previous.release.name));
+    }
     if !with_data {
         return;
     }
@@ -102,6 +109,12 @@ fn remarks(draft: &mut Draft<'_, '_>, previous: &PreviousRelease, with_data: boo
         let minutes = draft.input.now.duration_since(opened).as_mins().max(0);
         draft.remarks.push(Message::new("remark-writes-since").with("minutes", minutes));
     }
+}
+
+/// Whether the release that is taken back keeps a tenant closed, because its data could not be brought to it. Who was
+/// closed already by somebody else stays so.
+fn is_kept_by(input: &PlanInput<'_>, previous: &PreviousRelease, tenant: &TenantName) -> bool {
+    input.owner(tenant).is_some_and(|owner| owner.unmigrated.is_some() && owner.run.as_str() == previous.run)
 }
 
 fn change(
@@ -130,11 +143,18 @@ fn change(
     steps::start(draft, Phase::Change, serving)
 }
 
-fn open(draft: &mut Draft<'_, '_>, release: &ReleaseDraft) -> Result<()> {
+fn open(draft: &mut Draft<'_, '_>, release: &ReleaseDraft, previous: &PreviousRelease) -> Result<()> {
     draft.phase(Phase::Open)?;
     steps::start_workers(draft, &release.services)?;
     if release.edge {
         open_gates(draft, release)?;
+    }
+    let kept = release.tenants.iter().filter(|tenant| is_kept_by(draft.input, previous, &tenant.name));
+    for tenant in kept {
+        // What it has now is what it had when it was served by this release.
+        for step in maintenance::open(draft.input, tenant, None)? {
+            draft.then(step)?;
+        }
     }
     steps::start_schedulers(draft, &release.services)
 }

@@ -21,35 +21,32 @@ fn host(tenant: &Tenant) -> String {
     tenant.domains.first().cloned().unwrap_or_else(|| "localhost".to_owned())
 }
 
-/// The configured probes, for each tenant that they are meant for.
+/// The configured probes, for each tenant that they are meant for and whose pages the application does not refuse.
 pub(crate) fn baseline_probes(input: &PlanInput<'_>, tenants: &[Tenant]) -> Vec<HttpProbe> {
-    let mut probes = Vec::new();
-    for tenant in tenants.iter().filter(|tenant| !input.is_in_maintenance(&tenant.name)) {
-        for probe in input
-            .stack
-            .probes
-            .iter()
-            .filter(|probe| probe.tenant.as_ref().is_none_or(|name| *name == tenant.name))
-        {
-            probes.push(HttpProbe {
-                name: probe.name.clone(),
-                tenant: tenant.name.clone(),
-                host: host(tenant),
-                method: probe.method.as_str().to_owned(),
-                path: probe.path.clone(),
-                status: probe.status,
-                headers: probe
-                    .headers
-                    .iter()
-                    .map(|(name, text)| (name.to_lowercase(), text.clone()))
-                    .collect(),
-                json: probe.json.clone(),
-                contains: probe.contains.clone(),
-                maximum_milliseconds: probe.maximum.as_milliseconds(),
-            });
-        }
-    }
-    probes
+    let served = tenants.iter().filter(|tenant| !input.is_in_maintenance(&tenant.name));
+    served.flat_map(|tenant| probes_of(input, tenant)).collect()
+}
+
+/// The configured probes of one tenant.
+pub(crate) fn probes_of(input: &PlanInput<'_>, tenant: &Tenant) -> Vec<HttpProbe> {
+    let meant = input
+        .stack
+        .probes
+        .iter()
+        .filter(|probe| probe.tenant.as_ref().is_none_or(|name| *name == tenant.name));
+    let probes = meant.map(|probe| HttpProbe {
+        name: probe.name.clone(),
+        tenant: tenant.name.clone(),
+        host: host(tenant),
+        method: probe.method.as_str().to_owned(),
+        path: probe.path.clone(),
+        status: probe.status,
+        headers: probe.headers.iter().map(|(name, text)| (name.to_lowercase(), text.clone())).collect(),
+        json: probe.json.clone(),
+        contains: probe.contains.clone(),
+        maximum_milliseconds: probe.maximum.as_milliseconds(),
+    });
+    probes.collect()
 }
 
 /// The commands of a check: one for each tenant it is meant for.

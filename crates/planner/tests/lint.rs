@@ -8,8 +8,8 @@ use std::path::Path;
 use eclusa_fault::Message;
 use eclusa_planner::lint;
 use eclusa_runbook::{
-    Action, EdgeOperation, Effect, Intent, LeaseOperation, Phase, Plan, RestoreOperation, Undo,
-    VaultOperation,
+    Action, EdgeOperation, Effect, Intent, LeaseOperation, MaintenanceOperation, Phase, Plan,
+    RestoreOperation, Undo, VaultOperation,
 };
 use proptest::prelude::*;
 use support::{Candidate, Scene, Seen};
@@ -91,6 +91,33 @@ fn tenants_that_the_plan_does_not_know() {
     for scene in ["release-schema", "restore-check", "backup"] {
         finds(&findings(scene, |plan| plan.tenants.clear()), "the plan has no tenant");
     }
+}
+
+#[test]
+fn a_tenant_that_stays_closed_and_is_nobodys() {
+    finds(
+        &findings("release-keeps-failed-closed", |plan| {
+            without(
+                plan,
+                |effect| matches!(effect, Effect::Maintenance(MaintenanceOperation::Own { tenant, .. }) if tenant.as_str() == "beta"),
+            );
+        }),
+        "beta stays closed where it went back alone, and nobody answers for it",
+    );
+}
+
+#[test]
+fn nobody_goes_on_for_a_tenant_that_is_closed_anyway() {
+    let plan = plan("release-keeps-failed-closed");
+    let remaining = plan.steps.iter().find_map(|step| match &step.action {
+        Action::Judge(gate) => match &gate.kind {
+            eclusa_runbook::GateKind::Remaining { tenants } => Some(tenants.clone()),
+            _ => None,
+        },
+        _ => None,
+    });
+    let remaining = remaining.unwrap();
+    assert_eq!(remaining.iter().map(|tenant| tenant.as_str()).collect::<Vec<_>>(), ["alpha", "beta"]);
 }
 
 #[test]
@@ -194,6 +221,7 @@ proptest! {
         first in any::<bool>(),
         dependencies_change in any::<bool>(),
         generic in any::<bool>(),
+        keeps in any::<bool>(),
     ) {
         let all: Vec<String> = (1..=3).map(|number| format!("sales.000{number}_x")).collect();
         let tenants = migrated.iter().enumerate().map(|(number, count)| {
@@ -214,6 +242,8 @@ proptest! {
             maintenance: Vec::new(),
             unusable_sites: Default::default(),
             owned: Vec::new(),
+            unmigrated: Vec::new(),
+            on_failure: (keeps && edge).then_some(eclusa_config::OnFailure::KeepClosed),
         };
         let more: Vec<&str> = PARTS.iter().zip(&parts).filter(|(_, wanted)| **wanted).map(|(part, _)| *part).collect();
         let app = if generic { "generic" } else { "django" };

@@ -141,13 +141,24 @@ fn meaning(
         .with("why", why)
         .render(language),
         RunState::WentBack => went_back(run, from, &why, tenants, kept, language),
-        RunState::Partly => Message::new("report-meaning-partly").with("why", why).render(language),
+        RunState::Partly => partly(run, &why, language),
         RunState::Stuck => stuck(run, &why, language),
         RunState::GoingBack => Message::new("report-meaning-going-back").with("why", why).render(language),
         RunState::Asking => Message::new("report-meaning-asking")
             .with("question", question(run, language).unwrap_or_default())
             .render(language),
         RunState::Running => running(run, language),
+    }
+}
+
+fn partly(run: &Run, why: &str, language: &Language) -> String {
+    let text = Message::new("report-meaning-partly").with("why", why).render(language);
+    match run.kept_closed() {
+        kept if kept.is_empty() => text,
+        kept => {
+            let more = Message::new("report-meaning-kept").with("tenants", listed(kept));
+            format!("{text} {}", more.render(language))
+        }
     }
 }
 

@@ -239,6 +239,7 @@ pub fn gate_question(kind: &GateKind, language: &Language) -> String {
             None if *allowed => Message::new("asks-pending-any"),
             _ => Message::new("asks-pending-none"),
         },
+        GateKind::Remaining { tenants } => Message::new("asks-remaining").with("tenants", listed(tenants)),
         GateKind::Healthy { services, within } => {
             Message::new("asks-healthy").with("services", listed(services)).with("duration", seconds(*within))
         }

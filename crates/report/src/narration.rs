@@ -306,6 +306,9 @@ impl Teller<'_> {
             text if text.is_empty() => self.say(kind, 6, step.name.as_str()),
             text => self.say(kind, 6, &format!("{} · {text}", step.name)),
         }
+        if let Some(tenant) = step.instead_tenant() {
+            self.tell(LineKind::Detail, 6, &Message::new("plan-instead").with("tenant", tenant));
+        }
         match &step.action {
             Action::Judge(gate) => self.gate(gate),
             Action::Ask(question) => self.question(question),

@@ -409,6 +409,9 @@ pub enum MaintenanceOperation {
         until: Option<Timestamp>,
         /// Exactly this, as it was before.
         before: Option<MaintenanceOwner>,
+        /// The release that its data could not be brought to, if that is why.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        unmigrated: Option<String>,
     },
     /// Nobody keeps the tenant closed any more. Idempotent.
     Disown {

@@ -267,6 +267,11 @@ pub enum GateKind {
         /// Whether any may be pending at all.
         allowed: bool,
     },
+    /// Some tenant has not gone back alone: where all have, there is nobody to go on for.
+    Remaining {
+        /// Who could have.
+        tenants: Vec<TenantName>,
+    },
     /// Services are running and healthy.
     Healthy {
         /// The services.

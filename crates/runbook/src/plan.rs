@@ -322,6 +322,8 @@ pub enum Lane {
     Own,
     /// It is left out where its tenant went back. Its own failure takes everyone back.
     Follows,
+    /// It is done only where its tenant went back, once that has settled. Its own failure takes everyone back.
+    Instead,
 }
 
 /// A named effect, gate or question with its undo and limits.
@@ -413,7 +415,16 @@ impl Step {
     #[must_use]
     pub fn lane_tenant(&self) -> Option<&TenantName> {
         match (&self.scope, self.lane) {
-            (Scope::Tenant(tenant), Some(_)) => Some(tenant),
+            (Scope::Tenant(tenant), Some(Lane::Own | Lane::Follows)) => Some(tenant),
+            _ => None,
+        }
+    }
+
+    /// The tenant that has to have gone back alone for it to be done.
+    #[must_use]
+    pub fn instead_tenant(&self) -> Option<&TenantName> {
+        match (&self.scope, self.lane) {
+            (Scope::Tenant(tenant), Some(Lane::Instead)) => Some(tenant),
             _ => None,
         }
     }

@@ -458,6 +458,9 @@ impl Run {
         if self.is_back_alone(found) {
             return Err(format!("{step} cannot begin: its tenant goes back"));
         }
+        if self.is_needless(found) {
+            return Err(format!("{step} cannot begin: its tenant goes on"));
+        }
         if let Some(missing) = found.after.iter().find(|name| !self.is_passed(name)) {
             return Err(format!("{step} cannot begin before {missing}"));
         }
@@ -572,6 +575,9 @@ impl Run {
             // What is left out leaves nothing out that stands before it.
             return self.has_settled(tenant) && step.after.iter().all(|before| self.is_passed(before));
         }
+        if let Some(step) = self.plan.step(name).filter(|step| self.is_needless(step)) {
+            return step.after.iter().all(|before| self.is_passed(before));
+        }
         match self.progress.get(name) {
             Some(Progress::Done) => true,
             Some(Progress::Failed { .. }) => {
@@ -636,7 +642,7 @@ impl Run {
             }
             all_passed = false;
             let ready = !self.has_failed(step) && step.after.iter().all(|name| self.is_passed(name));
-            if ready && !self.is_back_alone(step) {
+            if ready && !self.is_back_alone(step) && !self.is_needless(step) {
                 next.extend(self.next_of(step));
             }
         }

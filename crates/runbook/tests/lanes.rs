@@ -12,11 +12,14 @@ use support::{Shape, ana, busy, entry, name, plan, possible, started};
 const TENANTS: [&str; 3] = ["a", "b", "c"];
 /// The steps of each lane.
 const STEPS: usize = 3;
+/// The place of the step that is done only where its tenant went back.
+const INSTEAD: usize = STEPS + 1;
 /// The shared step after the lanes, and the last.
 const MIDDLE: usize = 1 + TENANTS.len() * STEPS;
-const LAST: usize = MIDDLE + TENANTS.len() + 1;
+const LAST: usize = MIDDLE + 2 * TENANTS.len() + 1;
 
-/// One shared step, a row of steps for each tenant, a shared one, a step of each tenant that follows, and a shared one.
+/// One shared step, a row of steps for each tenant, a shared one, of each tenant a step that follows and one that is only
+/// for those who went back, and a shared one.
 fn lanes(shapes: &[u8]) -> Plan {
     let count = LAST + 1;
     let shape = |number: usize| {
@@ -39,24 +42,22 @@ fn lanes(shapes: &[u8]) -> Plan {
     };
     let mut ends = Vec::new();
     for (row, tenant) in TENANTS.iter().enumerate() {
-        for place in 0..=STEPS {
-            let number = if place == STEPS { MIDDLE + 1 + row } else { 1 + row * STEPS + place };
+        for place in 0..=INSTEAD {
+            let (number, lane, before) = match place {
+                0 => (1 + row * STEPS, Lane::Own, 0),
+                STEPS => (MIDDLE + 1 + row, Lane::Follows, MIDDLE),
+                INSTEAD => (MIDDLE + 1 + TENANTS.len() + row, Lane::Instead, MIDDLE),
+                _ => (1 + row * STEPS + place, Lane::Own, row * STEPS + place),
+            };
             let step = &mut plan.steps[number];
             step.scope = Scope::Tenant(TenantName::new(*tenant).unwrap());
-            step.lane = Some(if place == STEPS { Lane::Follows } else { Lane::Own });
-            after(
-                step,
-                &[match place {
-                    0 => 0,
-                    STEPS => MIDDLE,
-                    _ => number - 1,
-                }],
-            );
+            step.lane = Some(lane);
+            after(step, &[before]);
         }
         ends.push(row * STEPS + STEPS);
     }
     after(&mut plan.steps[MIDDLE], &ends);
-    after(&mut plan.steps[LAST], &[MIDDLE + 1, MIDDLE + 2, MIDDLE + 3]);
+    after(&mut plan.steps[LAST], &(MIDDLE + 1..LAST).collect::<Vec<_>>());
     plan
 }
 
@@ -75,6 +76,13 @@ fn check(run: &Run) -> Result<(), TestCaseError> {
         "nothing can happen: {run:#?}"
     );
     for step in &run.plan.steps {
+        if let Some(tenant) = step.instead_tenant()
+            && run.is_touched(&step.name)
+        {
+            let own = || run.plan.steps.iter().filter(|own| own.lane_tenant() == Some(tenant));
+            let settled = run.tenants_back.contains_key(tenant) && !own().any(|own| is_left(run, own));
+            prop_assert!(settled, "{} began before its tenant had gone back", step.name);
+        }
         let back = step.lane_tenant().is_some_and(|tenant| run.tenants_back.contains_key(tenant));
         if run.direction == Direction::Forward && run.undone.contains_key(&step.name) {
             prop_assert!(back, "{} is taken back although its tenant goes on", step.name);
@@ -86,7 +94,12 @@ fn check(run: &Run) -> Result<(), TestCaseError> {
         let middle = run.progress.get(&name(&format!("s{MIDDLE}")));
         prop_assert_eq!(middle, Some(&Progress::Done), "what follows is left out, and nothing before it");
         for step in lanes() {
-            let tenant = step.lane_tenant().unwrap();
+            let Some(tenant) = step.lane_tenant() else {
+                let tenant = step.instead_tenant().unwrap();
+                let done = run.progress.get(&step.name) == Some(&Progress::Done);
+                prop_assert_eq!(done, run.tenants_back.contains_key(tenant), "{}", step.name);
+                continue;
+            };
             let settled = if run.tenants_back.contains_key(tenant) {
                 !is_left(run, step)
             } else {
@@ -116,7 +129,7 @@ proptest! {
 
     #[test]
     fn a_tenant_that_fails_goes_back_and_the_others_come_through(
-        shapes in prop::collection::vec(any::<u8>(), 15),
+        shapes in prop::collection::vec(any::<u8>(), LAST + 1),
         choices in prop::collection::vec(any::<u16>(), 0..160),
     ) {
         let mut entries = vec![entry(1, started(lanes(&shapes)))];
@@ -167,15 +180,17 @@ fn come_through(plan: Plan, failing: &str) -> Run {
 fn one_goes_back_alone_a_shared_failure_takes_everyone() {
     let undone = |run: &Run| run.undone.keys().map(|step| step.as_str().to_owned()).collect::<Vec<_>>();
     // Every step is performed and has an undo.
-    let plan = lanes(&[1; 15]);
+    let plan = lanes(&[1; LAST + 1]);
     let run = come_through(plan.clone(), "s5");
     assert_eq!(run.outcome, Some(Outcome::Partly));
     assert_eq!(run.tenants_back.keys().map(TenantName::as_str).collect::<Vec<_>>(), ["b"]);
     assert_eq!(undone(&run), ["s4", "s5"], "what failed may have done half");
     assert_eq!(run.progress.get(&name("s12")), Some(&Progress::Pending), "what follows is left out");
-    assert_eq!(run.progress.get(&name("s14")), Some(&Progress::Done));
+    assert_eq!(run.progress.get(&name("s17")), Some(&Progress::Done));
+    let instead = |number: &str| run.progress.get(&name(number)) == Some(&Progress::Done);
+    assert_eq!(["s14", "s15", "s16"].map(instead), [false, true, false], "only for those who went back");
     // One that only follows, and one that is everyone's.
-    for failing in ["s12", "s14", "s0"] {
+    for failing in ["s12", "s17", "s0"] {
         let run = come_through(plan.clone(), failing);
         assert_eq!((run.outcome, run.tenants_back.len()), (Some(Outcome::WentBack), 0), "{failing}");
     }

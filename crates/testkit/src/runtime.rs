@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use eclusa_fault::{Code, Fault, Result};
 use eclusa_model::{FilesPlace, Release, RuntimeKind, ServiceName, ServiceRole};
 use eclusa_ports::{
-    ApplyContext, CommandResult, ExecSpec, ExecStream, LogLine, OutputSink, OutputStream, Runtime,
+    ApplyContext, CommandResult, ExecSpec, ExecStream, GateState, LogLine, OutputSink, OutputStream, Runtime,
     RuntimeObservation, ServiceStats, Took,
 };
 use eclusa_runbook::{Outputs, Place, RuntimeOperation};
@@ -47,7 +47,8 @@ fn set(state: &mut State, services: &[ServiceName], running: bool) -> Result<()>
         let role = state.services.get(name).ok_or_else(|| failed(format!("no service {name}")))?.role;
         if running && application(role) {
             for tenant in state.databases.keys().cloned().collect::<Vec<_>>() {
-                if !state.fits(&pinned, &tenant) {
+                let open = state.gates.get(&tenant).is_none_or(|gate| gate.state == GateState::Open);
+                if !state.fits(&pinned, &tenant) && (open || !state.behind.contains(&tenant)) {
                     state.violated(format!(
                         "{name} is started under {pinned} on data of {tenant} of another release"
                     ));

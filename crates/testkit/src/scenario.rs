@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use eclusa_config::Configuration;
+use eclusa_config::{Configuration, OnFailure};
 use eclusa_fault::Result;
 use eclusa_model::StackName;
 use eclusa_planner::{History, PlanInput};
@@ -22,6 +22,8 @@ pub struct Scenario {
     pub clock: Arc<FixedClock>,
     /// What earlier runs tell.
     pub history: History,
+    /// Whether a tenant whose migration fails stays closed while the others open.
+    pub keeps_closed: bool,
 }
 
 /// What every scenario has in `[stacks.shop]`.
@@ -96,6 +98,7 @@ impl Scenario {
             world: World::new(tenants, edge),
             clock: Arc::default(),
             history: History::default(),
+            keeps_closed: false,
         }
     }
 
@@ -125,6 +128,7 @@ impl Scenario {
                 vault_path: "/stack/vault".to_owned(),
                 overridden: false,
                 prove: false,
+                on_failure: self.keeps_closed.then_some(OnFailure::KeepClosed),
             },
             intent,
         )

@@ -88,6 +88,8 @@ pub struct State {
     pub host_files: BTreeMap<PathBuf, Vec<u8>>,
     /// Releases whose answers are wrong.
     pub broken: BTreeSet<String>,
+    /// Tenants whose data may be of another release than what runs, as long as their gate is closed.
+    pub behind: BTreeSet<TenantName>,
     /// Commands (joined by spaces) that fail.
     pub failing: BTreeSet<String>,
     pub log: Vec<(Timestamp, ServiceName, String)>,

@@ -100,7 +100,7 @@ pub(super) fn served(stack: &Stack, tenant: &Tenant) -> Vec<NamedGate> {
     if gates.patches
         && let Some(place) = running(stack)
     {
-        found.push(gate("patches", "step-patches", name, patches(stack, name, &place)));
+        found.push(migrated(stack, name, &place));
     }
     let logins = gates.login.iter().filter(|login| login.tenant.as_ref().is_none_or(|own| own == name));
     for (number, login) in logins.enumerate() {
@@ -201,6 +201,11 @@ fn patches(stack: &Stack, tenant: &TenantName, place: &Place) -> GateKind {
                 .to_owned(),
         },
     }
+}
+
+/// Whether every patch of the code that runs is done.
+pub(super) fn migrated(stack: &Stack, tenant: &TenantName, place: &Place) -> NamedGate {
+    gate("patches", "step-patches", tenant, patches(stack, tenant, place))
 }
 
 fn session(tenant: &Tenant, login: &Login) -> GateKind {

@@ -289,6 +289,16 @@ impl App for Frappe {
         gates::settled(stack, tenant, point)
     }
 
+    fn migrated(
+        &self,
+        stack: &Stack,
+        tenant: &TenantName,
+        _release: &Release,
+        place: &Place,
+    ) -> Option<NamedGate> {
+        Some(gates::migrated(stack, tenant, place))
+    }
+
     fn queue_gates(&self, stack: &Stack, tenants: &[Tenant], mark: &str) -> Vec<(TenantName, NamedGate)> {
         gates::queues(stack, tenants, mark)
     }

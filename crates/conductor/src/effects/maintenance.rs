@@ -16,10 +16,11 @@ pub(super) async fn perform(context: &Context, operation: &MaintenanceOperation)
         reason: None,
         until: None,
         run: context.run.clone(),
+        unmigrated: None,
     };
     tokio::task::spawn_blocking(move || match operation {
-        MaintenanceOperation::Own { tenant, reason, until, before } => {
-            let owner = before.unwrap_or(MaintenanceOwner { reason, until, ..new });
+        MaintenanceOperation::Own { tenant, reason, until, before, unmigrated } => {
+            let owner = before.unwrap_or(MaintenanceOwner { reason, until, unmigrated, ..new });
             journal.own(&stack, &tenant, &owner)
         }
         MaintenanceOperation::Disown { tenant } => journal.disown(&stack, &tenant),

@@ -12,8 +12,11 @@ pub(crate) use probes::text_of;
 use std::collections::BTreeSet;
 
 use eclusa_fault::{Message, Result};
+use eclusa_model::TenantName;
 use eclusa_ports::LogLine;
-use eclusa_runbook::{Evidence, Fact, Gate, GateKind, LogRule, Sample, Verdict, VerdictKind, look_of};
+use eclusa_runbook::{
+    Evidence, Fact, Gate, GateKind, HttpProbe, LogRule, Sample, Verdict, VerdictKind, look_of,
+};
 use jiff::Timestamp;
 use tokio::sync::mpsc;
 
@@ -41,7 +44,7 @@ pub(crate) async fn judge(
 ) -> Result<(Evidence, Verdict)> {
     let evidence = match &gate.kind {
         GateKind::Watch { probes, rule, logs, .. } => {
-            return watch::watch(context, probes, rule, logs, earlier, samples).await;
+            return watch::watch(context, &asked(context, probes), rule, logs, earlier, samples).await;
         }
         GateKind::Unmoved => checks::unmoved(context).await?,
         GateKind::Placeholders { files, prefixes } => checks::placeholders(context, files, prefixes).await?,
@@ -75,10 +78,11 @@ pub(crate) async fn judge(
         GateKind::PendingMigrations { exec, expected, allowed } => {
             checks::pending(context, exec, expected.as_deref(), *allowed).await?
         }
+        GateKind::Remaining { tenants } => remaining(context, tenants),
         GateKind::Healthy { services, within } => checks::healthy(context, services, *within).await?,
         GateKind::ProofAge { tenant, within } => checks::proof_age(context, tenant, *within).await?,
         GateKind::Probes { probes, route, attempts } => {
-            probes::ask_all(context, probes, *route, *attempts).await?
+            probes::ask_all(context, &asked(context, probes), *route, *attempts).await?
         }
         GateKind::Baseline { probes, samples, logs } => {
             probes::baseline(context, probes, *samples, logs).await?
@@ -93,6 +97,18 @@ pub(crate) async fn judge(
     };
     let verdict = Verdict::of_facts(&evidence.facts);
     Ok((evidence, verdict))
+}
+
+/// The probes of those who are served: who went back alone stays closed, under code that its data does not fit.
+fn asked(context: &Context, probes: &[HttpProbe]) -> Vec<HttpProbe> {
+    probes.iter().filter(|probe| !context.back.contains(&probe.tenant)).cloned().collect()
+}
+
+/// Whether somebody is left who has not gone back alone.
+fn remaining(context: &Context, tenants: &[TenantName]) -> Evidence {
+    let left = tenants.iter().filter(|tenant| !context.back.contains(*tenant)).count();
+    let text = Message::new("fact-remaining").with("left", left).with("all", tenants.len());
+    Evidence { facts: vec![fact(left > 0, text)], ..Evidence::default() }
 }
 
 /// A fact that speaks for or against going on.

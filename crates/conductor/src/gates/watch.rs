@@ -33,7 +33,8 @@ pub(super) async fn watch(
     let clock = &context.ports.clock;
     let steady = Steady::since(clock.as_ref(), earlier.began, rule.seconds);
     let began = steady.began;
-    let tenants: Vec<TenantName> = context.plan.tenants.iter().map(|tenant| tenant.name.clone()).collect();
+    let served = context.plan.tenants.iter().map(|tenant| tenant.name.clone());
+    let tenants: Vec<TenantName> = served.filter(|tenant| !context.back.contains(tenant)).collect();
     let mut collected = earlier.samples;
     let mut seen_until = collected.iter().map(|sample| sample.at).max().unwrap_or(began);
     loop {

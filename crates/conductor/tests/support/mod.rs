@@ -164,13 +164,22 @@ impl Trial {
         let release = match outcome {
             Outcome::Done => "v2",
             Outcome::WentBack | Outcome::Refused => "v1",
-            Outcome::Partly => return Err("some went back alone in a plan of no lanes".to_owned()),
+            Outcome::Partly => "v2",
             Outcome::Stuck => return Err("the run is stuck".to_owned()),
         };
         let release = match &self.plan.to {
             Some(to) if outcome == Outcome::Done => to.name.as_str(),
             _ => release,
         };
+        let back: BTreeSet<TenantName> = match outcome {
+            Outcome::Partly => self.state().tenants_back.into_keys().collect(),
+            _ => BTreeSet::new(),
+        };
+        let owners: BTreeSet<TenantName> =
+            self.journal.owners(&self.plan.stack).unwrap().into_keys().collect();
+        if owners != back {
+            wrong.push(format!("{owners:?} are kept closed, and {back:?} went back alone"));
+        }
         let opened = self.entries().iter().any(|entry| {
             matches!(&entry.event, Event::Intended { step, .. } if step.as_str().starts_with("open.mark"))
         });
@@ -188,7 +197,8 @@ impl Trial {
                 }
             }
             for (tenant, gate) in &state.gates {
-                if gate.state != GateState::Open {
+                let wanted = if back.contains(tenant) { GateState::Closed } else { GateState::Open };
+                if gate.state != wanted {
                     wrong.push(format!("the gate of {tenant} is {:?}", gate.state));
                 }
             }
@@ -204,7 +214,8 @@ impl Trial {
             let tenants: Vec<TenantName> = state.databases.keys().cloned().collect();
             for tenant in tenants {
                 let databases = &state.databases[&tenant];
-                if databases.live.migrations != state.releases[release] {
+                let own = if back.contains(&tenant) { "v1" } else { release };
+                if databases.live.migrations != state.releases[own] {
                     wrong.push(format!("{tenant} has the schema {:?}", databases.live.migrations));
                 }
                 if !databases.scratch.is_empty() {
@@ -238,7 +249,8 @@ impl Trial {
                 if !lost.is_empty() && state.edge {
                     wrong.push(format!("files of {tenant} are lost: {lost:?}"));
                 }
-                if !databases.beside.is_empty() && outcome != Outcome::WentBack {
+                let may_be_left = outcome == Outcome::WentBack || back.contains(&tenant);
+                if !databases.beside.is_empty() && !may_be_left {
                     wrong.push(format!("copies are left beside {tenant}: {:?}", databases.beside.keys()));
                 }
             }

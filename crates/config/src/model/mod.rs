@@ -31,7 +31,7 @@ pub use keep::Keep;
 pub use mirror::{Mirror, MirrorS3, MirrorSftp};
 pub use people::{ChecklistItem, Decide, Duties, People, Person, Role};
 pub use period::Period;
-pub use release::{ReleaseKind, ReleaseTable};
+pub use release::{OnFailure, ReleaseKind, ReleaseTable};
 pub use runtime::{Compose, EdgeTable, HoldTable, Limits, Process, ProcessService, Roles, VaultTable};
 pub use schedule::{CronExpression, Hours, Schedule, ScheduledJob, TenantSchedule};
 pub use set_config::SetConfig;

@@ -21,6 +21,17 @@ pub enum ReleaseKind {
     Bench,
 }
 
+/// What becomes of a release when the migration of one tenant fails.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum OnFailure {
+    /// Every tenant goes back.
+    #[default]
+    AllBack,
+    /// That tenant's data goes back and it stays closed; the others open under the new release.
+    KeepClosed,
+}
+
 /// `[stacks.NAME.release]`.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -37,6 +48,9 @@ pub struct ReleaseTable {
     /// How many releases before the running one are kept.
     #[serde(default = "default_keep")]
     pub keep: u32,
+    /// What becomes of a release when the migration of one tenant fails.
+    #[serde(default)]
+    pub on_failure: OnFailure,
     /// Files of the release whose change means that third-party code changes too; shell patterns.
     #[serde(default = "default_dependency_files")]
     pub dependency_files: Vec<String>,

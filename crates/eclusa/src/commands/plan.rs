@@ -12,6 +12,7 @@ use eclusa_model::TenantName;
 use eclusa_runbook::Intent;
 
 use super::Session;
+use super::release::Failing;
 use super::restore::point_of;
 use super::rollback::Override;
 use crate::exit::Exit;
@@ -41,6 +42,8 @@ enum Wanted {
     Release {
         /// The release.
         release: String,
+        #[command(flatten)]
+        failing: Failing,
     },
     /// Back to the release before.
     Rollback {
@@ -109,7 +112,10 @@ impl Wanted {
     async fn intent(self, session: &Session, assembly: &Assembly) -> Result<(Intent, PlanOptions)> {
         let mut options = PlanOptions::default();
         let intent = match self {
-            Self::Release { release } => Intent::Release { to: release },
+            Self::Release { release, failing } => {
+                options = failing.options();
+                Intent::Release { to: release }
+            }
             Self::Rollback { decision } => {
                 options.overridden = decision.wanted().is_some();
                 rollback_intent(assembly, decision.wanted())?

@@ -2,7 +2,8 @@
 
 use std::path::PathBuf;
 
-use clap::Args;
+use clap::{Args, ValueEnum};
+use eclusa_config::OnFailure;
 use eclusa_control::planning::PlanOptions;
 use eclusa_fault::Result;
 use eclusa_runbook::Intent;
@@ -11,14 +12,44 @@ use super::Session;
 use crate::exit::Exit;
 use crate::perform::{Performance, perform};
 
+/// What becomes of the others when one tenant's migration fails.
+#[derive(Debug, Clone, Copy, Args)]
+pub struct Failing {
+    /// What happens when the migration of one tenant fails; otherwise what release.on_failure says.
+    #[arg(long, value_name = "WHAT", value_enum)]
+    on_failure: Option<Choice>,
+}
+
+/// The choices.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Choice {
+    /// Every tenant goes back.
+    AllBack,
+    /// That tenant's data goes back and it stays closed; the others open under the new release.
+    KeepClosed,
+}
+
+impl Failing {
+    /// How a plan is to be made with it.
+    pub fn options(self) -> PlanOptions {
+        let on_failure = self.on_failure.map(|choice| match choice {
+            Choice::AllBack => OnFailure::AllBack,
+            Choice::KeepClosed => OnFailure::KeepClosed,
+        });
+        PlanOptions { on_failure, ..PlanOptions::default() }
+    }
+}
+
 /// The arguments.
 #[derive(Debug, Args)]
 pub struct Release {
     /// The release: a tag, branch or commit, an image tag, or a directory's name.
     release: String,
     /// A plan that was saved; it is refused when the stack has moved since.
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", conflicts_with = "on_failure")]
     plan: Option<PathBuf>,
+    #[command(flatten)]
+    failing: Failing,
     #[command(flatten)]
     how: Performance,
 }
@@ -28,6 +59,6 @@ impl Release {
     pub async fn run(self, session: &Session) -> Result<Exit> {
         let assembly = session.assembly().await?;
         let intent = Intent::Release { to: self.release };
-        perform(session, &assembly, &intent, PlanOptions::default(), self.plan, &self.how).await
+        perform(session, &assembly, &intent, self.failing.options(), self.plan, &self.how).await
     }
 }

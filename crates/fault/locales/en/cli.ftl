@@ -13,6 +13,8 @@ follow-end-mirror = NO-GO. Run { $run } could not copy all restore points of { $
 follow-end-prune = NO-GO. Run { $run } could not throw away the restore points of { $tenants } that had to go. Those that are gone stay gone, all others are as before.
 follow-end-partly = PARTLY. Run { $run } is done but for those who went back alone, each to its own restore point: { $why }.
 follow-end-stuck = STUCK. Run { $run } could not take everything back: { $why }.
+follow-end-kept = { $tenants } stays closed, with its data as before. Once the cause is mended, of each: eclusa migrate TENANT, then eclusa maintenance off TENANT.
+    Or back for everyone: eclusa rollback
 follow-end-mend = Mend the cause shown above, then type: eclusa resume { $run }
 follow-end-left = { $step } could not be taken back: { $fault }
 follow-end-next = Next: { $hint }
@@ -32,6 +34,8 @@ hint-port-taken = See who has it: ss -ltnp "sport = :{ $port }"    Then end that
 hint-edge-stray = Put the file back from a copy, or make it anew: eclusa edge remove, then eclusa edge install.
 hint-edge-install = Put a gate in front: eclusa edge install
 hint-maintenance-off = To open it: eclusa maintenance off { $tenant }
+hint-keep-closed-edge = Put a gate in front: eclusa edge install    Or let everyone go back when one fails: --on-failure all-back
+hint-migrate-closed = { $tenant } is kept closed, since its data could not be brought to it. Once the cause is mended: eclusa migrate { $tenant }    Then: eclusa maintenance off { $tenant }
 hint-yes = To go on without being asked, add --yes.
 perform-confirm = Carry out this plan?
 perform-declined = Nothing was begun.
@@ -122,6 +126,7 @@ trouble-without-override = { $services }: started without Eclusa's override, so 
 trouble-stray = Service { $service } runs, and docker-compose.eclusa.yml, which had it, is gone or lacks it
 trouble-edge = The edge is installed and does not answer
 trouble-maintenance = { $tenant } is kept closed by { $owner }
+repair-unmigrated = once the cause is mended: eclusa migrate { $tenant }, then eclusa maintenance off { $tenant }; or back for everyone: eclusa rollback
 trouble-maintenance-late = { $tenant } is STILL kept closed, longer than was meant, by { $owner }
 trouble-maintenance-open = The gate of { $tenant } is open, although somebody keeps it closed
 trouble-maintenance-unowned = { $tenant } is in maintenance mode, and nobody is known to keep it so

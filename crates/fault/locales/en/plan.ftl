@@ -79,6 +79,8 @@ step-app-installed = Look whether { $tenant } has the app { $app }
 step-install-app = Install the app { $app } for { $tenant }
 step-probes-tenant = Ask { $tenant } by the side door
 step-needed = Look whether { $services } run
+step-keep-closed = Keep { $tenant } closed beyond this run, with its data as before { $release }
+step-remaining = See whether a tenant is left that { $release } can be opened for
 step-own = Write down who keeps { $tenant } closed, and why
 step-disown = Write down that nobody keeps { $tenant } closed any more
 step-maintenance-as-it-is = Leave { $tenant } in the maintenance mode that it is in
@@ -139,6 +141,10 @@ why-restore-keeps = what is live now is kept beside and can be swapped back
 remark-goes-back-alone = The code stays. A tenant that fails goes back alone, from its own restore point, while the others go on; the run then ends with 3.
 remark-all-closed = What serves is stopped meanwhile, so nobody of this stack is served until the end.
 remark-site-left-out = The site { $site } cannot be used and is left out. See: eclusa tenants
+remark-keep-closed = A tenant whose migration fails goes back alone, to its own restore point. It stays closed under { $release }, which its data does not fit, while the others open, and the run then ends with 3. What fails for all, or of one tenant later than its migration, takes everyone back; so does a migration that fails for every tenant.
+remark-unmigrated = Its data could not be brought to { $release } when the others were: before { $tenant } is opened it is asked whether that has been done since.
+remark-asks-migrated = { $tenant } was kept closed because its data could not be brought to { $release }. It opens only if nothing is left to be migrated; if something is: eclusa migrate { $tenant }
+remark-opens-kept = { $tenant }, whose data could not be brought to the release that is taken back, is opened again under { $release }.
 remark-stays-closed = { $tenant } stays closed, whatever this run does: { $by } has kept it so since { $since } ({ $reason }). Pages that its maintenance mode refuses are not judged. To open it: eclusa maintenance off { $tenant }
 remark-stays-in-maintenance = { $tenant } is in maintenance mode already and stays so; its pages are not judged.
 remark-maintenance-no-edge = No edge stands in front: the application's own maintenance mode closes a tenant, in which some of its pages still run code.
@@ -226,6 +232,7 @@ asks-command-line = Does it end with code { $code } and a last line that contain
 asks-pending-known = Are exactly these migrations pending: { $migrations }?
 asks-pending-none = Is no migration pending?
 asks-pending-any = Which migrations are pending? Any are taken.
+asks-remaining = Was at least one migrated, of { $tenants }?
 asks-healthy = Are { $services } running and healthy within { $duration }?
 asks-probes-side = { $count ->
     [one] Is one request by the side door answered as it should be?
@@ -312,6 +319,7 @@ plan-at-once = { $count ->
     [one] One step at a time
    *[other] Up to { $count } steps at once
   }
+plan-instead = only if { $tenant } went back alone
 plan-tolerated = if it fails, the run goes on
 plan-total = { $count ->
     [one] One step

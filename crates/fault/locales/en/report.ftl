@@ -15,6 +15,7 @@ report-verdict-asking = Waiting for an answer
 
 report-meaning-done-release = { $to } is live for { $tenants }. Everything in the plan was done.
 report-meaning-partly = It was done, but not for everyone. Back at its own restore point is { $why }.
+report-meaning-kept = { $tenants } stays closed: the release that runs does not fit its data. Once the cause is mended, of each: eclusa migrate TENANT, then eclusa maintenance off TENANT. Or back for everyone: eclusa rollback.
 report-meaning-gates-go = Every gate said go.
 report-meaning-gates-overruled = { $count ->
     [one] One gate did not say go; it was overruled or only warned, see below.

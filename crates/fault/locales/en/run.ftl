@@ -62,6 +62,7 @@ fact-no-probes = no probes are configured
 fact-probe = { $tenant }: { $probe } ({ $path }) answered { $status } in { $milliseconds } ms
 fact-probe-failed = { $tenant }: { $probe } ({ $path }) answered { $status } in { $milliseconds } ms: { $problem }
 fact-baseline = { $tenant }: { $probe } has a median of { $median } ms; { $bad } of { $all } failed
+fact-remaining = { $left } of { $all } tenants were migrated
 fact-log-errors = { $found ->
     [one] one error line in the logs; allowed: { $most }
    *[other] { $found } error lines in the logs; allowed: { $most }

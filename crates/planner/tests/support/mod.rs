@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::path::Path;
 
-use eclusa_config::Configuration;
+use eclusa_config::{Configuration, OnFailure};
 use eclusa_fault::{Fault, Language};
 use eclusa_model::{
     AppKind, CandidateObservation, DatabasePlace, DiskObservation, EdgeObservation, FilesPlace, Fingerprint,
@@ -61,6 +61,10 @@ pub struct Seen {
     /// Tenants that someone keeps closed.
     #[serde(default)]
     pub owned: Vec<TenantName>,
+    pub on_failure: Option<OnFailure>,
+    /// Tenants that the run before keeps closed, since their data could not be brought to v2.
+    #[serde(default)]
+    pub unmigrated: Vec<TenantName>,
 }
 
 pub struct Scene {
@@ -114,8 +118,14 @@ impl Seen {
             reason: Some("stocktaking".to_owned()),
             until: None,
             run: "r-earlier".parse().unwrap(),
+            unmigrated: None,
         };
-        self.owned.iter().map(|tenant| (tenant.clone(), owner())).collect()
+        let owned = self.owned.iter().map(|tenant| (tenant.clone(), owner()));
+        let unmigrated = self.unmigrated.iter().map(|tenant| {
+            let owner = MaintenanceOwner { reason: None, unmigrated: Some("v2".to_owned()), ..owner() };
+            (tenant.clone(), owner)
+        });
+        owned.chain(unmigrated).collect()
     }
 
     fn services(&self) -> Vec<ServiceObservation> {
@@ -263,6 +273,7 @@ impl Scene {
                 vault_path: "/stack/vault".to_owned(),
                 overridden: self.seen.overridden,
                 prove: self.seen.prove,
+                on_failure: self.seen.on_failure,
             },
             &self.intent,
         )

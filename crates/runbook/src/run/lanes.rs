@@ -7,8 +7,8 @@ use eclusa_fault::Message;
 use eclusa_model::{StepName, TenantName};
 use jiff::Timestamp;
 
-use super::{Direction, Next, Run, UndoProgress, all_in, undo_effect};
-use crate::{Outcome, Step};
+use super::{Direction, Next, Progress, Run, UndoProgress, all_in, undo_effect};
+use crate::{Action, Effect, MaintenanceOperation, Outcome, Step};
 
 impl Run {
     pub(super) fn must_go_back(&self, step: &StepName) -> Result<(), String> {
@@ -42,6 +42,25 @@ impl Run {
     #[must_use]
     pub fn is_back_alone(&self, step: &Step) -> bool {
         step.lane_tenant().is_some_and(|tenant| self.tenants_back.contains_key(tenant))
+    }
+
+    /// Whether a step is only for those who went back alone, and its tenant has not.
+    pub(super) fn is_needless(&self, step: &Step) -> bool {
+        step.instead_tenant().is_some_and(|tenant| !self.tenants_back.contains_key(tenant))
+    }
+
+    /// The tenants that this run keeps closed beyond its end, since they went back alone.
+    #[must_use]
+    pub fn kept_closed(&self) -> Vec<&TenantName> {
+        let kept = self.plan.steps.iter().filter(|step| {
+            let owns = matches!(
+                &step.action,
+                Action::Perform(Effect::Maintenance(MaintenanceOperation::Own { .. }))
+            );
+            let done = self.progress.get(&step.name) == Some(&Progress::Done);
+            owns && done && !self.undone.contains_key(&step.name)
+        });
+        kept.filter_map(Step::instead_tenant).collect()
     }
 
     /// Whether everything that was done for a tenant which goes back alone has been taken back.
