@@ -103,6 +103,8 @@ pub async fn of(assembly: &Assembly) -> Result<Status> {
         let text = Message::new("trouble-stray").with("service", service);
         status.troubles.push(trouble(Severity::Problem, text, Some(Message::new("repair-stray"))));
     }
+    status.troubles.extend(crate::keys::troubles(assembly).await);
+    status.troubles.extend(crate::erasure::troubles(assembly));
     status.troubles.extend(crate::auditing::of_stack(&assembly.stack).await);
     Ok(status)
 }

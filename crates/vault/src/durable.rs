@@ -38,6 +38,15 @@ pub(crate) fn write_file<'a>(
     }
 }
 
+/// Removes a file for good; one that is not there is gone already.
+pub(crate) fn remove_file(path: &Path) -> io::Result<()> {
+    match std::fs::remove_file(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        removed => removed?,
+    }
+    path.parent().map_or(Ok(()), synchronise_directory)
+}
+
 fn unfinished_name(beside: &Path) -> PathBuf {
     let number = NEXT_TEMPORARY.fetch_add(1, Ordering::Relaxed);
     beside.join(format!(".unfinished-{}-{number}", std::process::id()))

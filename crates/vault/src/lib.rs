@@ -8,10 +8,14 @@
 mod backend;
 mod document;
 mod durable;
+mod erase;
 mod forget;
 mod holds;
+mod keeping;
 mod key;
 mod key_file;
+mod key_record;
+mod keys;
 mod lock;
 mod mirror;
 mod mirror_record;
@@ -37,7 +41,10 @@ use eclusa_ports::{
     Vault, VerifyReport,
 };
 
-pub use key::new_key;
+pub use erase::{ErasePlace, Holdings, PlaceStanding, Standing};
+pub use key::{fingerprint, new_key};
+pub use key_record::{Auditor, DoneBy, Escrow};
+pub use keys::{PutBack, Stranger, TenantKeys};
 pub use mirror::Mirror;
 
 use crate::point::PointReader;

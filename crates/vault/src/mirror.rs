@@ -20,11 +20,11 @@ use rustic_core::repofile::{SnapshotFile, SnapshotId};
 use rustic_core::{BytesList, FileType, Id, ReadBackend as _, RusticError, WriteBackend as _};
 
 use crate::backend::DirectoryBackend;
-use crate::durable;
 use crate::lock::Lock;
 use crate::mirror_record::{self as record, Marker, Record};
 use crate::repository::Places;
 use crate::verify::packs_of;
+use crate::{durable, keys};
 
 /// A place for copies.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -168,6 +168,7 @@ pub(crate) fn copy_to(places: &Places, tenant: &TenantName, name: &str, how: Cop
     place.same(&vault, &mirror)?;
     let mut copying = Copy::new(&place, &vault, &mirror, how.read_all);
     copying.whole()?;
+    keys::caught_up(places, tenant, name, &mirror)?;
     let points = ids(&mirror, FileType::Snapshot).map_err(|problem| place.fault(problem))?;
     let mut done = copying.done;
     done.points = points.len() as u64;
@@ -202,6 +203,7 @@ pub(crate) fn copy_back(places: &Places, tenant: &TenantName, name: &str) -> Res
     place.same(&mirror, &vault)?;
     let mut copying = Copy::new(&place, &mirror, &vault, true);
     copying.whole()?;
+    keys::came_back(places, tenant, &vault)?;
     let points = ids(&vault, FileType::Snapshot).map_err(fault)?;
     let mut done = copying.done;
     done.points = points.len() as u64;
@@ -234,6 +236,34 @@ pub(crate) fn copies(places: &Places, tenant: &TenantName) -> Result<Vec<MirrorC
         }))
     };
     places.mirrors.iter().map(of).collect()
+}
+
+/// Where a tenant's copies lie at a mirror, for removing them; `None` when none were ever copied there.
+pub(crate) fn directory_of(places: &Places, tenant: &TenantName, name: &str) -> Result<Option<PathBuf>> {
+    let place = Place::of(places, tenant, name)?;
+    let known = place.known()?;
+    if !place.mirror.directory.is_dir() {
+        return Err(place.fault("the directory is not there"));
+    }
+    let marker = Marker::read(&place.root()).map_err(|problem| place.fault(problem))?;
+    match (marker, known) {
+        (None, None) => Ok(None),
+        (None, Some(_)) => Err(place.fault("what was copied there before is gone")),
+        (Some(marker), Some(known)) if marker.place != known.place => {
+            Err(place.fault("it is another mirror than the one that was copied to before"))
+        }
+        (Some(_), _) => Ok(Some(place.root().join(tenant.as_str()))),
+    }
+}
+
+/// What a directory of a mirror is called for people; of one that the configuration names no longer nothing is known.
+pub(crate) fn location(places: &Places, name: &str) -> Option<String> {
+    Mirror::of(places, name).ok().map(|mirror| mirror.root(places).display().to_string())
+}
+
+/// Forgets that a tenant was copied to a mirror.
+pub(crate) fn forget_record(places: &Places, tenant: &TenantName, name: &str) -> std::io::Result<()> {
+    durable::remove_file(&record::path(&places.root, name, tenant))
 }
 
 fn point_id((id, _): (&Id, &u32)) -> Option<PointId> {
@@ -273,7 +303,11 @@ impl<'a> Copy<'a> {
         // What is published meanwhile is left to the next time: of it, not everything may be copied.
         let points = ids(self.from, FileType::Snapshot).map_err(fail)?;
         for kind in [FileType::Pack, FileType::Index, FileType::Key] {
-            let wanted = ids(self.from, kind).map_err(fail)?;
+            let mut wanted = ids(self.from, kind).map_err(fail)?;
+            if kind == FileType::Key {
+                let retired = keys::retired(self.place.places, self.place.tenant)?;
+                wanted.retain(|id, _| !retired.contains(id));
+            }
             self.kind(kind, &wanted).map_err(|problem| self.place.fault(problem))?;
         }
         if let Some(content) = &configuration {

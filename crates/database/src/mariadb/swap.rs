@@ -90,9 +90,8 @@ fn words(way: Way, stage: Stage) -> String {
 }
 
 fn under_way(comment: &str) -> Option<(Way, Stage)> {
-    let all = [Way::In, Way::Back]
-        .into_iter()
-        .flat_map(|way| STAGES.into_iter().map(move |stage| (way, stage)));
+    let all =
+        [Way::In, Way::Back].into_iter().flat_map(|way| STAGES.into_iter().map(move |stage| (way, stage)));
     all.into_iter().find(|(way, stage)| words(*way, *stage) == comment)
 }
 
