@@ -446,7 +446,7 @@ pub fn readers(erasure: &Erasure) -> Vec<String> {
 pub fn not_touched(erasure: &Erasure) -> Vec<String> {
     let mut lines = vec![
         "- the live database and files of the tenant: they are the application's".to_owned(),
-        format!("- the journal, and what steps of runs printed ({}): they may name the tenant", erasure.outputs),
+        format!("- the journal, and what steps of runs printed ({}): they may name the tenant; so do empty lock files in the vault", erasure.outputs),
         "- copies that were made without Eclusa: snapshots of disks, images of machines, files that were exported".to_owned(),
     ];
     for suffix in &erasure.kept {

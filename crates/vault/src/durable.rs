@@ -23,11 +23,20 @@ pub(crate) fn write_file<'a>(
     mode: u32,
     pieces: impl IntoIterator<Item = &'a [u8]>,
 ) -> io::Result<()> {
-    let unfinished = unfinished_name(beside);
+    write_file_by(path, &unfinished_name(beside), mode, pieces)
+}
+
+/// The same with a name for the unfinished file, which only this caller uses: what a killed process left there is known.
+pub(crate) fn write_file_by<'a>(
+    path: &Path,
+    unfinished: &Path,
+    mode: u32,
+    pieces: impl IntoIterator<Item = &'a [u8]>,
+) -> io::Result<()> {
     eclusa_crash::point("vault.file.begins");
-    let written = write_pieces(&unfinished, mode, pieces).and_then(|()| std::fs::rename(&unfinished, path));
+    let written = write_pieces(unfinished, mode, pieces).and_then(|()| std::fs::rename(unfinished, path));
     if written.is_err() {
-        let _ = std::fs::remove_file(&unfinished);
+        let _ = std::fs::remove_file(unfinished);
     }
     written?;
     eclusa_crash::point("vault.file.renamed");

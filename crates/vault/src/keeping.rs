@@ -47,6 +47,15 @@ impl LocalVault {
         self.on_thread(move |places| keys::of(places, &tenant)).await
     }
 
+    /// The same without a look into the repository: which of them open it is not known then.
+    ///
+    /// # Errors
+    /// `VaultUnreachable`, `VaultKey` when the key cannot be read.
+    pub async fn keys_written_down(&self, tenant: &TenantName) -> Result<TenantKeys> {
+        let tenant = tenant.clone();
+        self.on_thread(move |places| keys::written_down(places, &tenant)).await
+    }
+
     /// Gives a tenant a new key; the one before opens the repository no longer. Whenever it is killed, the key on the disk
     /// opens the repository.
     ///

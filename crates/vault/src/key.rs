@@ -50,12 +50,7 @@ pub(crate) fn read(keys: &Path, tenant: &TenantName) -> Result<Option<SecretStri
 /// Makes and durably keeps a tenant's key.
 pub(crate) fn create(keys: &Path, tenant: &TenantName) -> Result<SecretString> {
     let key = new_key();
-    durable::make_directory(keys)
-        .and_then(|()| {
-            let text = key.expose_secret().as_bytes();
-            durable::write_file(&path_of(keys, tenant), keys, 0o600, [text, b"\n".as_slice()])
-        })
-        .map_err(|error| fault(keys, tenant).because(error))?;
+    put(keys, tenant, &key)?;
     Ok(key)
 }
 
@@ -71,7 +66,12 @@ fn path_of_before(keys: &Path, tenant: &TenantName) -> PathBuf {
 
 /// Everything that lies there of a tenant's keys. `TENANT.key-replaced-NUMBER` are keys that a recovery put aside.
 pub(crate) fn all_paths(keys: &Path, tenant: &TenantName) -> io::Result<Vec<PathBuf>> {
-    let plain = [path_of(keys, tenant), path_of_next(keys, tenant), path_of_before(keys, tenant)];
+    let plain = [
+        path_of(keys, tenant),
+        path_of_next(keys, tenant),
+        path_of_before(keys, tenant),
+        path_of_unfinished(keys, tenant),
+    ];
     let aside = format!("{tenant}.key-replaced-");
     let mut found: Vec<PathBuf> = Vec::new();
     let entries = match std::fs::read_dir(keys) {
@@ -91,28 +91,39 @@ pub(crate) fn all_paths(keys: &Path, tenant: &TenantName) -> io::Result<Vec<Path
     Ok(found)
 }
 
-fn write(path: &Path, keys: &Path, lines: &[&str]) -> io::Result<()> {
+/// A file with keys that is being written. Whoever writes one of a tenant is alone with that tenant, so that what was left
+/// there is nobody's.
+fn path_of_unfinished(keys: &Path, tenant: &TenantName) -> PathBuf {
+    keys.join(format!("{tenant}.key-unfinished"))
+}
+
+fn write(path: &Path, keys: &Path, tenant: &TenantName, lines: &[&str]) -> io::Result<()> {
     let text: String = lines.iter().flat_map(|line| [*line, "\n"]).collect();
     durable::make_directory(keys)?;
-    durable::write_file(path, keys, 0o600, [text.as_bytes()])
+    durable::write_file_by(path, &path_of_unfinished(keys, tenant), 0o600, [text.as_bytes()])
+}
+
+/// Removes what a killed process left half written.
+pub(crate) fn clear_unfinished(keys: &Path, tenant: &TenantName) -> Result<()> {
+    remove(&path_of_unfinished(keys, tenant), keys).map_err(|error| fault(keys, tenant).because(error))
 }
 
 /// Puts a key where the tenant's key belongs.
 pub(crate) fn put(keys: &Path, tenant: &TenantName, key: &SecretString) -> Result<()> {
-    write(&path_of(keys, tenant), keys, &[key.expose_secret()])
+    write(&path_of(keys, tenant), keys, tenant, &[key.expose_secret()])
         .map_err(|error| fault(keys, tenant).because(error))
 }
 
 /// Keeps the tenant's key under another name, so that another can take its place.
 pub(crate) fn put_aside(keys: &Path, tenant: &TenantName, key: &SecretString, number: i64) -> Result<()> {
     let path = keys.join(format!("{tenant}.key-replaced-{}", number.unsigned_abs()));
-    write(&path, keys, &[key.expose_secret()]).map_err(|error| fault(keys, tenant).because(error))
+    write(&path, keys, tenant, &[key.expose_secret()]).map_err(|error| fault(keys, tenant).because(error))
 }
 
 /// Makes and durably keeps the key that is to be the tenant's next.
 pub(crate) fn make_next(keys: &Path, tenant: &TenantName) -> Result<SecretString> {
     let key = new_key();
-    write(&path_of_next(keys, tenant), keys, &[key.expose_secret()])
+    write(&path_of_next(keys, tenant), keys, tenant, &[key.expose_secret()])
         .map_err(|error| fault(keys, tenant).because(error))?;
     Ok(key)
 }
@@ -149,7 +160,8 @@ pub(crate) fn keep_before(keys: &Path, tenant: &TenantName, key: &SecretString) 
         return Ok(());
     }
     all.push(key.expose_secret());
-    write(&path_of_before(keys, tenant), keys, &all).map_err(|error| fault(keys, tenant).because(error))
+    write(&path_of_before(keys, tenant), keys, tenant, &all)
+        .map_err(|error| fault(keys, tenant).because(error))
 }
 
 /// Forgets all of them.

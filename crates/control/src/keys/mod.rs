@@ -174,7 +174,7 @@ pub(crate) async fn troubles(assembly: &Assembly) -> Vec<Trouble> {
     let (mut never, mut since, mut unfinished) = (Vec::new(), Vec::new(), Vec::new());
     for tenant in assembly.tenants.iter() {
         // What cannot be read is told where the points are listed.
-        let Ok(keys) = vault.keys(&tenant.name).await else { continue };
+        let Ok(keys) = vault.keys_written_down(&tenant.name).await else { continue };
         if keys.fingerprint.is_some() && keys.escrow().is_none() {
             if keys.escrows.is_empty() { &mut never } else { &mut since }.push(tenant.name.to_string());
         }
