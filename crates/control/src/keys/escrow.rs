@@ -208,15 +208,15 @@ impl Keeper {
         {
             return Err(invalid(path, format!("it holds no key of {lacking}")));
         }
+        // Before any is written.
+        let differs = |key: &&Key| fingerprint(&SecretString::from(key.password.as_str())) != key.fingerprint;
+        if let Some(key) = keys.keys.iter().find(differs) {
+            let problem = format!("the key of {} is not the one that its fingerprint says", key.tenant);
+            return Err(invalid(path, problem));
+        }
         let mut done = Vec::new();
         for key in keys.keys.into_iter().filter(|key| tenants.is_empty() || tenants.contains(&key.tenant)) {
             let password = SecretString::from(key.password);
-            if fingerprint(&password) != key.fingerprint {
-                return Err(invalid(
-                    path,
-                    format!("the key of {} is not the one that its fingerprint says", key.tenant),
-                ));
-            }
             let put_back = self.vault.put_key_back(&key.tenant, &password, replace, at).await?;
             done.push(Recovered { tenant: key.tenant, fingerprint: key.fingerprint, put_back });
         }

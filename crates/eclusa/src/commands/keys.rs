@@ -387,6 +387,11 @@ async fn add_auditor(
     }
     let added = match keeper.add_auditor(name, tenants, &password, by).await {
         Ok(added) => added,
+        Err(fault) if matches!(fault.code, Code::NothingToDo | Code::TenantUnknown) => {
+            // Nobody was given it.
+            let _ = output.map(std::fs::remove_file);
+            return Err(fault);
+        }
         Err(fault) => {
             return Err(fault.because(
                 "tenants that were come to before have the auditor's key; eclusa keys ls shows them",
