@@ -226,13 +226,17 @@ fn place(found: PlaceStanding) -> Place {
 
 /// What was known before anything went stays known; what is there now decides what is still to do.
 fn taken_up(before: Erasure, now: Erasure) -> Erasure {
+    let has_key = now.fingerprint.is_some();
     let mut all = before.clone();
     all.ended_at = None;
     all.configured = now.configured;
     all.fingerprint = before.fingerprint.or(now.fingerprint);
     all.escrows.extend(now.escrows.into_iter().filter(|one| !before.escrows.contains(one)));
     all.auditors.extend(now.auditors.into_iter().filter(|one| !before.auditors.contains(one)));
-    all.strangers.extend(now.strangers.into_iter().filter(|one| !before.strangers.contains(one)));
+    // Without the tenant's key its own key file looks like a stranger's.
+    if has_key {
+        all.strangers.extend(now.strangers.into_iter().filter(|one| !before.strangers.contains(one)));
+    }
     let mut places = Vec::new();
     for fresh in now.places {
         let Some(known) = before.places.iter().find(|known| known.place == fresh.place) else {
