@@ -106,6 +106,8 @@ pub async fn of(assembly: &Assembly) -> Result<Status> {
     }
     let now = assembly.ports.clock.now();
     status.troubles.extend(crate::schedule::troubles(assembly, &status.safety, now)?);
+    status.troubles.extend(crate::keys::troubles(assembly).await);
+    status.troubles.extend(crate::erasure::troubles(assembly));
     status.troubles.extend(crate::auditing::of_stack(&assembly.stack).await);
     Ok(status)
 }

@@ -8,8 +8,9 @@ use eclusa_model::PersonName;
 
 use crate::commands::{
     abort, adopt, answer, apps, attach, audit, backup, backups, bundle, completions, customizations, doctor,
-    drill, edge, exec, history, logs, maintenance, man, migrate, mirror, note, own_run, plan, prune, release,
-    report, restore, resume, rollback, schedule, seed, shop, start, status, stop, supervise, tenants,
+    drill, edge, erase, exec, history, keys, logs, maintenance, man, migrate, mirror, note, own_run, plan,
+    prune, release, report, restore, resume, rollback, schedule, seed, shop, start, status, stop, supervise,
+    tenants,
 };
 use crate::demo;
 
@@ -74,6 +75,10 @@ pub enum Command {
     Mirror(mirror::Mirror),
     /// Show which restore points would go and why the others stay, and throw those away.
     Prune(prune::Prune),
+    /// The keys of restore points: shown, kept safe elsewhere, exchanged, given to auditors.
+    Keys(keys::Keys),
+    /// Destroy every copy of a tenant that Eclusa made, and certify it.
+    Erase(erase::Erase),
     /// Try to restore the newest restore points somewhere harmless, and prove them.
     Drill(drill::Drill),
     /// What is due when, and whether it was done; `schedule run` does it.

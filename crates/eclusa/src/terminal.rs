@@ -55,3 +55,26 @@ pub fn confirm(question: &str) -> bool {
     let read = std::io::stdin().lock().read_line(&mut answer);
     read.is_ok() && matches!(answer.trim().to_lowercase().as_str(), "y" | "yes")
 }
+
+/// Asks for a line; `None` when there is none.
+pub fn ask(question: &str) -> Option<String> {
+    let mut stderr = anstream::stderr();
+    let _ = write!(stderr, "{BOLD}{question}{BOLD:#} ");
+    let _ = stderr.flush();
+    let mut answer = String::new();
+    std::io::stdin().lock().read_line(&mut answer).ok().filter(|read| *read > 0)?;
+    Some(answer.trim_end_matches(['\r', '\n']).to_owned())
+}
+
+/// Asks for a line that is not shown while it is typed; `None` when there is none, or the terminal cannot be told so.
+pub fn ask_secret(question: &str) -> Option<secrecy::SecretString> {
+    use rustix::termios::{LocalModes, OptionalActions, tcgetattr, tcsetattr};
+    let before = tcgetattr(std::io::stdin()).ok()?;
+    let mut silent = before.clone();
+    silent.local_modes.remove(LocalModes::ECHO);
+    tcsetattr(std::io::stdin(), OptionalActions::Flush, &silent).ok()?;
+    let answer = ask(question);
+    let _ = tcsetattr(std::io::stdin(), OptionalActions::Flush, &before);
+    tell("");
+    answer.filter(|answer| !answer.is_empty()).map(secrecy::SecretString::from)
+}

@@ -145,6 +145,10 @@ codes! {
     CustomizationsUnknown = 608,
     /// Files of `bench backup` that cannot be taken as they are.
     BackupFiles = 609,
+    /// A file with keys that cannot be used.
+    EscrowInvalid = 620,
+    /// The copies of a tenant must not be destroyed now.
+    EraseRefused = 621,
 
     /// The edge does not answer.
     EdgeUnreachable = 701,

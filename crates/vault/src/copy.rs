@@ -11,6 +11,7 @@ use rustic_core::repofile::{SnapshotFile, SnapshotId};
 use rustic_core::{BytesList, FileType, Id, RusticError};
 
 use crate::files::RepositoryFiles;
+use crate::keys;
 use crate::mirror::Place;
 use crate::verify::packs_of;
 
@@ -73,7 +74,11 @@ impl<'a> Copy<'a> {
         // What is published meanwhile is left to the next time: of it, not everything may be copied.
         let points = ids(self.from.as_ref(), FileType::Snapshot).map_err(fail)?;
         for kind in [FileType::Pack, FileType::Index, FileType::Key] {
-            let wanted = ids(self.from.as_ref(), kind).map_err(fail)?;
+            let mut wanted = ids(self.from.as_ref(), kind).map_err(fail)?;
+            if kind == FileType::Key {
+                let retired = keys::retired(self.place.places, self.place.tenant)?;
+                wanted.retain(|id, _| !retired.contains(id));
+            }
             self.kind(kind, &wanted)?;
         }
         if let Some(content) = &configuration {

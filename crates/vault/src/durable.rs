@@ -23,11 +23,20 @@ pub(crate) fn write_file<'a>(
     mode: u32,
     pieces: impl IntoIterator<Item = &'a [u8]>,
 ) -> io::Result<()> {
-    let unfinished = unfinished_name(beside);
+    write_file_by(path, &unfinished_name(beside), mode, pieces)
+}
+
+/// The same with a name for the unfinished file, which only this caller uses: what a killed process left there is known.
+pub(crate) fn write_file_by<'a>(
+    path: &Path,
+    unfinished: &Path,
+    mode: u32,
+    pieces: impl IntoIterator<Item = &'a [u8]>,
+) -> io::Result<()> {
     eclusa_crash::point("vault.file.begins");
-    let written = write_pieces(&unfinished, mode, pieces).and_then(|()| std::fs::rename(&unfinished, path));
+    let written = write_pieces(unfinished, mode, pieces).and_then(|()| std::fs::rename(unfinished, path));
     if written.is_err() {
-        let _ = std::fs::remove_file(&unfinished);
+        let _ = std::fs::remove_file(unfinished);
     }
     written?;
     eclusa_crash::point("vault.file.renamed");
@@ -36,6 +45,15 @@ pub(crate) fn write_file<'a>(
         Some(parent) => synchronise_directory(parent),
         None => Ok(()),
     }
+}
+
+/// Removes a file for good; one that is not there is gone already.
+pub(crate) fn remove_file(path: &Path) -> io::Result<()> {
+    match std::fs::remove_file(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        removed => removed?,
+    }
+    path.parent().map_or(Ok(()), synchronise_directory)
 }
 
 fn unfinished_name(beside: &Path) -> PathBuf {

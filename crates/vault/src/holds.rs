@@ -57,6 +57,11 @@ pub(crate) fn of(places: &Places, tenant: &TenantName) -> Result<BTreeMap<PointI
     Ok(entries.filter(|entry| entry.hold.ended.is_none()).map(|entry| (entry.point, entry.hold)).collect())
 }
 
+/// Forgets that points of a tenant were ever held.
+pub(crate) fn forget(places: &Places, tenant: &TenantName) -> std::io::Result<()> {
+    crate::durable::remove_file(&path(places, tenant))
+}
+
 /// Holds a point that is there.
 pub(crate) fn hold(places: &Places, tenant: &TenantName, id: &PointId, hold: Hold) -> Result<()> {
     // The lock keeps whoever deletes away until it is written.

@@ -50,13 +50,158 @@ pub(crate) fn read(keys: &Path, tenant: &TenantName) -> Result<Option<SecretStri
 /// Makes and durably keeps a tenant's key.
 pub(crate) fn create(keys: &Path, tenant: &TenantName) -> Result<SecretString> {
     let key = new_key();
-    durable::make_directory(keys)
-        .and_then(|()| {
-            let text = key.expose_secret().as_bytes();
-            durable::write_file(&path_of(keys, tenant), keys, 0o600, [text, b"\n".as_slice()])
-        })
+    put(keys, tenant, &key)?;
+    Ok(key)
+}
+
+/// A key that is about to become the tenant's.
+fn path_of_next(keys: &Path, tenant: &TenantName) -> PathBuf {
+    keys.join(format!("{tenant}.key-next"))
+}
+
+/// The keys before, as long as a mirror knows no other; one a line.
+fn path_of_before(keys: &Path, tenant: &TenantName) -> PathBuf {
+    keys.join(format!("{tenant}.keys-before"))
+}
+
+/// Everything that lies there of a tenant's keys. `TENANT.key-replaced-NUMBER` are keys that a recovery put aside.
+pub(crate) fn all_paths(keys: &Path, tenant: &TenantName) -> io::Result<Vec<PathBuf>> {
+    let plain = [
+        path_of(keys, tenant),
+        path_of_next(keys, tenant),
+        path_of_before(keys, tenant),
+        path_of_unfinished(keys, tenant),
+    ];
+    let aside = format!("{tenant}.key-replaced-");
+    let mut found: Vec<PathBuf> = Vec::new();
+    let entries = match std::fs::read_dir(keys) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(found),
+        entries => entries?,
+    };
+    for entry in entries {
+        let path = entry?.path();
+        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        let number = name.strip_prefix(&aside);
+        let is_aside = number.is_some_and(|number| number.bytes().all(|byte| byte.is_ascii_digit()));
+        if is_aside || plain.contains(&path) {
+            found.push(path);
+        }
+    }
+    found.sort();
+    Ok(found)
+}
+
+/// A file with keys that is being written. Whoever writes one of a tenant is alone with that tenant, so that what was left
+/// there is nobody's.
+fn path_of_unfinished(keys: &Path, tenant: &TenantName) -> PathBuf {
+    keys.join(format!("{tenant}.key-unfinished"))
+}
+
+fn write(path: &Path, keys: &Path, tenant: &TenantName, lines: &[&str]) -> io::Result<()> {
+    let text: String = lines.iter().flat_map(|line| [*line, "\n"]).collect();
+    durable::make_directory(keys)?;
+    durable::write_file_by(path, &path_of_unfinished(keys, tenant), 0o600, [text.as_bytes()])
+}
+
+/// Removes what a killed process left half written.
+pub(crate) fn clear_unfinished(keys: &Path, tenant: &TenantName) -> Result<()> {
+    remove(&path_of_unfinished(keys, tenant), keys).map_err(|error| fault(keys, tenant).because(error))
+}
+
+/// Puts a key where the tenant's key belongs.
+pub(crate) fn put(keys: &Path, tenant: &TenantName, key: &SecretString) -> Result<()> {
+    write(&path_of(keys, tenant), keys, tenant, &[key.expose_secret()])
+        .map_err(|error| fault(keys, tenant).because(error))
+}
+
+/// Keeps the tenant's key under another name, so that another can take its place.
+pub(crate) fn put_aside(keys: &Path, tenant: &TenantName, key: &SecretString, number: i64) -> Result<()> {
+    let path = keys.join(format!("{tenant}.key-replaced-{}", number.unsigned_abs()));
+    write(&path, keys, tenant, &[key.expose_secret()]).map_err(|error| fault(keys, tenant).because(error))
+}
+
+/// Makes and durably keeps the key that is to be the tenant's next.
+pub(crate) fn make_next(keys: &Path, tenant: &TenantName) -> Result<SecretString> {
+    let key = new_key();
+    write(&path_of_next(keys, tenant), keys, tenant, &[key.expose_secret()])
         .map_err(|error| fault(keys, tenant).because(error))?;
     Ok(key)
+}
+
+/// The key that an exchange which did not end has made.
+pub(crate) fn next(keys: &Path, tenant: &TenantName) -> Result<Option<SecretString>> {
+    lines(&path_of_next(keys, tenant))
+        .map(|found| found.into_iter().next())
+        .map_err(|error| fault(keys, tenant).because(error))
+}
+
+/// Forgets the key that an exchange which did not end has made.
+pub(crate) fn forget_next(keys: &Path, tenant: &TenantName) -> Result<()> {
+    remove(&path_of_next(keys, tenant), keys).map_err(|error| fault(keys, tenant).because(error))
+}
+
+/// Makes the next key the tenant's, by one rename.
+pub(crate) fn exchange(keys: &Path, tenant: &TenantName) -> Result<()> {
+    std::fs::rename(path_of_next(keys, tenant), path_of(keys, tenant))
+        .and_then(|()| durable::synchronise_directory(keys))
+        .map_err(|error| fault(keys, tenant).because(error))
+}
+
+/// The keys before the tenant's key, which a mirror may still need.
+pub(crate) fn before(keys: &Path, tenant: &TenantName) -> Result<Vec<SecretString>> {
+    lines(&path_of_before(keys, tenant)).map_err(|error| fault(keys, tenant).because(error))
+}
+
+/// Keeps one more of them.
+pub(crate) fn keep_before(keys: &Path, tenant: &TenantName, key: &SecretString) -> Result<()> {
+    let known = before(keys, tenant)?;
+    let mut all: Vec<&str> = known.iter().map(|key| key.expose_secret()).collect();
+    if all.contains(&key.expose_secret()) {
+        return Ok(());
+    }
+    all.push(key.expose_secret());
+    write(&path_of_before(keys, tenant), keys, tenant, &all)
+        .map_err(|error| fault(keys, tenant).because(error))
+}
+
+/// Forgets all of them.
+pub(crate) fn forget_before(keys: &Path, tenant: &TenantName) -> Result<()> {
+    remove(&path_of_before(keys, tenant), keys).map_err(|error| fault(keys, tenant).because(error))
+}
+
+fn lines(path: &Path) -> io::Result<Vec<SecretString>> {
+    match std::fs::read_to_string(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
+        // Overwritten by a removal that was killed before its end.
+        Err(error) if error.kind() == io::ErrorKind::InvalidData => Ok(Vec::new()),
+        text => Ok(text?.lines().filter(|line| !line.is_empty()).map(SecretString::from).collect()),
+    }
+}
+
+/// Removes a file with a key in it. Its bytes are overwritten first; on a disk that writes elsewhere (flash, copy on write)
+/// that changes nothing.
+pub(crate) fn remove(path: &Path, keys: &Path) -> io::Result<()> {
+    let mut file = match std::fs::OpenOptions::new().write(true).open(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        file => file?,
+    };
+    let length = usize::try_from(file.metadata()?.len()).map_err(io::Error::other)?;
+    let mut bytes = vec![0_u8; length];
+    rand::rng().fill_bytes(&mut bytes);
+    io::Write::write_all(&mut file, &bytes)?;
+    file.sync_all()?;
+    eclusa_crash::point("vault.key.overwritten");
+    std::fs::remove_file(path)?;
+    durable::synchronise_directory(keys)
+}
+
+/// What a key is known by in public: the beginning of a hash. A key of 32 random bytes cannot be guessed from it.
+#[must_use]
+pub fn fingerprint(key: &SecretString) -> String {
+    use sha2::{Digest as _, Sha256};
+    let hash = Sha256::new().chain_update("eclusa-key\0").chain_update(key.expose_secret()).finalize();
+    let text = hex::encode(hash);
+    text.as_bytes().chunks(4).take(4).map(|part| String::from_utf8_lossy(part)).collect::<Vec<_>>().join("-")
 }
 
 /// The key is missing or wrong.

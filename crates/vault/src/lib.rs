@@ -9,11 +9,15 @@ mod backend;
 mod copy;
 mod document;
 mod durable;
+mod erase;
 mod files;
 mod forget;
 mod holds;
+mod keeping;
 mod key;
 mod key_file;
+mod key_record;
+mod keys;
 mod lock;
 mod mirror;
 mod mirror_record;
@@ -40,7 +44,10 @@ use eclusa_ports::{
     TakeRequest, Vault, VerifyReport,
 };
 
-pub use key::new_key;
+pub use erase::{ErasePlace, Holdings, PlaceStanding, Standing};
+pub use key::{fingerprint, new_key};
+pub use key_record::{Auditor, DoneBy, Escrow};
+pub use keys::{PutBack, Stranger, TenantKeys};
 pub use mirror::{Mirror, MirrorPlace};
 pub use remote::{S3Place, SftpPlace};
 

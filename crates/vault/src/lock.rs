@@ -47,6 +47,11 @@ impl Lock {
         Ok(Self { _files: vec![held(directory, &format!("{name}.holds"), FlockOperation::LockExclusive)?] })
     }
 
+    /// Waits until nobody else changes what is written down about keys.
+    pub(crate) fn to_change_keys(directory: &Path, name: &str) -> io::Result<Self> {
+        Ok(Self { _files: vec![held(directory, &format!("{name}.keys"), FlockOperation::LockExclusive)?] })
+    }
+
     /// Waits until nobody else adds, deletes or reads.
     pub(crate) fn to_delete(directory: &Path, name: &str) -> io::Result<Self> {
         let write = held(directory, &format!("{name}.write"), FlockOperation::LockExclusive)?;

@@ -20,16 +20,16 @@ use bytes::Bytes;
 use eclusa_fault::{Code, Fault, Message, Result};
 use eclusa_model::{PointId, TenantName};
 use eclusa_ports::{Copied, Copying, MirrorCopies, MirrorFailure};
-use rustic_core::{Id, RusticError};
+use rustic_core::{FileType, Id, RusticError};
 
 use crate::backend::DirectoryBackend;
 use crate::copy::{Copy, configuration};
-use crate::durable;
 use crate::files::RepositoryFiles;
 use crate::lock::Lock;
 use crate::mirror_record::{self as record, Failure, Marker, Record};
 use crate::remote::{Existing, Kind, Remote, RemotePlace, RemoteRepository, S3Place, SftpPlace, Trouble};
 use crate::repository::Places;
+use crate::{durable, keys};
 
 /// A place for copies.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -396,6 +396,7 @@ fn copy(place: &Place<'_>, how: Copying) -> Result<Copied> {
     let mirror = place.files_to_add()?;
     place.same(vault.as_ref(), mirror.as_ref())?;
     let (done, points) = Copy::new(place, &vault, mirror.as_ref(), how.read_all).whole()?;
+    keys::caught_up(places, tenant, &place.mirror.name, mirror.as_ref())?;
     let read_at =
         if how.read_all || known.is_none() { Some(how.at) } else { known.and_then(|known| known.read_at) };
     let record = Record::new(marker.place, how.at, read_at, points.keys().filter_map(point_id).collect());
@@ -427,7 +428,9 @@ pub(crate) fn copy_back(places: &Places, tenant: &TenantName, name: &str) -> Res
     let vault = DirectoryBackend::new(repository);
     vault.remove_unfinished().map_err(|error| fault(error.to_string()))?;
     place.same(mirror.as_ref(), &vault)?;
-    Ok(Copy::new(&place, &mirror, &vault, true).whole()?.0)
+    let done = Copy::new(&place, &mirror, &vault, true).whole()?.0;
+    keys::came_back(places, tenant, &vault)?;
+    Ok(done)
 }
 
 /// The copies at a mirror as places of their own, with the keys of the vault.
@@ -462,6 +465,49 @@ pub(crate) fn copies(places: &Places, tenant: &TenantName) -> Result<Vec<MirrorC
         })
     };
     places.mirrors.iter().map(of).collect()
+}
+
+/// Where a tenant's copies lie at a mirror, for removing them; `None` when none were ever copied there. At another machine
+/// nothing is ever removed from here.
+pub(crate) fn directory_of(places: &Places, tenant: &TenantName, name: &str) -> Result<Option<PathBuf>> {
+    let place = Place::of(places, tenant, name)?;
+    let known = place.known()?;
+    if let MirrorPlace::Directory { directory, .. } = &place.mirror.place {
+        if !directory.is_dir() {
+            return Err(place.fault("the directory is not there"));
+        }
+    } else {
+        let files = place.files()?;
+        for kind in [FileType::Config, FileType::Key, FileType::Snapshot, FileType::Index, FileType::Pack] {
+            if !files.list_with_size(kind).map_err(|error| place.failed(&error))?.is_empty() {
+                return Err(place.fault(format!(
+                    "nothing is removed from another machine: remove {}/{tenant} there yourself",
+                    places.stack
+                )));
+            }
+        }
+        return Ok(None);
+    }
+    let marker = Marker::read(&place.root()).map_err(|problem| place.fault(problem))?;
+    match (marker, known) {
+        (None, None) => Ok(None),
+        (None, Some(_)) => Err(place.fault("what was copied there before is gone")),
+        (Some(marker), Some(known)) if marker.place != known.place => {
+            Err(place.fault("it is another mirror than the one that was copied to before"))
+        }
+        (Some(_), _) => Ok(Some(place.root().join(tenant.as_str()))),
+    }
+}
+
+/// What a place for copies is called for people; of one that the configuration names no longer nothing is known.
+pub(crate) fn location(places: &Places, name: &str) -> Option<String> {
+    Mirror::of(places, name).ok().map(|mirror| root(mirror, places).display().to_string())
+}
+
+/// Forgets that a tenant was copied to a mirror.
+pub(crate) fn forget_record(places: &Places, tenant: &TenantName, name: &str) -> std::io::Result<()> {
+    durable::remove_file(&record::path(&places.root, name, tenant))?;
+    durable::remove_file(&record::failure_path(&places.root, name, tenant))
 }
 
 fn point_id(id: &Id) -> Option<PointId> {

@@ -79,7 +79,7 @@ impl Places {
     }
 
     /// Where the lock files lie.
-    fn locks(&self) -> PathBuf {
+    pub(crate) fn locks(&self) -> PathBuf {
         self.root.join(".locks")
     }
 
@@ -181,6 +181,16 @@ impl Places {
         Lock::to_add(&self.locks(), tenant.as_str()).map_err(|error| self.unreachable(tenant, error))
     }
 
+    /// Keeps others from reading, adding and deleting, without opening the repository.
+    pub(crate) fn lock_to_delete(&self, tenant: &TenantName) -> Result<Lock> {
+        Lock::to_delete(&self.locks(), tenant.as_str()).map_err(|error| self.unreachable(tenant, error))
+    }
+
+    /// Keeps others from changing what is written down about a tenant's keys. Taken after every other lock.
+    pub(crate) fn lock_keys(&self, tenant: &TenantName) -> Result<Lock> {
+        Lock::to_change_keys(&self.locks(), tenant.as_str()).map_err(|error| self.unreachable(tenant, error))
+    }
+
     /// Keeps others from changing what of a tenant is held.
     pub(crate) fn lock_holds(&self, tenant: &TenantName) -> Result<Lock> {
         Lock::to_hold(&self.locks(), tenant.as_str()).map_err(|error| self.unreachable(tenant, error))
@@ -193,8 +203,7 @@ impl Places {
         if !self.is_made(tenant, backend.as_ref())? {
             return Ok(None);
         }
-        let lock = Lock::to_delete(&self.locks(), tenant.as_str())
-            .map_err(|error| self.unreachable(tenant, error))?;
+        let lock = self.lock_to_delete(tenant)?;
         backend.remove_unfinished().map_err(|error| self.unreachable(tenant, error))?;
         self.unlock(tenant, backend, lock).map(Some)
     }
@@ -229,12 +238,42 @@ impl Places {
         {
             return Ok(repository);
         }
-        let repository = self
-            .repository_on(tenant, backend)?
-            .open(&Credentials::password(key.expose_secret()))
-            .map_err(|error| self.opening(tenant, &error))?;
-        self.unlocked.keep(tenant, key, repository.key());
-        Ok(repository)
+        match self.repository_on(tenant, backend)?.open(&Credentials::password(key.expose_secret())) {
+            Ok(repository) => {
+                self.unlocked.keep(tenant, key, repository.key());
+                Ok(repository)
+            }
+            // A mirror that was not copied to since the key was exchanged knows the one before only.
+            Err(error) if error.is_incorrect_password() => {
+                self.opened_by_one_before(tenant, backend)?.ok_or_else(|| self.opening(tenant, &error))
+            }
+            Err(error) => Err(self.opening(tenant, &error)),
+        }
+    }
+
+    /// The repository in a directory, opened with this and nothing else.
+    pub(crate) fn opened_with(
+        &self,
+        tenant: &TenantName,
+        backend: &Arc<dyn RepositoryFiles>,
+        credentials: &Credentials,
+    ) -> Result<Repository<OpenStatus>> {
+        self.repository_on(tenant, backend)?.open(credentials).map_err(|error| self.opening(tenant, &error))
+    }
+
+    fn opened_by_one_before(
+        &self,
+        tenant: &TenantName,
+        backend: &Arc<dyn RepositoryFiles>,
+    ) -> Result<Option<Repository<OpenStatus>>> {
+        for before in key::before(&self.keys, tenant)? {
+            match self.repository_on(tenant, backend)?.open(&Credentials::password(before.expose_secret())) {
+                Ok(repository) => return Ok(Some(repository)),
+                Err(error) if error.is_incorrect_password() => {}
+                Err(error) => return Err(self.opening(tenant, &error)),
+            }
+        }
+        Ok(None)
     }
 
     /// Makes a repository. The key is durable before anything is encrypted with it.
@@ -251,7 +290,7 @@ impl Places {
         let master = MasterKey::new();
         let init = self.repository_on(tenant, &backend)?;
         backend.create().map_err(|error| self.opening(tenant, &error))?;
-        key_file::write(backend.as_ref(), &key, &master)
+        key_file::write(backend.as_ref(), &key, &master, None)
             .map_err(|problem| self.unreachable(tenant, problem))?;
         // The configuration is written last: without it there is no repository.
         let repository = init

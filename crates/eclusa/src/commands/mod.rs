@@ -14,8 +14,10 @@ pub mod customizations;
 pub mod doctor;
 pub mod drill;
 pub mod edge;
+pub mod erase;
 pub mod exec;
 pub mod history;
+pub mod keys;
 pub mod logs;
 pub mod maintenance;
 pub mod man;
@@ -126,6 +128,8 @@ async fn dispatch(command: Command, session: Arc<Session>) -> Result<Exit> {
         Command::Mirror(command) => command.run(session).await,
         Command::Prune(command) => command.run(session).await,
         Command::Schedule(command) => command.run(session).await,
+        Command::Keys(command) => command.run(session).await,
+        Command::Erase(command) => command.run(session).await,
         Command::Drill(command) => command.run(session).await,
         Command::Customizations(command) => command.run(session).await,
         Command::Exec(command) => command.run(session).await,

@@ -174,3 +174,85 @@ schedule-run-under-way = Run { $run } is under way; what is due waits for its en
 schedule-watching = Nothing is due. Next: { $command } at { $at }
 schedule-trouble = The schedule could not be read this time, and is read again: { $problem }
 schedule-stopping = Told to end; what is under way ends first
+
+keys-none = There are no keys yet; they come with the first backup.
+keys-never = never
+keys-row-own = key
+keys-row-rotated = exchanged
+keys-row-escrow = in an escrow
+keys-row-auditor = auditor
+keys-row-stranger = unknown key file
+keys-row-behind = old key still opens, until the next eclusa mirror
+keys-row-keeping = old key still opens, nothing may be removed there
+keys-row-unfinished = an exchange did not end
+keys-own-missing = missing
+keys-own-wrong = does not open the repository
+keys-own-unused = no repository yet
+keys-escrow-before = only keys before this one
+keys-ask-passphrase = Passphrase for the file:
+keys-ask-again = Once more:
+keys-ask-open = Passphrase of the file:
+keys-escrow-written = The keys are in { $file }, encrypted.
+keys-escrow-sheet = How to get at the data with it stands in { $sheet }, without any secret. Print it.
+keys-escrow-sheet-secret = How to get at the data stands in { $sheet }, WITH THE PASSWORDS: print it, lock it away, and remove the file.
+keys-escrow-elsewhere = Bring both away from this machine: whoever loses it, the vault's disk and this file together has nothing.
+keys-recovered-opens = { $tenant }: key { $fingerprint } was put back; it opens the repository.
+keys-recovered-opens-not = { $tenant }: key { $fingerprint } was put back, and does NOT open the repository that is here.
+keys-recovered = { $tenant }: key { $fingerprint } was put back; there is no repository here yet.
+keys-recovered-already = { $tenant }: key { $fingerprint } is there already.
+keys-recovered-another-opens = { $tenant }: another key is there, and it opens the repository. It was left.
+keys-recovered-another = { $tenant }: another key is there. It was left. To put this one in its place (the other is kept beside): --replace
+keys-recovered-refused = { $tenant }: key { $fingerprint } does not open the repository that is here, so it was not put there. It is older than the last exchange. To put it there all the same: --replace
+keys-rotated = { $tenant }: new key { $fingerprint }. The one before opens the repository no longer.
+keys-rotated-behind = { $tenant }: new key { $fingerprint }. The one before opens the repository no longer, but the copies at { $mirrors } until the next eclusa mirror; it is kept here until then.
+keys-rotated-honest = What the key protects (the repository's master key) stays the same: whoever had the old key and an old copy of the repository still reads that copy. Escrow the new keys: eclusa keys escrow -o FILE
+keys-auditor-once = { $name } reads the restore points of { $tenants } with this password. It is shown this once:
+keys-auditor-written = { $name } reads the restore points of { $tenants } with the password in { $path }. Only you may read that file; give it over and remove it.
+keys-auditor-removed = The key of { $name } opens the restore points of { $tenants } no longer. Whoever had it and copied a repository still reads that copy; mirrors follow with the next eclusa mirror.
+keys-show-warning = Whoever sees this key reads every restore point of { $tenant }. Give it to restic in RESTIC_PASSWORD, not in a command line.
+keys-show-confirm = Print the key?
+hint-passphrase = Say where it stands: --passphrase file:PATH; or encrypt for a recipient: --to age1…
+hint-identity = Give the file with it: --identity FILE
+trouble-keys-never = The { $number ->
+    [one] key
+   *[other] keys
+} of { $tenants } { $number ->
+    [one] is
+   *[other] are
+} in no escrow; with this machine's disk every copy of the restore points would be lost
+trouble-keys-since = The { $number ->
+    [one] key
+   *[other] keys
+} of { $tenants } { $number ->
+    [one] was
+   *[other] were
+} exchanged after the last escrow, which opens only what is older
+trouble-keys-unfinished = The exchange of the { $number ->
+    [one] key
+   *[other] keys
+} of { $tenants } did not end; what is on the disk opens the restore points
+repair-keys-escrow = eclusa keys escrow -o FILE
+repair-keys-rotate = eclusa keys rotate { $tenants }
+trouble-erasure-begun = The erasure of { $tenant } was begun and did not end
+trouble-erasure-left = After the erasure of { $tenant } copies are left at { $places }
+repair-erase = eclusa erase { $tenant }
+
+erase-title = Erase every copy of { $tenant }
+erase-keys = First all keys on this machine: from then on nothing here can read the copies. Then the copies:
+erase-place-goes = { $files } files, { $bytes }: will be destroyed
+erase-place-nothing = nothing of this tenant
+erase-place-gone = destroyed already
+erase-place-stays = WILL STAY: { $problem }
+erase-customizations = Then kept customizations, holds, and what is written down about the copies.
+erase-title-readers = Who could still decrypt a copy that is left anywhere
+erase-title-stays = Not touched
+erase-confirm = Destroy these copies? Nothing brings them back.
+erase-type = Type the tenant's name, { $tenant }, to destroy them:
+erase-declined = Nothing was destroyed.
+erase-done = Every copy of { $tenant } that Eclusa knows of is destroyed.
+erase-left = The keys of { $tenant } are destroyed here, but copies are left at { $places }. When they can be reached, type the same command again.
+erase-readers = The certificate names who could still decrypt a copy that is left anywhere.
+erase-certificate = Certificate: { $path }
+hint-erase-configured = Take the tenant out of eclusa.toml first; or, if it is meant so: eclusa erase { $tenant } --still-configured
+hint-erase-held = When the reason is gone: eclusa backups end-hold { $point } --reason TEXT
+hint-erase-yes = At a terminal you are asked. Otherwise: eclusa erase { $tenant } --yes --confirm { $tenant }

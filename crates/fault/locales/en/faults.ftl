@@ -163,6 +163,12 @@ E0608-state = Nothing was changed.
 E0608-hint = Keep those of today: eclusa customizations export { $tenant }
 E0609 = { $path } cannot be restored from: { $problem }
 E0609-state = The tenant is as it was. Nothing was taken from the file.
+E0620 = The file with keys { $path } cannot be used: { $problem }
+E0620-state = No key was changed.
+E0620-hint = Look at what keys there are: eclusa keys ls
+E0621 = The copies of { $tenant } are not destroyed: { $problem }
+E0621-state = Nothing was changed.
+E0621-hint = See what would go: eclusa erase { $tenant } --plan
 
 E0701 = The edge does not answer at { $socket }
 E0701-hint = See what runs: eclusa doctor
