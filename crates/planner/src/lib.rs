@@ -6,6 +6,7 @@ mod application;
 mod backup;
 mod customizations;
 mod draft;
+mod drains;
 mod drill;
 mod edge;
 mod input;

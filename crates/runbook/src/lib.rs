@@ -5,6 +5,7 @@ mod asked;
 mod digest;
 mod effect;
 mod event;
+mod expectation;
 mod gate;
 mod plan;
 mod run;
@@ -19,9 +20,10 @@ pub use effect::{
     VaultOperation,
 };
 pub use event::{EVENT_FORMAT, Entry, Event, Outcome, Outputs};
+pub use expectation::unmet;
 pub use gate::{
     BaselineSource, Evidence, Fact, Gate, GateKind, HttpProbe, Listing, LogRule, OnNoGo, PageProbe,
-    ProbeRoute, Sample, Verdict, VerdictKind, WatchRule, look_of, unmet,
+    ProbeRoute, Sample, Verdict, VerdictKind, WatchRule, look_of,
 };
 pub use plan::{
     Action, Adapt, Intent, Lane, Limits, MirrorWay, PLAN_FORMAT, Phase, Plan, Question, Recovery,

@@ -10,6 +10,8 @@
 //! `STACK/eclusa-mirror.json` there tells a mirror from an empty mount point or another bucket; `STACK/TENANT/` is a
 //! repository.
 
+mod removal;
+
 use std::collections::BTreeSet;
 use std::io;
 use std::os::unix::fs::MetadataExt as _;
@@ -20,7 +22,7 @@ use bytes::Bytes;
 use eclusa_fault::{Code, Fault, Message, Result};
 use eclusa_model::{PointId, TenantName};
 use eclusa_ports::{Copied, Copying, MirrorCopies, MirrorFailure};
-use rustic_core::{FileType, Id, RusticError};
+use rustic_core::{Id, RusticError};
 
 use crate::backend::DirectoryBackend;
 use crate::copy::{Copy, configuration};
@@ -30,6 +32,8 @@ use crate::mirror_record::{self as record, Failure, Marker, Record};
 use crate::remote::{Existing, Kind, Remote, RemotePlace, RemoteRepository, S3Place, SftpPlace, Trouble};
 use crate::repository::Places;
 use crate::{durable, keys};
+
+pub(crate) use removal::{directory_of, forget_record, location};
 
 /// A place for copies.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -465,49 +469,6 @@ pub(crate) fn copies(places: &Places, tenant: &TenantName) -> Result<Vec<MirrorC
         })
     };
     places.mirrors.iter().map(of).collect()
-}
-
-/// Where a tenant's copies lie at a mirror, for removing them; `None` when none were ever copied there. At another machine
-/// nothing is ever removed from here.
-pub(crate) fn directory_of(places: &Places, tenant: &TenantName, name: &str) -> Result<Option<PathBuf>> {
-    let place = Place::of(places, tenant, name)?;
-    let known = place.known()?;
-    if let MirrorPlace::Directory { directory, .. } = &place.mirror.place {
-        if !directory.is_dir() {
-            return Err(place.fault("the directory is not there"));
-        }
-    } else {
-        let files = place.files()?;
-        for kind in [FileType::Config, FileType::Key, FileType::Snapshot, FileType::Index, FileType::Pack] {
-            if !files.list_with_size(kind).map_err(|error| place.failed(&error))?.is_empty() {
-                return Err(place.fault(format!(
-                    "nothing is removed from another machine: remove {}/{tenant} there yourself",
-                    places.stack
-                )));
-            }
-        }
-        return Ok(None);
-    }
-    let marker = Marker::read(&place.root()).map_err(|problem| place.fault(problem))?;
-    match (marker, known) {
-        (None, None) => Ok(None),
-        (None, Some(_)) => Err(place.fault("what was copied there before is gone")),
-        (Some(marker), Some(known)) if marker.place != known.place => {
-            Err(place.fault("it is another mirror than the one that was copied to before"))
-        }
-        (Some(_), _) => Ok(Some(place.root().join(tenant.as_str()))),
-    }
-}
-
-/// What a place for copies is called for people; of one that the configuration names no longer nothing is known.
-pub(crate) fn location(places: &Places, name: &str) -> Option<String> {
-    Mirror::of(places, name).ok().map(|mirror| root(mirror, places).display().to_string())
-}
-
-/// Forgets that a tenant was copied to a mirror.
-pub(crate) fn forget_record(places: &Places, tenant: &TenantName, name: &str) -> std::io::Result<()> {
-    durable::remove_file(&record::path(&places.root, name, tenant))?;
-    durable::remove_file(&record::failure_path(&places.root, name, tenant))
 }
 
 fn point_id(id: &Id) -> Option<PointId> {
