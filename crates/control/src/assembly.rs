@@ -15,14 +15,13 @@ use eclusa_ports::{Clock, Edge, JournalStore, LeaseHolder, Observer, SecretResol
 use eclusa_probes::HttpProbes;
 use eclusa_runbook::Intent;
 use eclusa_runtime_process::{FileLease, ProcessRuntime};
-use eclusa_vault::LocalVault;
 
 use crate::customizations::{self, KeptRecords};
 use crate::edge_port::EdgeControl;
 use crate::observe::StackObserver;
 use crate::runtimes::{Wanted, choose};
 use crate::secrets::StackSecrets;
-use crate::{SystemClock, Workspace, mirrors, notices, sites};
+use crate::{SystemClock, Workspace, keys, notices, sites};
 
 /// A stack with everything behind its ports.
 #[derive(Clone)]
@@ -113,13 +112,7 @@ impl Assembly {
         };
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let store: Arc<dyn JournalStore> = journal.clone();
-        let vault = LocalVault::new(
-            stack.vault_directory(&state),
-            stack.key_directory(&state),
-            name.clone(),
-            state.join("scratch").join(name.as_str()),
-        )
-        .with_mirrors(mirrors::of(&stack), secrets.clone());
+        let vault = keys::vault_of(&name, &stack, &state, secrets.clone());
         let database: Arc<dyn eclusa_ports::Database> = Arc::new(Databases::new(
             chosen.runtime.clone(),
             secrets.clone(),

@@ -17,7 +17,7 @@ use rustic_core::{
 use sha2::{Digest as _, Sha256};
 
 use crate::durable;
-use crate::files::RepositoryFiles;
+use crate::files::{RepositoryFiles, is_named_by, misnamed};
 
 /// What becomes of the snapshots that rustic_core writes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -113,10 +113,8 @@ impl ReadBackend for DirectoryBackend {
         File::open(&path)
             .and_then(|mut file| file.read_to_end(&mut content))
             .map_err(|error| failed("reading", &path, error))?;
-        if kind != FileType::Config && hex::encode(Sha256::digest(&content)) != id.to_hex().as_str() {
-            let error =
-                io::Error::new(io::ErrorKind::InvalidData, "its bytes are not those that its name promises");
-            return Err(failed("checking", &path, error));
+        if !is_named_by(&content, kind, id) {
+            return Err(failed("checking", &path, misnamed()));
         }
         Ok(content.into())
     }

@@ -5,6 +5,17 @@ use std::fmt::Debug;
 use std::io;
 
 use rustic_core::{FileType, Id, RusticResult, WriteBackend};
+use sha2::{Digest as _, Sha256};
+
+/// Whether bytes are those that a file's name promises; `config` has a name of its own.
+pub(crate) fn is_named_by(content: &[u8], kind: FileType, id: &Id) -> bool {
+    kind == FileType::Config || hex::encode(Sha256::digest(content)) == id.to_hex().as_str()
+}
+
+/// The error of bytes that are not.
+pub(crate) fn misnamed() -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, "its bytes are not those that its name promises")
+}
 
 /// The files of one repository.
 pub(crate) trait RepositoryFiles: WriteBackend + Debug {

@@ -209,12 +209,16 @@ impl<'a> Place<'a> {
     }
 
     fn nothing_there(&self) -> Fault {
+        self.not_there("no restore points were copied there")
+    }
+
+    /// What should be there is not: another place may be looked at than was meant.
+    fn not_there(&self, cause: &str) -> Fault {
         let hint = match &self.mirror.place {
             MirrorPlace::Directory { .. } => "hint-mirror-mount",
             _ => "hint-mirror-elsewhere",
         };
-        self.fault("no restore points were copied there")
-            .hint(Message::new(hint).with("path", self.record_path().display()))
+        self.fault(cause).hint(Message::new(hint).with("path", self.record_path().display()))
     }
 
     /// Makes sure that this is the mirror and no empty mount point, nor another bucket.
@@ -230,23 +234,21 @@ impl<'a> Place<'a> {
                 }
             }
         }
-        let found = self.marker()?;
-        let expected = known.map(|record| record.place.as_str());
-        match (found, expected) {
-            (Some(marker), None) => Ok(marker),
-            (Some(marker), Some(expected)) if marker.place == expected => Ok(marker),
-            (Some(_), Some(_)) => Err(self
+        match self.recognised(known)? {
+            Some(marker) => Ok(marker),
+            None => self.begin(),
+        }
+    }
+
+    /// What the place says that it is, once it is what was copied to before; `None` when nothing was copied there yet.
+    fn recognised(&self, known: Option<&Record>) -> Result<Option<Marker>> {
+        match (self.marker()?, known) {
+            (None, None) => Ok(None),
+            (Some(marker), Some(known)) if marker.place != known.place => Err(self
                 .fault("it is another mirror than the one that was copied to before")
                 .hint(Message::new("hint-mirror-other").with("path", self.record_path().display()))),
-            (None, Some(_)) => {
-                let hint = match &self.mirror.place {
-                    MirrorPlace::Directory { .. } => "hint-mirror-mount",
-                    _ => "hint-mirror-elsewhere",
-                };
-                let hint = Message::new(hint).with("path", self.record_path().display());
-                Err(self.fault("what was copied there before is gone").hint(hint))
-            }
-            (None, None) => self.begin(),
+            (Some(marker), _) => Ok(Some(marker)),
+            (None, Some(_)) => Err(self.not_there("what was copied there before is gone")),
         }
     }
 

@@ -312,8 +312,7 @@ pub(super) fn write_new(path: &Path, bytes: &[u8]) -> Result<()> {
         let mut file = std::fs::File::options().write(true).create_new(true).mode(0o600).open(path)?;
         file.write_all(bytes)?;
         file.sync_all()?;
-        let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty());
-        eclusa_durable::synchronise_directory(directory.unwrap_or(Path::new(".")))
+        eclusa_durable::synchronise_directory(eclusa_durable::parent_of(path))
     };
     write().map_err(|error| access(path, "write", error))
 }

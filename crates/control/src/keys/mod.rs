@@ -30,6 +30,7 @@ pub struct Keeper {
     vault: LocalVault,
 }
 
+/// The vault of a stack with its mirrors.
 pub(crate) fn vault_of(
     name: &StackName,
     stack: &Stack,

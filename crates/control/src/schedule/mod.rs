@@ -156,13 +156,14 @@ impl Runs<'_> {
     /// What came of a task since an instant.
     fn past(&mut self, task: &Task, since: Timestamp) -> Result<Past> {
         let mut past = Past { done: task.done, failed: None };
+        let tenants = self.assembly.tenants.len();
         for run in self.since(since)?.iter().filter(|run| task.job.is_of(&run.plan.intent)) {
             let whose = |tenant: &TenantName| run.plan.tenants.iter().any(|of_run| of_run.name == *tenant);
             if run.began_at < since || !task.tenant.as_ref().is_none_or(whose) {
                 continue;
             }
             let Some(ended) = run.ended_at else { continue };
-            if run.outcome == Some(Outcome::Done) && has_done(task, run, self.assembly.tenants.len()) {
+            if run.outcome == Some(Outcome::Done) && has_done(task, run, tenants) {
                 past.done = past.done.max(Some(run.began_at));
             } else if run.outcome != Some(Outcome::Done) {
                 past.failed = past.failed.max(Some(ended));
@@ -171,7 +172,7 @@ impl Runs<'_> {
         Ok(past)
     }
 
-    fn since(&mut self, since: Timestamp) -> Result<Vec<Run>> {
+    fn since(&mut self, since: Timestamp) -> Result<&[Run]> {
         if self.read.as_ref().is_none_or(|(from, _)| *from > since) {
             let journal = self.assembly.journal.as_ref();
             let summaries = journal.runs(Some(&self.assembly.name), RUNS_READ)?;
@@ -180,7 +181,7 @@ impl Runs<'_> {
                 wanted.map(|summary| history::replayed(journal, &summary.run)).collect::<Result<_>>()?;
             self.read = Some((since, runs));
         }
-        Ok(self.read.as_ref().map(|(_, runs)| runs.clone()).unwrap_or_default())
+        Ok(self.read.as_ref().map(|(_, runs)| runs.as_slice()).unwrap_or_default())
     }
 }
 

@@ -8,7 +8,7 @@ use rustic_core::FileType;
 
 use super::{Mirror, MirrorPlace, Place, root};
 use crate::durable;
-use crate::mirror_record::{self as record, Marker};
+use crate::mirror_record as record;
 use crate::repository::Places;
 
 /// Where a tenant's copies lie at a mirror, for removing them; `None` when none were ever copied there. At another machine
@@ -32,15 +32,8 @@ pub(crate) fn directory_of(places: &Places, tenant: &TenantName, name: &str) -> 
         }
         return Ok(None);
     }
-    let marker = Marker::read(&place.root()).map_err(|problem| place.fault(problem))?;
-    match (marker, known) {
-        (None, None) => Ok(None),
-        (None, Some(_)) => Err(place.fault("what was copied there before is gone")),
-        (Some(marker), Some(known)) if marker.place != known.place => {
-            Err(place.fault("it is another mirror than the one that was copied to before"))
-        }
-        (Some(_), _) => Ok(Some(place.root().join(tenant.as_str()))),
-    }
+    let found = place.recognised(known.as_ref())?;
+    Ok(found.map(|_| place.root().join(tenant.as_str())))
 }
 
 /// What a place for copies is called for people; of one that the configuration names no longer nothing is known.

@@ -6,10 +6,9 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use rustic_core::{BytesList, ErrorKind, FileType, Id, ReadBackend, RusticError, RusticResult, WriteBackend};
-use sha2::{Digest as _, Sha256};
 
 use super::{Existing, Kind, Store, Trouble};
-use crate::files::RepositoryFiles;
+use crate::files::{RepositoryFiles, is_named_by, misnamed};
 
 /// Files that are on their way at once: enough to fill a line whose answers take a while.
 const AT_ONCE: usize = 4;
@@ -46,7 +45,7 @@ impl RemoteRepository {
 
     fn whole(&self, kind: FileType, id: &Id) -> io::Result<(Bytes, bool)> {
         let content = self.store.read(&self.path(kind, id), None)?;
-        let sound = kind == FileType::Config || hex::encode(Sha256::digest(&content)) == id.to_hex().as_str();
+        let sound = is_named_by(&content, kind, id);
         Ok((content, sound))
     }
 }
@@ -85,13 +84,7 @@ impl ReadBackend for RemoteRepository {
         let path = self.path(kind, id);
         match self.whole(kind, id) {
             Ok((content, true)) => Ok(content),
-            Ok((_, false)) => {
-                let error = io::Error::new(
-                    io::ErrorKind::InvalidData,
-                    "its bytes are not those that its name promises",
-                );
-                Err(self.failed("checking", &path, error))
-            }
+            Ok((_, false)) => Err(self.failed("checking", &path, misnamed())),
             Err(error) => Err(self.failed("reading", &path, error)),
         }
     }
