@@ -11,7 +11,6 @@ pub mod sqlite;
 mod standing;
 
 use std::collections::BTreeMap;
-use std::io::Read;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -19,11 +18,11 @@ use async_trait::async_trait;
 use eclusa_fault::{Code, Fault, Result};
 use eclusa_model::{DatabasePlace, ServiceName, Tenant};
 use eclusa_ports::{
-    Blocker, Database, DatabaseCopy, DatabaseFacts, DatabaseSummary, Dump, Row, RowsWanted, Runtime,
-    SecretResolver, SwapState,
+    Blocker, Checksums, Database, DatabaseCopy, DatabaseFacts, DatabaseSummary, Dump, Row, RowsWanted,
+    Runtime, SecretResolver, StoredDump, SwapState,
 };
 
-use crate::mariadb::Mariadb;
+use crate::mariadb::{Mariadb, Shape};
 use crate::postgresql::Postgresql;
 use crate::server::Access;
 use crate::sqlite::Sqlite;
@@ -33,7 +32,14 @@ pub struct Databases {
     runtime: Arc<dyn Runtime>,
     secrets: Arc<dyn SecretResolver>,
     scratch: PathBuf,
+    shape: Shape,
 }
+
+/// From how many bytes on a dump of MariaDB is several streams: with less than this, starting several programs
+/// costs more than they save.
+const SEVERAL_FROM: u64 = 32 * 1024 * 1024;
+/// How many connections read rows at most side by side.
+const CONNECTIONS: usize = 4;
 
 impl Databases {
     /// The databases of the stack that this runtime runs. `scratch` is a directory for temporary copies of
@@ -44,7 +50,23 @@ impl Databases {
         secrets: Arc<dyn SecretResolver>,
         scratch: impl Into<PathBuf>,
     ) -> Self {
-        Self { runtime, secrets, scratch: scratch.into() }
+        let connections = std::thread::available_parallelism().map_or(1, usize::from).min(CONNECTIONS);
+        let shape = Shape { several_from: SEVERAL_FROM, connections };
+        Self { runtime, secrets, scratch: scratch.into(), shape }
+    }
+
+    /// So many connections read rows of MariaDB side by side.
+    #[must_use]
+    pub fn connections(mut self, connections: usize) -> Self {
+        self.shape.connections = connections;
+        self
+    }
+
+    /// Dumps of MariaDB are several streams from so many bytes on.
+    #[must_use]
+    pub fn several_from(mut self, bytes: u64) -> Self {
+        self.shape.several_from = bytes;
+        self
     }
 
     fn engine(&self, tenant: &Tenant) -> Engine {
@@ -66,7 +88,7 @@ impl Databases {
                 let mut access = access(&mariadb::PROGRAMS, service, user, password);
                 access.server.extend(host.iter().map(|host| format!("--host={host}")));
                 access.server.extend(port.iter().map(|port| format!("--port={port}")));
-                Engine::Mariadb(Mariadb::new(access, name.clone(), self.scratch.clone()))
+                Engine::Mariadb(Mariadb::new(access, name.clone(), self.scratch.clone(), self.shape))
             }
             DatabasePlace::Sqlite { path } => {
                 Engine::Sqlite(Sqlite::new(tenant.name.as_str(), path.into(), self.scratch.clone()))
@@ -119,26 +141,34 @@ impl Database for Databases {
         dispatch!(self, tenant, engine => engine.dump())
     }
 
-    async fn restore_beside(
-        &self,
-        tenant: &Tenant,
-        suffix: &str,
-        stream: Box<dyn Read + Send>,
-    ) -> Result<()> {
+    async fn restore_beside(&self, tenant: &Tenant, suffix: &str, dump: StoredDump) -> Result<()> {
         names::check(suffix)?;
-        dispatch!(self, tenant, engine => engine.restore_beside(suffix, stream))
+        match self.engine(tenant) {
+            Engine::Mariadb(engine) => engine.restore_beside(suffix, dump).await,
+            Engine::Postgresql(engine) => engine.restore_beside(suffix, dump.joined()).await,
+            Engine::Sqlite(engine) => engine.restore_beside(suffix, dump.joined()).await,
+        }
     }
 
-    async fn summarise(&self, tenant: &Tenant, copy: &DatabaseCopy) -> Result<DatabaseSummary> {
+    async fn summarise(
+        &self,
+        tenant: &Tenant,
+        copy: &DatabaseCopy,
+        checksums: Checksums,
+    ) -> Result<DatabaseSummary> {
         check_copy(copy)?;
-        dispatch!(self, tenant, engine => engine.summarise(copy))
+        match self.engine(tenant) {
+            Engine::Mariadb(engine) => engine.summarise(copy, checksums).await,
+            Engine::Postgresql(engine) => engine.summarise(copy).await,
+            Engine::Sqlite(engine) => engine.summarise(copy).await,
+        }
     }
 
     async fn counts(&self, tenant: &Tenant) -> Result<BTreeMap<String, u64>> {
         match self.engine(tenant) {
             Engine::Mariadb(engine) => engine.counts().await,
             _ => {
-                let summary = self.summarise(tenant, &DatabaseCopy::Live).await?;
+                let summary = self.summarise(tenant, &DatabaseCopy::Live, Checksums::default()).await?;
                 Ok(summary.tables.into_iter().map(|(name, table)| (name, table.rows)).collect())
             }
         }

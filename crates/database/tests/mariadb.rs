@@ -5,15 +5,17 @@
 mod server;
 mod support;
 
-use std::io::{Cursor, Read};
+use std::io::Read;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use eclusa_database::Databases;
 use eclusa_fault::Code;
-use eclusa_ports::{Database, DatabaseCopy, SwapState};
+use eclusa_ports::{Checksums, Database, DatabaseCopy, SwapState};
+use eclusa_testkit::Dumped;
 use server::Server;
-use support::read;
+use support::{read, stored, taken};
 
 fn beside() -> DatabaseCopy {
     DatabaseCopy::Beside("r1".into())
@@ -64,11 +66,68 @@ fn awkward(server: &Server) {
 async fn everything_comes_back_from_a_dump() {
     let server = Server::start();
     awkward(&server);
-    let (databases, tenant) = (server.databases(), server.tenant(NAME));
+    everything_comes_back(&server, server.databases(), &["database.sql"]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn everything_comes_back_from_a_dump_of_several_streams() {
+    let server = Server::start();
+    awkward(&server);
+    server.sql(
+        NAME,
+        "CREATE TABLE tabDoc (name VARCHAR(140) PRIMARY KEY, creation DATETIME(6), x INT, KEY (x), KEY of_creation (creation)); \
+         INSERT INTO tabDoc SELECT MD5(seq), '2024-01-01' + INTERVAL (seq * 7919 % 100003) SECOND, seq FROM seq_1_to_30000; \
+         CREATE TABLE tabOther LIKE tabDoc; INSERT INTO tabOther SELECT name, creation, 7 FROM tabDoc; \
+         CREATE TABLE __global_search (content TEXT, FULLTEXT(content)) ENGINE = MyISAM; INSERT INTO __global_search VALUES ('words');",
+    );
+    let names = [
+        "database/1-structure.sql",
+        "database/2-rows-1.sql",
+        "database/2-rows-2.sql",
+        "database/2-rows-3.sql",
+        "database/2-rows-apart.sql",
+        "database/3-definitions.sql",
+        "database/4-views.sql",
+    ];
+    let databases = server.databases().several_from(0).connections(2);
+    everything_comes_back(&server, databases, &names).await;
+
+    let (databases, tenant) = (server.databases().several_from(0).connections(2), server.tenant(NAME));
+    let dumped = taken(databases.dump(&tenant).await.unwrap()).await.unwrap();
+    let keys = "SELECT COUNT(*) FROM information_schema.STATISTICS WHERE TABLE_NAME = 'tabDoc' AND INDEX_NAME <> 'PRIMARY' \
+                AND TABLE_SCHEMA LIKE 'shop%keys%new'";
+    databases.restore_beside(&tenant, "keys", dumped.stored()).await.unwrap();
+    assert_eq!(server.sql("mysql", keys), "2", "keys that were put off are there");
+    databases.drop_copy(&tenant, &DatabaseCopy::Beside("keys".into())).await.unwrap();
+
+    // All streams, one after the other, are a dump that a client reads.
+    databases.restore_beside(&tenant, "joined", stored(dumped.bytes())).await.unwrap();
+    let copy = DatabaseCopy::Beside("joined".into());
+    let found = databases.summarise(&tenant, &copy, Checksums::Dump).await.unwrap();
+    assert_eq!(dumped.summary.differences(&found), Vec::<String>::new());
+    databases.drop_copy(&tenant, &copy).await.unwrap();
+
+    // Without one of them it is none.
+    for (number, (name, _)) in dumped.streams.iter().enumerate() {
+        let mut less = dumped.stored();
+        less.streams.remove(number);
+        let missing = databases.restore_beside(&tenant, "less", less).await.is_err() || {
+            let copy = DatabaseCopy::Beside("less".into());
+            let found = databases.summarise(&tenant, &copy, Checksums::Dump).await.unwrap();
+            !dumped.summary.differences(&found).is_empty()
+        };
+        assert!(missing, "{name}");
+    }
+}
+
+async fn everything_comes_back(server: &Server, databases: Databases, streams: &[&str]) {
+    let tenant = server.tenant(NAME);
     let dump = databases.dump(&tenant).await.unwrap();
-    assert_eq!(dump.name, "database.sql");
+    let names: Vec<&str> = dump.streams.iter().map(|stream| stream.name.as_str()).collect();
+    assert_eq!(names, streams);
     assert!(dump.engine.starts_with("mariadb 1"), "{}", dump.engine);
-    let expected = dump.summary.clone();
+    let dumped = taken(dump).await.unwrap();
+    let (stored, expected) = (dumped.stored(), dumped.summary.clone());
     assert_eq!(expected.tables["client"].rows, 23);
     assert_eq!(expected.tables["Order"].rows, 23);
     assert_eq!(expected.tables["empty"].rows, 0);
@@ -77,21 +136,21 @@ async fn everything_comes_back_from_a_dump() {
         assert!(expected.objects.contains_key(kind), "{kind}: {:?}", expected.objects);
     }
     assert!(expected.objects.contains_key("sequence lone"), "{:?}", expected.objects);
-    let bytes = read(dump).await.unwrap();
-    let again = read(databases.dump(&tenant).await.unwrap()).await.unwrap();
-    assert_eq!(bytes, again, "two dumps of the same data are the same bytes");
+    let again = taken(databases.dump(&tenant).await.unwrap()).await.unwrap();
+    assert_eq!(dumped.streams, again.streams, "two dumps of the same data are the same bytes");
+    assert_eq!(dumped.summary, again.summary);
 
     assert_eq!(databases.swap_state(&tenant, "r1").await.unwrap(), SwapState::Nothing);
-    databases.restore_beside(&tenant, "r1", Box::new(Cursor::new(bytes))).await.unwrap();
+    databases.restore_beside(&tenant, "r1", stored).await.unwrap();
     assert_eq!(databases.swap_state(&tenant, "r1").await.unwrap(), SwapState::Beside);
-    let restored = databases.summarise(&tenant, &beside()).await.unwrap();
+    let restored = databases.summarise(&tenant, &beside(), Checksums::Dump).await.unwrap();
     assert_eq!(expected.differences(&restored), Vec::<String>::new());
-    assert_eq!(databases.summarise(&tenant, &DatabaseCopy::Live).await.unwrap(), expected);
+    assert_eq!(databases.summarise(&tenant, &DatabaseCopy::Live, Checksums::Dump).await.unwrap(), expected);
 
     databases.swap_in(&tenant, "r1").await.unwrap();
     assert_eq!(databases.swap_state(&tenant, "r1").await.unwrap(), SwapState::SwappedIn);
     for copy in [DatabaseCopy::Live, kept()] {
-        let found = databases.summarise(&tenant, &copy).await.unwrap();
+        let found = databases.summarise(&tenant, &copy, Checksums::Dump).await.unwrap();
         assert_eq!(expected.differences(&found), Vec::<String>::new(), "{copy:?}");
     }
     server.sql(NAME, "UPDATE client SET price = 1 WHERE id = 1; CALL clean();");
@@ -103,7 +162,7 @@ async fn everything_comes_back_from_a_dump() {
     );
     assert!(!orphan.contains("_eclusa_"), "and lead to its own tables: {orphan}");
     databases.swap_back(&tenant, "r1").await.unwrap();
-    assert_eq!(databases.summarise(&tenant, &DatabaseCopy::Live).await.unwrap(), expected);
+    assert_eq!(databases.summarise(&tenant, &DatabaseCopy::Live, Checksums::Dump).await.unwrap(), expected);
     let orphan = server.fails(NAME, "INSERT INTO `Order` (client) VALUES (99999)");
     assert!(orphan.contains("foreign key constraint fails") && !orphan.contains("_eclusa_"), "{orphan}");
     for argv in server.runtime.commands.lock().unwrap().iter() {
@@ -116,7 +175,7 @@ async fn each_change_shows_in_the_summary() {
     let server = Server::start();
     awkward(&server);
     let (databases, tenant) = (server.databases(), server.tenant(NAME));
-    let mut before = databases.summarise(&tenant, &DatabaseCopy::Live).await.unwrap();
+    let mut before = databases.summarise(&tenant, &DatabaseCopy::Live, Checksums::Dump).await.unwrap();
     for (change, place) in [
         ("UPDATE client SET price = price + 0.0000000001, x = x WHERE id = 3", "client"),
         ("UPDATE client SET `Nä``me` = 'Null' WHERE `Nä``me` = 'NULL'", "client"),
@@ -140,7 +199,7 @@ async fn each_change_shows_in_the_summary() {
         ("ALTER TABLE `Order` DROP FOREIGN KEY Order_ibfk_1", "foreign keys"),
     ] {
         server.sql(NAME, change);
-        let after = databases.summarise(&tenant, &DatabaseCopy::Live).await.unwrap();
+        let after = databases.summarise(&tenant, &DatabaseCopy::Live, Checksums::Dump).await.unwrap();
         let differences = before.differences(&after);
         assert!(
             differences.iter().any(|line| line.starts_with(&format!("{place}:"))),
@@ -171,14 +230,16 @@ async fn a_dump_under_writes_is_of_one_moment() {
             })
         })
         .collect();
-    let (databases, tenant) = (server.databases(), server.tenant("busy"));
+    let tenant = server.tenant("busy");
     for round in 0..4 {
+        // The last two are of several streams, each with a snapshot of its own.
+        let databases = server.databases().several_from(if round < 2 { u64::MAX } else { 0 }).connections(2);
         let dump = databases.dump(&tenant).await.unwrap();
-        let expected = dump.summary.clone();
-        let bytes = read(dump).await.unwrap();
+        let dumped = taken(dump).await.unwrap();
+        let (bytes, expected) = (dumped.bytes(), dumped.summary);
         assert_eq!(expected.tables["a"].rows, expected.tables["b"].rows, "round {round}");
-        databases.restore_beside(&tenant, "r1", Box::new(Cursor::new(bytes))).await.unwrap();
-        let restored = databases.summarise(&tenant, &beside()).await.unwrap();
+        databases.restore_beside(&tenant, "r1", stored(bytes)).await.unwrap();
+        let restored = databases.summarise(&tenant, &beside(), Checksums::Dump).await.unwrap();
         assert_eq!(expected.differences(&restored), Vec::<String>::new(), "round {round}");
     }
     stop.store(true, Ordering::SeqCst);
@@ -224,17 +285,18 @@ async fn tables_that_are_in_no_snapshot_are_of_the_same_moment_and_go_through_a_
     let (databases, tenant) = (server.databases(), server.tenant("site"));
     let facts = databases.facts(&tenant, 60).await.unwrap();
     assert_eq!(facts.without_snapshot, ["__global_search", "tabError Log"]);
-    for round in 0..3 {
+    for round in 0..4 {
+        let databases = server.databases().several_from(if round < 2 { u64::MAX } else { 0 });
         let dump = databases.dump(&tenant).await.unwrap();
-        let expected = dump.summary.clone();
+        // Before it is read, writers go on.
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        let dumped = taken(dump).await.unwrap();
+        let expected = &dumped.summary;
         let (errors, documents) = (expected.tables["tabError Log"].rows, expected.tables["tabDoc"].rows);
         // Each of two writers is at most one row ahead in the table that it writes to first.
         assert!((documents..=documents + 2).contains(&errors), "{errors} and {documents}, round {round}");
-        // Between the summary and the end of the dump, writers go on.
-        tokio::time::sleep(Duration::from_millis(100)).await;
-        let bytes = read(dump).await.unwrap();
-        databases.restore_beside(&tenant, "r1", Box::new(Cursor::new(bytes))).await.unwrap();
-        let restored = databases.summarise(&tenant, &beside()).await.unwrap();
+        databases.restore_beside(&tenant, "r1", dumped.stored()).await.unwrap();
+        let restored = databases.summarise(&tenant, &beside(), Checksums::Dump).await.unwrap();
         assert_eq!(expected.differences(&restored), Vec::<String>::new(), "round {round}");
         assert!(restored.objects.contains_key("triggers") && restored.objects.contains_key("views"));
     }
@@ -242,13 +304,13 @@ async fn tables_that_are_in_no_snapshot_are_of_the_same_moment_and_go_through_a_
     let written: i32 = writers.into_iter().map(|writer| writer.join().unwrap()).sum();
     assert!(written > 50, "{written} writes came through");
 
-    let live = databases.summarise(&tenant, &DatabaseCopy::Live).await.unwrap();
-    let restored = databases.summarise(&tenant, &beside()).await.unwrap();
+    let live = databases.summarise(&tenant, &DatabaseCopy::Live, Checksums::Dump).await.unwrap();
+    let restored = databases.summarise(&tenant, &beside(), Checksums::Dump).await.unwrap();
     databases.swap_in(&tenant, "r1").await.unwrap();
-    let now = databases.summarise(&tenant, &DatabaseCopy::Live).await.unwrap();
+    let now = databases.summarise(&tenant, &DatabaseCopy::Live, Checksums::Dump).await.unwrap();
     assert_eq!(restored.differences(&now), Vec::<String>::new());
     databases.swap_back(&tenant, "r1").await.unwrap();
-    let now = databases.summarise(&tenant, &DatabaseCopy::Live).await.unwrap();
+    let now = databases.summarise(&tenant, &DatabaseCopy::Live, Checksums::Dump).await.unwrap();
     assert_eq!(live.differences(&now), Vec::<String>::new());
 }
 
@@ -261,7 +323,7 @@ async fn a_dump_waits_for_a_lock_only_for_seconds_and_says_who_has_it() {
     let mut open = server.client("shop");
     open.write("LOCK TABLES t WRITE; SELECT 'locked';");
     let began = Instant::now();
-    let waiting = tokio::spawn(async move { databases.dump(&tenant).await.map(|dump| dump.summary) });
+    let waiting = tokio::spawn(async move { databases.dump(&tenant).await.map(|dump| dump.engine) });
     let mut client = server.client("shop");
     let reading = std::thread::spawn(move || client.write("SELECT COUNT(*) FROM t;"));
     tokio::time::sleep(Duration::from_secs(3)).await;
@@ -281,7 +343,7 @@ async fn half_a_dump_is_refused_and_leaves_nothing() {
     awkward(&server);
     let (databases, tenant) = (server.databases(), server.tenant(NAME));
     let bytes = read(databases.dump(&tenant).await.unwrap()).await.unwrap();
-    let before = databases.summarise(&tenant, &DatabaseCopy::Live).await.unwrap();
+    let before = databases.summarise(&tenant, &DatabaseCopy::Live, Checksums::Dump).await.unwrap();
     let mut broken = bytes.clone();
     let at = broken.windows(23).position(|window| window == b"-- Table structure for ").unwrap();
     broken.splice(at..at, b"SELECT no_such_column;\n".iter().copied());
@@ -291,7 +353,7 @@ async fn half_a_dump_is_refused_and_leaves_nothing() {
         ("nothing", Vec::new()),
         ("no_such_column", broken),
     ] {
-        let fault = databases.restore_beside(&tenant, "r1", Box::new(Cursor::new(stream))).await.unwrap_err();
+        let fault = databases.restore_beside(&tenant, "r1", stored(stream)).await.unwrap_err();
         assert_eq!(fault.code, Code::RestoreFailed, "{what}: {fault}");
         assert!(!fault.causes.is_empty(), "{what}");
         if what == "no_such_column" {
@@ -306,8 +368,8 @@ async fn half_a_dump_is_refused_and_leaves_nothing() {
         ),
         "0"
     );
-    assert_eq!(databases.summarise(&tenant, &DatabaseCopy::Live).await.unwrap(), before);
-    let fault = databases.summarise(&tenant, &beside()).await.unwrap_err();
+    assert_eq!(databases.summarise(&tenant, &DatabaseCopy::Live, Checksums::Dump).await.unwrap(), before);
+    let fault = databases.summarise(&tenant, &beside(), Checksums::Dump).await.unwrap_err();
     assert_eq!(fault.code, Code::RestoreFailed);
 }
 
@@ -322,8 +384,8 @@ async fn a_dump_that_was_made_by_hand_is_taken() {
         /*!50001 CREATE ALGORITHM=UNDEFINED */\n/*!50013 DEFINER=`gone`@`%` SQL SECURITY DEFINER */\n\
         /*!50001 VIEW v AS SELECT 1 AS x */;\n-- Dump completed on 2026-11-21  7:32:00\n";
     let (databases, tenant) = (server.databases(), server.tenant("shop"));
-    databases.restore_beside(&tenant, "r1", Box::new(Cursor::new(by_hand))).await.unwrap();
-    let found = databases.summarise(&tenant, &beside()).await.unwrap();
+    databases.restore_beside(&tenant, "r1", stored(by_hand)).await.unwrap();
+    let found = databases.summarise(&tenant, &beside(), Checksums::Dump).await.unwrap();
     assert_eq!(found.tables["t"].rows, 1);
     assert!(found.objects.contains_key("views"));
 }
@@ -342,7 +404,7 @@ async fn who_may_not_and_what_is_not_there_are_told_apart() {
     let stranger = server.tenant_with("shop", "nobody", "hunter2");
     assert_eq!(databases.dump(&stranger).await.map(drop).unwrap_err().code, Code::DatabaseDenied);
     let reader = server.tenant_with("shop", "app", "hunter2");
-    let fault = databases.restore_beside(&reader, "r1", Box::new(Cursor::new("x"))).await.unwrap_err();
+    let fault = databases.restore_beside(&reader, "r1", stored("x")).await.unwrap_err();
     assert_eq!(fault.code, Code::DatabaseDenied, "{fault}");
     let fault = databases.dump(&server.tenant("missing")).await.map(drop).unwrap_err();
     assert_eq!(fault.code, Code::DumpFailed);
@@ -371,17 +433,17 @@ async fn a_view_whose_definer_is_gone_comes_back_and_is_swapped_in() {
     server.sql("shop", "CREATE TABLE t (x INT); INSERT INTO t VALUES (1); CREATE DEFINER=`gone`@`10.0.0.1` VIEW v AS SELECT x FROM t");
     let (databases, tenant) = (server.databases(), server.tenant("shop"));
     let dump = databases.dump(&tenant).await.unwrap();
-    let before = dump.summary.clone();
-    let bytes = read(dump).await.unwrap();
-    databases.restore_beside(&tenant, "r1", Box::new(Cursor::new(bytes))).await.unwrap();
-    let copy = databases.summarise(&tenant, &beside()).await.unwrap();
+    let dumped = taken(dump).await.unwrap();
+    databases.restore_beside(&tenant, "r1", dumped.stored()).await.unwrap();
+    let before = dumped.summary;
+    let copy = databases.summarise(&tenant, &beside(), Checksums::Dump).await.unwrap();
     assert_eq!(before.differences(&copy), Vec::<String>::new());
     server.sql("shop", "INSERT INTO t VALUES (2)");
     databases.swap_in(&tenant, "r1").await.unwrap();
-    let live = databases.summarise(&tenant, &DatabaseCopy::Live).await.unwrap();
+    let live = databases.summarise(&tenant, &DatabaseCopy::Live, Checksums::Dump).await.unwrap();
     assert_eq!(before.differences(&live), Vec::<String>::new());
     databases.swap_back(&tenant, "r1").await.unwrap();
-    let back = databases.summarise(&tenant, &DatabaseCopy::Live).await.unwrap();
+    let back = databases.summarise(&tenant, &DatabaseCopy::Live, Checksums::Dump).await.unwrap();
     assert_eq!((back.tables["t"].rows, before.objects.get("views")), (2, back.objects.get("views")));
 }
 
@@ -396,7 +458,7 @@ async fn a_swap_ends_connections_and_can_be_taken_back() {
     let (databases, tenant) = (server.databases(), server.tenant("shop"));
     assert_eq!(databases.swap_in(&tenant, "r1").await.unwrap_err().code, Code::SwapFailed);
     let bytes = read(databases.dump(&tenant).await.unwrap()).await.unwrap();
-    databases.restore_beside(&tenant, "r1", Box::new(Cursor::new(bytes.clone()))).await.unwrap();
+    databases.restore_beside(&tenant, "r1", stored(bytes.clone())).await.unwrap();
     server.sql(
         "shop",
         "INSERT INTO t VALUES ('after the dump'); DROP TABLE only_old; CREATE TABLE only_new (x INT);",
@@ -410,11 +472,11 @@ async fn a_swap_ends_connections_and_can_be_taken_back() {
     assert_eq!(server.sql("shop", tables), "only_old,t");
     assert_eq!(server.sql("shop", "SELECT GROUP_CONCAT(x) FROM t"), "old");
     assert_eq!(
-        databases.summarise(&tenant, &kept()).await.unwrap().tables["t"].rows,
+        databases.summarise(&tenant, &kept(), Checksums::Dump).await.unwrap().tables["t"].rows,
         2,
         "what was open was taken back"
     );
-    let fault = databases.restore_beside(&tenant, "r1", Box::new(Cursor::new(bytes))).await.unwrap_err();
+    let fault = databases.restore_beside(&tenant, "r1", stored(bytes)).await.unwrap_err();
     assert_eq!(fault.code, Code::RestoreFailed, "a kept database is not lost to a second restore");
     databases.swap_back(&tenant, "r1").await.unwrap();
     databases.swap_back(&tenant, "r1").await.unwrap();
@@ -453,11 +515,11 @@ async fn a_swap_that_was_cut_off_at_any_moment_is_finished_either_way() {
     server.sql("shop", "CREATE VIEW v AS SELECT * FROM t0; CREATE TABLE only_old (x INT);");
     let (databases, tenant) = (server.databases(), server.tenant("shop"));
     let bytes = read(databases.dump(&tenant).await.unwrap()).await.unwrap();
-    let then = databases.summarise(&tenant, &DatabaseCopy::Live).await.unwrap();
-    databases.restore_beside(&tenant, "r1", Box::new(Cursor::new(bytes))).await.unwrap();
+    let then = databases.summarise(&tenant, &DatabaseCopy::Live, Checksums::Dump).await.unwrap();
+    databases.restore_beside(&tenant, "r1", stored(bytes)).await.unwrap();
     server
         .sql("shop", "UPDATE t0 SET x = 2; DROP TABLE only_old; CREATE TABLE only_new (x INT); DROP VIEW v;");
-    let now = databases.summarise(&tenant, &DatabaseCopy::Live).await.unwrap();
+    let now = databases.summarise(&tenant, &DatabaseCopy::Live, Checksums::Dump).await.unwrap();
     let (mut moment, mut seen, mut whole) = (10, std::collections::BTreeSet::new(), false);
     while !whole {
         let kill = moment % 3 == 0;
@@ -475,15 +537,15 @@ async fn a_swap_that_was_cut_off_at_any_moment_is_finished_either_way() {
         seen.insert(format!("{state:?}"));
         if moment % 2 == 0 {
             databases.swap_in(&tenant, "r1").await.unwrap();
-            let found = databases.summarise(&tenant, &DatabaseCopy::Live).await.unwrap();
+            let found = databases.summarise(&tenant, &DatabaseCopy::Live, Checksums::Dump).await.unwrap();
             assert_eq!(then.differences(&found), Vec::<String>::new(), "in, after {moment} ms: {state:?}");
-            let found = databases.summarise(&tenant, &kept()).await.unwrap();
+            let found = databases.summarise(&tenant, &kept(), Checksums::Dump).await.unwrap();
             assert_eq!(now.differences(&found), Vec::<String>::new(), "kept, after {moment} ms: {state:?}");
         }
         databases.swap_back(&tenant, "r1").await.unwrap();
-        let found = databases.summarise(&tenant, &DatabaseCopy::Live).await.unwrap();
+        let found = databases.summarise(&tenant, &DatabaseCopy::Live, Checksums::Dump).await.unwrap();
         assert_eq!(now.differences(&found), Vec::<String>::new(), "back, after {moment} ms: {state:?}");
-        let found = databases.summarise(&tenant, &beside()).await.unwrap();
+        let found = databases.summarise(&tenant, &beside(), Checksums::Dump).await.unwrap();
         assert_eq!(then.differences(&found), Vec::<String>::new(), "beside, after {moment} ms: {state:?}");
         moment += 37;
     }
@@ -498,10 +560,10 @@ async fn a_swap_that_was_cut_off_while_it_cleared_up_goes_on_or_back() {
     server.sql("shop", "CREATE TABLE t (x INT); INSERT INTO t VALUES (1); CREATE VIEW v AS SELECT * FROM t;");
     let (databases, tenant) = (server.databases(), server.tenant("shop"));
     let bytes = read(databases.dump(&tenant).await.unwrap()).await.unwrap();
-    let then = databases.summarise(&tenant, &DatabaseCopy::Live).await.unwrap();
-    databases.restore_beside(&tenant, "r1", Box::new(Cursor::new(bytes))).await.unwrap();
+    let then = databases.summarise(&tenant, &DatabaseCopy::Live, Checksums::Dump).await.unwrap();
+    databases.restore_beside(&tenant, "r1", stored(bytes)).await.unwrap();
     server.sql("shop", "UPDATE t SET x = 2;");
-    let now = databases.summarise(&tenant, &DatabaseCopy::Live).await.unwrap();
+    let now = databases.summarise(&tenant, &DatabaseCopy::Live, Checksums::Dump).await.unwrap();
     databases.swap_in(&tenant, "r1").await.unwrap();
     let clearing =
         |way: &str| format!("ALTER DATABASE shop_eclusa_r1_old COMMENT 'eclusa: swapping {way}, clearing';");
@@ -514,53 +576,67 @@ async fn a_swap_that_was_cut_off_while_it_cleared_up_goes_on_or_back() {
             true => (&now, databases.swap_back(&tenant, "r1").await),
         };
         result.unwrap();
-        let found = databases.summarise(&tenant, &DatabaseCopy::Live).await.unwrap();
+        let found = databases.summarise(&tenant, &DatabaseCopy::Live, Checksums::Dump).await.unwrap();
         assert_eq!(wanted.differences(&found), Vec::<String>::new());
     }
     // On the way back, some of what is dropped is left.
     server.sql("mysql", "CREATE DATABASE shop_eclusa_r1_old; ALTER DATABASE shop_eclusa_r1_new COMMENT '';");
     server.sql("mysql", &clearing("back"));
     databases.swap_back(&tenant, "r1").await.unwrap();
-    let found = databases.summarise(&tenant, &beside()).await.unwrap();
+    let found = databases.summarise(&tenant, &beside(), Checksums::Dump).await.unwrap();
     assert_eq!(then.differences(&found), Vec::<String>::new());
     assert_eq!(databases.swap_state(&tenant, "r1").await.unwrap(), SwapState::Beside);
 }
 
-/// Fifty kills of the server during a dump: its reader gets an error or all of it, never half as if it were whole.
+/// Fifty kills of the server during a dump, every other one of several streams: its reader gets an error or all of it,
+/// never half as if it were whole.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_dump_whose_server_is_killed_is_an_error_to_its_reader() {
     let server = Server::start();
     server.create("big");
-    server.sql("big", "CREATE TABLE t AS SELECT seq AS id, REPEAT(MD5(seq), 60) AS x FROM seq_1_to_4000; CREATE TABLE u LIKE t;");
-    let (databases, tenant) = (server.databases(), server.tenant("big"));
-    let whole = read(databases.dump(&tenant).await.unwrap()).await.unwrap();
+    server.sql(
+        "big",
+        "CREATE TABLE t AS SELECT seq AS id, REPEAT(MD5(seq), 60) AS x FROM seq_1_to_4000; CREATE TABLE u LIKE t; \
+         INSERT INTO u SELECT * FROM t;",
+    );
+    let tenant = server.tenant("big");
+    let shaped =
+        |several: bool| server.databases().several_from(if several { 0 } else { u64::MAX }).connections(2);
+    let mut whole = Vec::new();
+    for several in [false, true] {
+        whole.push(taken(shaped(several).dump(&tenant).await.unwrap()).await.unwrap());
+    }
     let mut failed = 0;
-    for kill in 0..50_u64 {
-        let dump = match databases.dump(&tenant).await {
+    for kill in 0..50_usize {
+        let several = kill % 2 == 1;
+        let whole = &whole[usize::from(several)];
+        let rows = whole.streams.iter().position(|(_, bytes)| bytes.len() > 100_000).unwrap();
+        let after = whole.streams[rows].1.len() * kill / 50;
+        let mut dump = match shaped(several).dump(&tenant).await {
             Ok(dump) => dump,
             Err(fault) => panic!("the server is up: {fault}"),
         };
-        let after = (whole.len() as u64 * kill / 50) as usize;
+        let stream = dump.streams.remove(rows);
         let reading = tokio::task::spawn_blocking(move || {
-            let mut reader = (dump.open)()?;
+            let mut reader = (stream.open)()?;
             let mut bytes = vec![0; after];
             reader.read_exact(&mut bytes)?;
-            Ok::<_, std::io::Error>((reader, bytes))
+            Ok::<_, std::io::Error>((reader, bytes, dump, stream.name))
         });
-        let (mut reader, mut bytes) = reading.await.unwrap().unwrap();
+        let (mut reader, mut bytes, mut dump, name) = reading.await.unwrap().unwrap();
         server.kill();
-        let (outcome, bytes) = tokio::task::spawn_blocking(move || {
-            let outcome = reader.read_to_end(&mut bytes).and_then(|_| {
-                let again = reader.read(&mut [0; 10])?;
-                assert_eq!(again, 0);
-                Ok(())
-            });
-            (outcome, bytes)
+        let outcome = tokio::task::spawn_blocking(move || {
+            let read = reader.read_to_end(&mut bytes).and_then(|_| reader.read(&mut [0; 10]));
+            assert!(read.as_ref().map_or(true, |again| *again == 0));
+            read?;
+            let rest = move || Ok(Box::new(std::io::Cursor::new(bytes)) as Box<dyn Read + Send>);
+            dump.streams.push(eclusa_ports::DumpStream { name, open: Box::new(rest) });
+            Dumped::read(dump)
         })
         .await
         .unwrap();
         match outcome {
-            Ok(()) => assert_eq!(bytes, whole, "after {after} bytes"),
+            Ok(dumped) => assert_eq!(dumped.streams, whole.streams, "after {after} bytes"),
             Err(_) => failed += 1,
         }
         server.up();
@@ -624,7 +700,7 @@ async fn a_table_of_another_database_that_refers_to_a_live_one_is_not_dragged_al
     server.sql("shop", "CREATE TABLE client (id INT PRIMARY KEY); INSERT INTO client VALUES (1)");
     let (databases, tenant) = (server.databases(), server.tenant("shop"));
     let bytes = read(databases.dump(&tenant).await.unwrap()).await.unwrap();
-    databases.restore_beside(&tenant, "r1", Box::new(Cursor::new(bytes.clone()))).await.unwrap();
+    databases.restore_beside(&tenant, "r1", stored(bytes.clone())).await.unwrap();
     server.sql(
         "other",
         "CREATE TABLE visit (client INT, CONSTRAINT of_client FOREIGN KEY (client) REFERENCES shop.client (id))",
@@ -632,7 +708,7 @@ async fn a_table_of_another_database_that_refers_to_a_live_one_is_not_dragged_al
     let swapped = databases.swap_in(&tenant, "r1").await.unwrap_err();
     assert!(swapped.causes.join(" ").contains("other.visit by its key of_client"), "{:?}", swapped.causes);
     assert_eq!(databases.swap_state(&tenant, "r1").await.unwrap(), SwapState::Beside, "nothing was begun");
-    let restored = databases.restore_beside(&tenant, "r2", Box::new(Cursor::new(bytes))).await.unwrap_err();
+    let restored = databases.restore_beside(&tenant, "r2", stored(bytes)).await.unwrap_err();
     assert!(restored.causes.join(" ").contains("other.visit"), "{:?}", restored.causes);
     server.sql("other", "INSERT INTO visit VALUES (1)");
     server.sql("other", "ALTER TABLE visit DROP FOREIGN KEY of_client");

@@ -3,11 +3,11 @@
 
 mod support;
 
-use std::io::{Cursor, Write};
+use std::io::Write;
 
 use eclusa_fault::Code;
-use eclusa_ports::{Database, DatabaseCopy, SwapState};
-use support::{Cluster, read};
+use eclusa_ports::{Checksums, Database, DatabaseCopy, SwapState};
+use support::{Cluster, read, stored, taken};
 
 fn beside() -> DatabaseCopy {
     DatabaseCopy::Beside("r1".into())
@@ -72,9 +72,10 @@ async fn everything_comes_back_from_a_dump() {
     let name = awkward(&cluster);
     let (databases, tenant) = (cluster.databases(), cluster.tenant(name, "postgres"));
     let dump = databases.dump(&tenant).await.unwrap();
-    assert_eq!(dump.name, "database.sql");
+    assert_eq!(dump.streams[0].name, "database.sql");
     assert!(dump.engine.starts_with("postgresql 1"), "{}", dump.engine);
-    let expected = dump.summary.clone();
+    let dumped = taken(dump).await.unwrap();
+    let (bytes, expected) = (dumped.bytes(), dumped.summary);
     assert_eq!(expected.tables["public.client"].rows, 23);
     assert_eq!(expected.tables[r#""Sales Q1"."Order""#].rows, 23);
     assert_eq!(expected.tables["public.empty"].rows, 0);
@@ -92,14 +93,13 @@ async fn everything_comes_back_from_a_dump() {
     ] {
         assert!(expected.objects.contains_key(kind), "{kind}: {:?}", expected.objects);
     }
-    let bytes = read(dump).await.unwrap();
 
     assert_eq!(databases.swap_state(&tenant, "r1").await.unwrap(), SwapState::Nothing);
-    databases.restore_beside(&tenant, "r1", Box::new(Cursor::new(bytes))).await.unwrap();
+    databases.restore_beside(&tenant, "r1", stored(bytes)).await.unwrap();
     assert_eq!(databases.swap_state(&tenant, "r1").await.unwrap(), SwapState::Beside);
-    let restored = databases.summarise(&tenant, &beside()).await.unwrap();
+    let restored = databases.summarise(&tenant, &beside(), Checksums::Server).await.unwrap();
     assert_eq!(expected.differences(&restored), Vec::<String>::new());
-    assert_eq!(databases.summarise(&tenant, &DatabaseCopy::Live).await.unwrap(), expected);
+    assert_eq!(databases.summarise(&tenant, &DatabaseCopy::Live, Checksums::Server).await.unwrap(), expected);
 
     let copy = eclusa_database::names::copy_name(name, &beside());
     let about = |name: &str| {
@@ -122,7 +122,7 @@ async fn each_change_shows_in_the_summary() {
     let cluster = Cluster::start();
     let tenant = cluster.tenant(awkward(&cluster), "postgres");
     let (databases, name) = (cluster.databases(), awkward_name(&tenant));
-    let mut before = databases.summarise(&tenant, &DatabaseCopy::Live).await.unwrap();
+    let mut before = databases.summarise(&tenant, &DatabaseCopy::Live, Checksums::Server).await.unwrap();
     for (change, place) in [
         ("UPDATE client SET price = price + 0.0000000001 WHERE id = 3", "public.client"),
         ("UPDATE client SET tags = ARRAY['a,b', NULL, '{'] WHERE id = 4", "public.client"),
@@ -140,7 +140,7 @@ async fn each_change_shows_in_the_summary() {
         ("ALTER TABLE \"Sales Q1\".\"Order\" DROP CONSTRAINT \"Order_client_fkey\"", "constraints"),
     ] {
         cluster.sql(&name, change);
-        let after = databases.summarise(&tenant, &DatabaseCopy::Live).await.unwrap();
+        let after = databases.summarise(&tenant, &DatabaseCopy::Live, Checksums::Server).await.unwrap();
         let differences = before.differences(&after);
         assert!(
             differences.iter().any(|text| text.starts_with(&format!("{place}: "))),
@@ -149,7 +149,7 @@ async fn each_change_shows_in_the_summary() {
         before = after;
     }
     cluster.sql(&name, "CREATE TEMP TABLE t AS SELECT * FROM log; DELETE FROM log; INSERT INTO log SELECT * FROM t ORDER BY random()");
-    let after = databases.summarise(&tenant, &DatabaseCopy::Live).await.unwrap();
+    let after = databases.summarise(&tenant, &DatabaseCopy::Live, Checksums::Server).await.unwrap();
     assert_eq!(before.differences(&after), Vec::<String>::new(), "the order of rows is no difference");
 }
 
@@ -167,14 +167,13 @@ async fn writes_during_a_dump_are_in_neither_the_summary_nor_the_stream() {
     cluster.sql("busy", "CREATE TABLE t (id serial PRIMARY KEY, x text); INSERT INTO t (x) SELECT repeat('x', 200) FROM generate_series(1, 20000)");
     let (databases, tenant) = (cluster.databases(), cluster.tenant("busy", "postgres"));
     let dump = databases.dump(&tenant).await.unwrap();
-    let expected = dump.summary.clone();
     cluster.sql("busy", "INSERT INTO t (x) VALUES ('late'); UPDATE t SET x = 'changed' WHERE id = 1; DELETE FROM t WHERE id = 2");
-    let bytes = read(dump).await.unwrap();
-    databases.restore_beside(&tenant, "r1", Box::new(Cursor::new(bytes))).await.unwrap();
-    let restored = databases.summarise(&tenant, &beside()).await.unwrap();
-    assert_eq!(expected.differences(&restored), Vec::<String>::new());
-    let live = databases.summarise(&tenant, &DatabaseCopy::Live).await.unwrap();
-    assert_eq!(expected.differences(&live).len(), 2, "the table and its sequence have moved on");
+    let dumped = taken(dump).await.unwrap();
+    databases.restore_beside(&tenant, "r1", dumped.stored()).await.unwrap();
+    let restored = databases.summarise(&tenant, &beside(), Checksums::Server).await.unwrap();
+    assert_eq!(dumped.summary.differences(&restored), Vec::<String>::new());
+    let live = databases.summarise(&tenant, &DatabaseCopy::Live, Checksums::Server).await.unwrap();
+    assert_eq!(dumped.summary.differences(&live).len(), 2, "the table and its sequence have moved on");
     assert_eq!(cluster.sql("busy", "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'eclusa' AND xact_start IS NOT NULL"), "0");
 }
 
@@ -195,15 +194,13 @@ async fn half_a_dump_is_refused_and_leaves_nothing() {
         ("nothing", Vec::new()),
         ("does not exist", broken("SELECT no_such_column")),
     ] {
-        let fault = databases.restore_beside(&tenant, "r1", Box::new(Cursor::new(stream))).await.unwrap_err();
+        let fault = databases.restore_beside(&tenant, "r1", stored(stream)).await.unwrap_err();
         assert_eq!(fault.code, Code::RestoreFailed, "{what}: {fault}");
         assert!(!fault.causes.is_empty());
         assert_eq!(databases.swap_state(&tenant, "r1").await.unwrap(), SwapState::Nothing);
     }
-    let fault = databases
-        .restore_beside(&tenant, "r1", Box::new(Cursor::new(broken("SELECT no_such_column"))))
-        .await
-        .unwrap_err();
+    let fault =
+        databases.restore_beside(&tenant, "r1", stored(broken("SELECT no_such_column"))).await.unwrap_err();
     assert!(fault.causes.iter().any(|cause| cause.contains("no_such_column")), "{fault}");
     struct Failing;
     impl std::io::Read for Failing {
@@ -211,13 +208,16 @@ async fn half_a_dump_is_refused_and_leaves_nothing() {
             Err(std::io::Error::other("the vault broke"))
         }
     }
-    let fault = databases.restore_beside(&tenant, "r1", Box::new(Failing)).await.unwrap_err();
+    let fault = databases
+        .restore_beside(&tenant, "r1", eclusa_ports::StoredDump::single(Box::new(Failing)))
+        .await
+        .unwrap_err();
     assert_eq!(fault.causes, ["the vault broke"]);
     assert_eq!(
         cluster.sql("postgres", "SELECT count(*) FROM pg_database WHERE datname LIKE '%eclusa%'"),
         "0"
     );
-    let fault = databases.summarise(&tenant, &beside()).await.unwrap_err();
+    let fault = databases.summarise(&tenant, &beside(), Checksums::Server).await.unwrap_err();
     assert_eq!(fault.code, Code::RestoreFailed);
 }
 
@@ -230,9 +230,9 @@ async fn a_dump_whose_producer_ends_early_is_an_error_to_its_reader() {
         "CREATE TABLE t AS SELECT repeat(md5(i::text), 30) AS x FROM generate_series(1, 30000) i",
     );
     let (databases, tenant) = (cluster.databases(), cluster.tenant("big", "postgres"));
-    let dump = databases.dump(&tenant).await.unwrap();
+    let mut dump = databases.dump(&tenant).await.unwrap();
     let reading = tokio::task::spawn_blocking(move || {
-        let mut reader = (dump.open)().unwrap();
+        let mut reader = (dump.streams.remove(0).open)().unwrap();
         let mut first = vec![0; 1000];
         reader.read_exact(&mut first).unwrap();
         (reader, first)
@@ -283,7 +283,7 @@ async fn a_swap_ends_connections_and_can_be_taken_back() {
     let (databases, tenant) = (cluster.databases(), cluster.tenant("shop", "postgres"));
     assert_eq!(databases.swap_in(&tenant, "r1").await.unwrap_err().code, Code::SwapFailed);
     let bytes = read(databases.dump(&tenant).await.unwrap()).await.unwrap();
-    databases.restore_beside(&tenant, "r1", Box::new(Cursor::new(bytes.clone()))).await.unwrap();
+    databases.restore_beside(&tenant, "r1", stored(bytes.clone())).await.unwrap();
     cluster.sql("shop", "INSERT INTO t VALUES ('after the dump')");
 
     let mut open = cluster.psql("shop", "postgres");
@@ -308,8 +308,11 @@ async fn a_swap_ends_connections_and_can_be_taken_back() {
     assert_eq!(databases.swap_state(&tenant, "r1").await.unwrap(), SwapState::SwappedIn);
     assert_eq!(cluster.sql("shop", "SELECT string_agg(x, ',') FROM t"), "old");
     databases.swap_in(&tenant, "r1").await.unwrap();
-    assert_eq!(databases.summarise(&tenant, &kept()).await.unwrap().tables["public.t"].rows, 2);
-    let fault = databases.restore_beside(&tenant, "r1", Box::new(Cursor::new(bytes))).await.unwrap_err();
+    assert_eq!(
+        databases.summarise(&tenant, &kept(), Checksums::Server).await.unwrap().tables["public.t"].rows,
+        2
+    );
+    let fault = databases.restore_beside(&tenant, "r1", stored(bytes)).await.unwrap_err();
     assert_eq!(fault.code, Code::RestoreFailed, "a kept database is not lost to a second restore");
 
     databases.swap_back(&tenant, "r1").await.unwrap();
@@ -347,7 +350,7 @@ async fn a_swap_that_was_dropped_at_any_moment_has_happened_or_not() {
     cluster.sql("shop", "CREATE TABLE t (x text)");
     let (databases, tenant) = (cluster.databases(), cluster.tenant("shop", "postgres"));
     let bytes = read(databases.dump(&tenant).await.unwrap()).await.unwrap();
-    databases.restore_beside(&tenant, "r1", Box::new(Cursor::new(bytes))).await.unwrap();
+    databases.restore_beside(&tenant, "r1", stored(bytes)).await.unwrap();
     cluster.sql("shop", "INSERT INTO t VALUES ('late')");
     let (mut moment, mut seen) = (0, std::collections::BTreeSet::new());
     loop {
@@ -387,7 +390,7 @@ async fn a_swap_by_another_hand_that_stopped_halfway_is_finished_either_way() {
         };
         assert_eq!(databases.swap_state(&tenant, "r1").await.unwrap(), expected);
         let fresh = databases
-            .summarise(&tenant, &DatabaseCopy::Live)
+            .summarise(&tenant, &DatabaseCopy::Live, Checksums::Server)
             .await
             .unwrap()
             .tables
@@ -411,11 +414,11 @@ async fn an_owner_who_is_no_superuser_can_dump_restore_and_swap() {
         assert!(app.wait().unwrap().success());
     }
     let dump = databases.dump(&tenant).await.unwrap();
-    let expected = dump.summary.clone();
-    let bytes = read(dump).await.unwrap();
-    databases.restore_beside(&tenant, "r1", Box::new(Cursor::new(bytes))).await.unwrap();
+    let dumped = taken(dump).await.unwrap();
+    let (bytes, expected) = (dumped.bytes(), dumped.summary);
+    databases.restore_beside(&tenant, "r1", stored(bytes)).await.unwrap();
     databases.swap_in(&tenant, "r1").await.unwrap();
-    assert_eq!(databases.summarise(&tenant, &DatabaseCopy::Live).await.unwrap(), expected);
+    assert_eq!(databases.summarise(&tenant, &DatabaseCopy::Live, Checksums::Server).await.unwrap(), expected);
     assert_eq!(cluster.sql("appdb", "SELECT tableowner FROM pg_tables WHERE tablename = 't'"), "app");
     databases.drop_copy(&tenant, &kept()).await.unwrap();
     cluster.sql("appdb", "CREATE TABLE hidden (x int)");

@@ -3,7 +3,6 @@
 
 mod support;
 
-use std::io::Cursor;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -11,10 +10,10 @@ use std::sync::Arc;
 use eclusa_database::{Databases, sqlite::summarise_file};
 use eclusa_fault::Code;
 use eclusa_model::{DatabasePlace, Tenant};
-use eclusa_ports::{Database, DatabaseCopy, SwapState};
+use eclusa_ports::{Checksums, Database, DatabaseCopy, SwapState};
 use proptest::prelude::*;
 use rusqlite::{Connection, types::Value};
-use support::{Echo, LocalRuntime, read, tenant};
+use support::{Echo, LocalRuntime, read, stored, taken, tenant};
 
 struct Place {
     directory: tempfile::TempDir,
@@ -49,7 +48,7 @@ impl Place {
         read(self.databases.dump(&self.tenant).await.unwrap()).await.unwrap()
     }
     async fn restore(&self, bytes: Vec<u8>) -> Result<(), eclusa_fault::Fault> {
-        self.databases.restore_beside(&self.tenant, "r1", Box::new(Cursor::new(bytes))).await
+        self.databases.restore_beside(&self.tenant, "r1", stored(bytes)).await
     }
     async fn state(&self) -> SwapState {
         self.databases.swap_state(&self.tenant, "r1").await.unwrap()
@@ -72,8 +71,12 @@ async fn everything_comes_back_from_a_dump() {
     place.sql(AWKWARD);
     std::fs::set_permissions(&place.live, std::fs::Permissions::from_mode(0o640)).unwrap();
     let dump = place.databases.dump(&place.tenant).await.unwrap();
-    assert_eq!((dump.name.as_str(), dump.engine.starts_with("sqlite 3.")), ("database.sqlite", true));
-    let expected = dump.summary.clone();
+    assert_eq!(
+        (dump.streams[0].name.as_str(), dump.engine.starts_with("sqlite 3.")),
+        ("database.sqlite", true)
+    );
+    let dumped = taken(dump).await.unwrap();
+    let (bytes, expected) = (dumped.bytes(), dumped.summary);
     assert_eq!(expected.tables["it's a \"table\""].rows, 4);
     assert_eq!(expected.objects["sequence it's a \"table\""], "4");
     assert_eq!(expected.objects["user_version"], "7");
@@ -83,15 +86,17 @@ async fn everything_comes_back_from_a_dump() {
         0,
         "no copy has a name"
     );
-    let bytes = read(dump).await.unwrap();
     assert_eq!(place.state().await, SwapState::Nothing);
     place.restore(bytes).await.unwrap();
     assert_eq!(place.state().await, SwapState::Beside);
     assert_eq!(std::fs::metadata(place.file(".r1.new")).unwrap().permissions().mode() & 0o777, 0o640);
     assert_eq!(summarise_file(&place.file(".r1.new")).unwrap(), expected);
     let beside = DatabaseCopy::Beside("r1".into());
-    assert_eq!(place.databases.summarise(&place.tenant, &beside).await.unwrap(), expected);
-    assert_eq!(place.databases.summarise(&place.tenant, &DatabaseCopy::Live).await.unwrap(), expected);
+    assert_eq!(place.databases.summarise(&place.tenant, &beside, Checksums::Server).await.unwrap(), expected);
+    assert_eq!(
+        place.databases.summarise(&place.tenant, &DatabaseCopy::Live, Checksums::Server).await.unwrap(),
+        expected
+    );
     place.databases.swap_in(&place.tenant, "r1").await.unwrap();
     let mode: String = Connection::open(&place.live)
         .unwrap()
@@ -125,9 +130,10 @@ async fn a_dump_under_writes_is_one_state() {
         };
         for _ in 0..5 {
             let dump = place.databases.dump(&place.tenant).await.unwrap();
-            assert_eq!(dump.summary.tables["a"].rows, dump.summary.tables["b"].rows);
-            let expected = dump.summary.clone();
-            place.restore(read(dump).await.unwrap()).await.unwrap();
+            let dumped = taken(dump).await.unwrap();
+            let (bytes, expected) = (dumped.bytes(), dumped.summary);
+            assert_eq!(expected.tables["a"].rows, expected.tables["b"].rows);
+            place.restore(bytes).await.unwrap();
             assert_eq!(summarise_file(&place.file(".r1.new")).unwrap(), expected);
         }
         stop.store(true, std::sync::atomic::Ordering::SeqCst);
@@ -250,7 +256,7 @@ async fn a_missing_file_is_never_made() {
     assert_eq!(place.databases.dump(&place.tenant).await.map(drop).unwrap_err().code, Code::DumpFailed);
     let beside = DatabaseCopy::Beside("r1".into());
     assert_eq!(
-        place.databases.summarise(&place.tenant, &beside).await.unwrap_err().code,
+        place.databases.summarise(&place.tenant, &beside, Checksums::Server).await.unwrap_err().code,
         Code::RestoreFailed
     );
     assert!(place.databases.swap_state(&place.tenant, "../r1").await.is_err(), "a suffix leads nowhere");

@@ -21,6 +21,24 @@ pub struct DatabaseFacts {
     pub without_snapshot: Vec<String>,
 }
 
+/// How the checksums of a summary were computed. Those of two ways cannot be compared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Checksums {
+    /// By the server, from the values of each row.
+    #[default]
+    Server,
+    /// From the rows as the dump program writes them.
+    Dump,
+}
+
+impl Checksums {
+    #[allow(clippy::trivially_copy_pass_by_ref, reason = "serde asks so")]
+    fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
 /// One table: how many rows, and a checksum of all of them that does not depend on their order.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TableSummary {
@@ -33,6 +51,9 @@ pub struct TableSummary {
 /// What a database holds, by table (`schema.table` for PostgreSQL).
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct DatabaseSummary {
+    /// How the checksums were computed.
+    #[serde(default, skip_serializing_if = "Checksums::is_default")]
+    pub checksums: Checksums,
     /// The tables.
     pub tables: BTreeMap<String, TableSummary>,
     /// Other objects that a dump must bring back, counted: views, triggers, functions, sequences with their values.
@@ -40,16 +61,25 @@ pub struct DatabaseSummary {
 }
 
 impl DatabaseSummary {
+    /// The number of rows of each table.
+    #[must_use]
+    pub fn rows_by_table(&self) -> BTreeMap<String, u64> {
+        self.tables.iter().map(|(name, table)| (name.clone(), table.rows)).collect()
+    }
+
     /// The number of rows of all tables.
     #[must_use]
     pub fn rows(&self) -> u64 {
         self.tables.values().map(|table| table.rows).sum()
     }
 
-    /// What differs, as a person reads it; empty when equal.
+    /// What differs, as a person reads it; empty when equal. Summaries of two kinds of checksums are never equal.
     #[must_use]
     pub fn differences(&self, other: &Self) -> Vec<String> {
         let mut found = Vec::new();
+        if self.checksums != other.checksums {
+            found.push(format!("checksums of kind {:?}, not {:?}", other.checksums, self.checksums));
+        }
         let names: std::collections::BTreeSet<_> = self.tables.keys().chain(other.tables.keys()).collect();
         for name in names {
             match (self.tables.get(name), other.tables.get(name)) {
@@ -82,16 +112,71 @@ impl DatabaseSummary {
 /// produces it failed or ended early.
 pub type StreamOpener = Box<dyn FnOnce() -> std::io::Result<Box<dyn Read + Send>> + Send>;
 
-/// A dump that is ready to be read. The summary and the stream see the same snapshot of the data.
-pub struct Dump {
-    /// The name of its stream in a restore point: `database.sql`, `database.sqlite`.
+/// Tells what a database held, once everything that was dumped of it has been read; an error when it was not.
+pub type SummaryOpener = Box<dyn FnOnce() -> Result<DatabaseSummary> + Send>;
+
+/// A stream of a dump.
+pub struct DumpStream {
+    /// Its path in a restore point: `database.sql`, `database/2-rows-1.sql`.
     pub name: String,
+    /// Opens it.
+    pub open: StreamOpener,
+}
+
+/// A dump that is ready to be read. The summary and the streams see the same snapshot of the data. Streams with a
+/// directory in their names are, one after the other in the order of their names, a whole dump too.
+pub struct Dump {
     /// The engine's word and version: `postgresql 15.18`.
     pub engine: String,
-    /// What the database held in that snapshot.
-    pub summary: DatabaseSummary,
-    /// Opens the stream.
-    pub open: StreamOpener,
+    /// The streams. They may be read side by side.
+    pub streams: Vec<DumpStream>,
+    /// What the database held in that snapshot; to be asked when all streams were read to their ends.
+    pub summary: SummaryOpener,
+}
+
+impl Dump {
+    /// One of a single stream, whose summary is known already.
+    #[must_use]
+    pub fn single(name: &str, engine: String, summary: DatabaseSummary, open: StreamOpener) -> Self {
+        Self {
+            engine,
+            streams: vec![DumpStream { name: name.to_owned(), open }],
+            summary: Box::new(move || Ok(summary)),
+        }
+    }
+}
+
+/// A stream of a dump that comes back from a restore point.
+pub struct StoredStream {
+    /// Its path in the restore point.
+    pub name: String,
+    /// Its bytes.
+    pub reader: Box<dyn Read + Send>,
+}
+
+/// A dump that comes back from a restore point.
+#[derive(Default)]
+pub struct StoredDump {
+    /// The streams, in the order of their names.
+    pub streams: Vec<StoredStream>,
+    /// How many rows each table has, where it is known.
+    pub rows: BTreeMap<String, u64>,
+}
+
+impl StoredDump {
+    /// One of a single stream.
+    #[must_use]
+    pub fn single(reader: Box<dyn Read + Send>) -> Self {
+        let stream = StoredStream { name: "database.sql".to_owned(), reader };
+        Self { streams: vec![stream], rows: BTreeMap::new() }
+    }
+
+    /// All streams as one, in their order: a whole dump.
+    #[must_use]
+    pub fn joined(self) -> Box<dyn Read + Send> {
+        let nothing: Box<dyn Read + Send> = Box::new(std::io::empty());
+        self.streams.into_iter().fold(nothing, |before, stream| Box::new(before.chain(stream.reader)))
+    }
 }
 
 /// Rows of one table that are wanted, with all of its columns.
@@ -182,25 +267,29 @@ pub trait Database: Send + Sync {
     /// `DumpFailed`.
     async fn dump(&self, tenant: &Tenant) -> Result<Dump>;
 
-    /// Restores a dump's stream into a new database beside the live one; what lay there before is dropped.
+    /// Restores a dump into a new database beside the live one; what lay there before is dropped.
     ///
     /// # Errors
     /// `RestoreFailed`; the live database is not touched.
-    async fn restore_beside(&self, tenant: &Tenant, suffix: &str, stream: Box<dyn Read + Send>)
-    -> Result<()>;
+    async fn restore_beside(&self, tenant: &Tenant, suffix: &str, dump: StoredDump) -> Result<()>;
 
-    /// What a copy holds.
+    /// What a copy holds, with checksums of this kind, or of the engine's only kind.
     ///
     /// # Errors
     /// `DatabaseUnreachable`, `RestoreFailed` when the copy is not there.
-    async fn summarise(&self, tenant: &Tenant, copy: &DatabaseCopy) -> Result<DatabaseSummary>;
+    async fn summarise(
+        &self,
+        tenant: &Tenant,
+        copy: &DatabaseCopy,
+        checksums: Checksums,
+    ) -> Result<DatabaseSummary>;
 
     /// How many rows each table of the live database has now.
     ///
     /// # Errors
     /// `DatabaseUnreachable`, `DatabaseDenied`.
     async fn counts(&self, tenant: &Tenant) -> Result<BTreeMap<String, u64>> {
-        let summary = self.summarise(tenant, &DatabaseCopy::Live).await?;
+        let summary = self.summarise(tenant, &DatabaseCopy::Live, Checksums::default()).await?;
         Ok(summary.tables.into_iter().map(|(name, table)| (name, table.rows)).collect())
     }
 

@@ -20,8 +20,8 @@ mod vault;
 
 pub use clock::Clock;
 pub use database::{
-    Blocker, Database, DatabaseCopy, DatabaseFacts, DatabaseSummary, Dump, Row, RowsWanted, StreamOpener,
-    SwapState, TableSummary,
+    Blocker, Checksums, Database, DatabaseCopy, DatabaseFacts, DatabaseSummary, Dump, DumpStream, Row,
+    RowsWanted, StoredDump, StoredStream, StreamOpener, SummaryOpener, SwapState, TableSummary,
 };
 pub use edge::{Edge, GateState, GateStatus};
 pub use files::{FilesSwap, OWN_FILES_PREFIX, beside_directory, kept_directory};

@@ -12,10 +12,11 @@ use eclusa_runbook::PointKind;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::{DatabaseSummary, Dump};
+use crate::{Checksums, DatabaseSummary, Dump};
 
-/// The format of a restore point's manifest.
-pub const MANIFEST_FORMAT: u32 = 1;
+/// The newest format of a restore point's manifest. Since 2 a database may be several streams. A manifest says the
+/// oldest format that it fits, so that older programs read what they can.
+pub const MANIFEST_FORMAT: u32 = 2;
 
 /// A stream of a restore point.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -65,7 +66,7 @@ impl FilesManifest {
 /// What a restore point holds. It stands in the point itself as `manifest.json`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PointManifest {
-    /// The format: [`MANIFEST_FORMAT`].
+    /// The format, at most [`MANIFEST_FORMAT`].
     pub format: u32,
     /// The snapshot's id. Not in the stored file (the id is known only afterwards); filled in when it is read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -84,14 +85,65 @@ pub struct PointManifest {
     pub release: Option<Release>,
     /// The engine's word and version: `postgresql 15.18`.
     pub engine: Option<String>,
-    /// The stream of the database.
-    pub database: Option<StreamManifest>,
+    /// The streams of the database, in the order of their paths; none where it was not part of the point.
+    #[serde(with = "streams_of_database")]
+    pub database: Vec<StreamManifest>,
     /// What the database held.
     pub summary: DatabaseSummary,
     /// The sets of files.
     pub files: BTreeMap<String, FilesManifest>,
     /// The configuration files.
     pub configuration: Vec<StreamManifest>,
+}
+
+impl PointManifest {
+    /// The oldest format that says all about a database of these streams and of this summary.
+    #[must_use]
+    pub fn format_of(database: &[StreamManifest], summary: &DatabaseSummary) -> u32 {
+        let old = database.len() <= 1 && summary.checksums == Checksums::default();
+        if old { 1 } else { MANIFEST_FORMAT }
+    }
+
+    /// The bytes of the database's streams.
+    #[must_use]
+    pub fn database_bytes(&self) -> u64 {
+        self.database.iter().map(|stream| stream.bytes).sum()
+    }
+}
+
+/// In format 1 the database is one stream or null; since 2 it may be a list.
+mod streams_of_database {
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    use super::StreamManifest;
+
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Streams {
+        Several(Vec<StreamManifest>),
+        One(StreamManifest),
+    }
+
+    pub(super) fn serialize<S: Serializer>(
+        streams: &Vec<StreamManifest>,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        match streams.as_slice() {
+            [] => serializer.serialize_none(),
+            [one] => one.serialize(serializer),
+            _ => streams.serialize(serializer),
+        }
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Vec<StreamManifest>, D::Error> {
+        Ok(match Option::<Streams>::deserialize(deserializer)? {
+            None => Vec::new(),
+            Some(Streams::One(stream)) => vec![stream],
+            Some(Streams::Several(streams)) => streams,
+        })
+    }
 }
 
 /// A directory that goes into a restore point as a set of files.

@@ -11,8 +11,8 @@ use eclusa_database::Databases;
 use eclusa_host::{LocalFilesSwap, LocalHost};
 use eclusa_model::{DatabasePlace, PointId, RunId, StackName, Tenant, TenantName};
 use eclusa_ports::{
-    Database, DatabaseCopy, DatabaseSummary, DirectorySet, FilesSwap, Host, Lease, OWN_FILES_PREFIX,
-    SwapState, TakeRequest, Vault, beside_directory, kept_directory,
+    Checksums, Database, DatabaseCopy, DatabaseSummary, DirectorySet, FilesSwap, Host, Lease,
+    OWN_FILES_PREFIX, StoredDump, SwapState, TakeRequest, Vault, beside_directory, kept_directory,
 };
 use eclusa_powerloss::{Dice, Image, Loss, Recording, Scene, Seeds, Stage};
 use eclusa_runbook::PointKind;
@@ -283,7 +283,7 @@ impl Swapped for Sqlite<'_> {
             match deed {
                 Deed::Restore => {
                     let stream: Box<dyn Read + Send> = Box::new(Cursor::new(self.prepared.stream.clone()));
-                    databases.restore_beside(tenant, SUFFIX, stream).await
+                    databases.restore_beside(tenant, SUFFIX, StoredDump::single(stream)).await
                 }
                 Deed::In => databases.swap_in(tenant, SUFFIX).await,
                 Deed::Back => databases.swap_back(tenant, SUFFIX).await,
@@ -300,7 +300,10 @@ impl Swapped for Sqlite<'_> {
         let state = self.runtime.block_on(self.databases.swap_state(&self.tenant, SUFFIX)).unwrap();
         assert_eq!(state, standing.state);
         let other = |copy: DatabaseCopy, restored: bool| {
-            let found = self.runtime.block_on(self.databases.summarise(&self.tenant, &copy)).unwrap();
+            let found = self
+                .runtime
+                .block_on(self.databases.summarise(&self.tenant, &copy, Checksums::Server))
+                .unwrap();
             assert_eq!(found, self.prepared.summaries[usize::from(restored)], "{copy:?}");
         };
         other(DatabaseCopy::Live, standing.restored_is_live);

@@ -74,12 +74,12 @@ impl Data {
             run: None,
             mark: mark(deed),
             release: None,
-            database: Some(Dump {
-                name: "database.sql".to_owned(),
-                engine: "none 1".to_owned(),
-                summary: DatabaseSummary::default(),
-                open: Box::new(move || Ok(Box::new(Cursor::new(database)) as Box<dyn Read + Send>)),
-            }),
+            database: Some(Dump::single(
+                "database.sql",
+                "none 1".to_owned(),
+                DatabaseSummary::default(),
+                Box::new(move || Ok(Box::new(Cursor::new(database)) as Box<dyn Read + Send>)),
+            )),
             directories: vec![DirectorySet { name: "media".to_owned(), path: directory }],
             configuration: BTreeMap::from([(".env".to_owned(), self.configuration.clone())]),
         }

@@ -5,7 +5,10 @@ use std::io::{Cursor, Read};
 use async_trait::async_trait;
 use eclusa_fault::{Code, Fault, Result};
 use eclusa_model::Tenant;
-use eclusa_ports::{Database, DatabaseCopy, DatabaseFacts, DatabaseSummary, Dump, SwapState, TableSummary};
+use eclusa_ports::{
+    Checksums, Database, DatabaseCopy, DatabaseFacts, DatabaseSummary, Dump, StoredDump, SwapState,
+    TableSummary,
+};
 
 use crate::world::Databases;
 use crate::{Data, State, World};
@@ -29,7 +32,7 @@ fn summary(data: &Data) -> DatabaseSummary {
             ("migrations".to_owned(), table(data.migrations.len(), text(&data.migrations))),
         ]
         .into(),
-        objects: std::collections::BTreeMap::new(),
+        ..DatabaseSummary::default()
     }
 }
 
@@ -76,23 +79,14 @@ impl Database for FakeDatabase {
             })
             .await?;
         let bytes = serde_json::to_vec(&data).unwrap();
-        Ok(Dump {
-            name: "database.json".to_owned(),
-            engine: "fake 1".to_owned(),
-            summary: summary(&data),
-            open: Box::new(move || Ok(Box::new(Cursor::new(bytes)))),
-        })
+        let open = Box::new(move || Ok(Box::new(Cursor::new(bytes)) as _));
+        Ok(Dump::single("database.json", "fake 1".to_owned(), summary(&data), open))
     }
 
-    async fn restore_beside(
-        &self,
-        tenant: &Tenant,
-        suffix: &str,
-        mut stream: Box<dyn Read + Send>,
-    ) -> Result<()> {
+    async fn restore_beside(&self, tenant: &Tenant, suffix: &str, dump: StoredDump) -> Result<()> {
         let mut bytes = Vec::new();
         let failed = |why: String| Fault::new(Code::RestoreFailed).with("tenant", &tenant.name).because(why);
-        let read = stream.read_to_end(&mut bytes).map_err(|error| failed(error.to_string()));
+        let read = dump.joined().read_to_end(&mut bytes).map_err(|error| failed(error.to_string()));
         let data = read
             .and_then(|_| serde_json::from_slice::<Data>(&bytes).map_err(|error| failed(error.to_string())));
         self.0
@@ -117,7 +111,7 @@ impl Database for FakeDatabase {
             .await
     }
 
-    async fn summarise(&self, tenant: &Tenant, copy: &DatabaseCopy) -> Result<DatabaseSummary> {
+    async fn summarise(&self, tenant: &Tenant, copy: &DatabaseCopy, _: Checksums) -> Result<DatabaseSummary> {
         self.0
             .step(format!("database.summarise.{}", tenant.name), |state| {
                 let databases = databases(state, tenant)?;

@@ -7,6 +7,7 @@
 mod clock;
 pub mod contract;
 mod database;
+mod dumped;
 mod edge;
 pub mod elsewhere;
 mod files;
@@ -23,6 +24,7 @@ mod world;
 
 pub use clock::FixedClock;
 pub use database::FakeDatabase;
+pub use dumped::Dumped;
 pub use edge::FakeEdge;
 pub use files::FakeFiles;
 pub use host::FakeHost;

@@ -8,11 +8,12 @@ use async_trait::async_trait;
 use eclusa_fault::{Code, Fault, Result};
 use eclusa_model::{PointId, StackName, TenantName};
 use eclusa_ports::{
-    FileEntry, FilesManifest, Forgotten, Hold, HoldEnd, MANIFEST_FORMAT, PointManifest, StreamManifest,
-    TakeRequest, Vault, VerifyReport,
+    FileEntry, FilesManifest, Forgotten, Hold, HoldEnd, PointManifest, StreamManifest, TakeRequest, Vault,
+    VerifyReport,
 };
 use sha2::{Digest, Sha256};
 
+use crate::Dumped;
 use crate::world::StoredPoint;
 use crate::{State, World};
 
@@ -72,17 +73,16 @@ impl Vault for FakeVault {
         let mut streams = BTreeMap::new();
         let mut engine = None;
         let mut summary = eclusa_ports::DatabaseSummary::default();
-        let mut database = None;
+        let mut database = Vec::new();
         if let Some(dump) = request.database {
-            let mut bytes = Vec::new();
-            let read = (dump.open)().and_then(|mut reader| reader.read_to_end(&mut bytes));
-            read.map_err(|error| {
+            engine = Some(dump.engine.clone());
+            let read = Dumped::read(dump);
+            let dumped = read.map_err(|error| {
                 Fault::new(Code::DumpFailed).with("tenant", &request.tenant).because(error)
             })?;
-            database = Some(stream(&dump.name, &bytes));
-            streams.insert(dump.name, bytes);
-            engine = Some(dump.engine);
-            summary = dump.summary;
+            database = dumped.streams.iter().map(|(name, bytes)| stream(name, bytes)).collect();
+            streams.extend(dumped.streams);
+            summary = dumped.summary;
         }
         let configuration = request
             .configuration
@@ -106,7 +106,7 @@ impl Vault for FakeVault {
                     sets.insert(set.name.clone(), content.ok_or_else(missing)?);
                 }
                 let manifest = PointManifest {
-                    format: MANIFEST_FORMAT,
+                    format: PointManifest::format_of(&database, &summary),
                     id,
                     stack,
                     tenant: tenant.clone(),

@@ -140,7 +140,7 @@ pub(crate) fn read_manifest(
         .map_err(|error| fail("its manifest cannot be read".to_owned()).because(error))?;
     let mut manifest: PointManifest = serde_json::from_slice(&text)
         .map_err(|error| fail("its manifest is malformed".to_owned()).because(error))?;
-    if manifest.format != MANIFEST_FORMAT {
+    if manifest.format == 0 || manifest.format > MANIFEST_FORMAT {
         return Err(fail(format!(
             "its manifest has format {}, which this version does not read",
             manifest.format

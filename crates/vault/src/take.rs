@@ -16,8 +16,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use eclusa_fault::{Code, Fault, Message, Result};
 use eclusa_model::{PointId, TenantName};
 use eclusa_ports::{
-    DatabaseSummary, FileEntry, FilesManifest, MANIFEST_FORMAT, PointManifest, StreamManifest, StreamOpener,
-    TakeRequest,
+    DatabaseSummary, Dump, FileEntry, FilesManifest, PointManifest, StreamManifest, StreamOpener,
+    SummaryOpener, TakeRequest,
 };
 use eclusa_runbook::PointKind;
 use jiff::Timestamp;
@@ -117,9 +117,9 @@ struct Taking {
     at: Timestamp,
     tally: Tally,
     entries: BTreeMap<PathBuf, (Node, Option<Opening>)>,
-    database: Option<PathBuf>,
+    database: Vec<PathBuf>,
     engine: Option<String>,
-    summary: DatabaseSummary,
+    summary: Option<SummaryOpener>,
     configuration: Vec<PathBuf>,
     files: Vec<FoundFile>,
     sets: BTreeMap<String, FilesManifest>,
@@ -137,9 +137,7 @@ pub(crate) fn take(places: &Places, request: TakeRequest) -> Result<PointManifes
     let mut taking = Taking::new(tenant.clone(), kind, at);
     taking.add_configuration(configuration)?;
     if let Some(dump) = database {
-        taking.add_database(&dump.name, dump.open)?;
-        taking.engine = Some(dump.engine);
-        taking.summary = dump.summary;
+        taking.add_database(dump)?;
     }
     for directory in directories {
         taking.add_directory(&directory.name, &directory.path)?;
@@ -302,9 +300,9 @@ impl Taking {
             at,
             tally: Tally::default(),
             entries: BTreeMap::new(),
-            database: None,
+            database: Vec::new(),
             engine: None,
-            summary: DatabaseSummary::default(),
+            summary: None,
             configuration: Vec::new(),
             files: Vec::new(),
             sets: BTreeMap::new(),
@@ -341,14 +339,31 @@ impl Taking {
         Ok(())
     }
 
-    fn add_database(&mut self, name: &str, open: StreamOpener) -> Result<()> {
+    fn add_database(&mut self, dump: Dump) -> Result<()> {
+        for stream in dump.streams {
+            self.add_stream(&stream.name, stream.open)?;
+        }
+        self.database.sort();
+        self.engine = Some(dump.engine);
+        self.summary = Some(dump.summary);
+        Ok(())
+    }
+
+    /// A stream of the database lies at the top or in a directory of its own.
+    fn add_stream(&mut self, name: &str, open: StreamOpener) -> Result<()> {
         let path = PathBuf::from(name);
-        let taken = [MANIFEST, "files", "configuration"].contains(&name);
-        if taken || !walk::is_name(OsStr::new(name)) {
+        let (directory, last) =
+            name.split_once('/').map_or((None, name), |(first, last)| (Some(first), last));
+        let top = directory.unwrap_or(last);
+        let taken = [MANIFEST, "files", "configuration"].contains(&top);
+        if taken || ![top, last].iter().all(|part| walk::is_name(OsStr::new(part))) {
             return Err(Self::escapes(&path));
         }
-        let node = walk::made_node(OsStr::new(name), NodeType::File, self.at, 0);
-        self.database = Some(path.clone());
+        if let Some(directory) = directory {
+            self.add_made_directory(directory);
+        }
+        let node = walk::made_node(OsStr::new(last), NodeType::File, self.at, 0);
+        self.database.push(path.clone());
         self.add(path, node, Source::Stream(open));
         Ok(())
     }
@@ -413,7 +428,7 @@ impl Taking {
             Some(Reading::Failed(cause)) => Some(cause.clone()),
             _ => None,
         };
-        if let Some(cause) = self.database.as_ref().and_then(failure) {
+        if let Some(cause) = self.database.iter().find_map(failure) {
             return Some(Fault::new(Code::DumpFailed).with("tenant", &self.tenant).because(cause));
         }
         let path = readings.keys().find(|path| failure(path).is_some())?;
@@ -451,8 +466,13 @@ impl Taking {
                 _ => return Err(unread(&file.path)),
             }
         }
+        let database = self.database.iter().map(stream).collect::<Result<Vec<_>>>()?;
+        let summary = match self.summary {
+            Some(summary) => summary()?,
+            None => DatabaseSummary::default(),
+        };
         let manifest = PointManifest {
-            format: MANIFEST_FORMAT,
+            format: PointManifest::format_of(&database, &summary),
             id: None,
             stack: places.stack.clone(),
             tenant: self.tenant.clone(),
@@ -461,8 +481,8 @@ impl Taking {
             run: None,
             release: None,
             engine: self.engine,
-            database: self.database.as_ref().map(stream).transpose()?,
-            summary: self.summary,
+            database,
+            summary,
             files: sets,
             configuration: self.configuration.iter().map(stream).collect::<Result<_>>()?,
         };

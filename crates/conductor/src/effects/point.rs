@@ -147,7 +147,7 @@ pub(super) fn id_of(manifest: &PointManifest) -> Result<PointId> {
 fn describe(manifest: &PointManifest, id: &PointId) -> Outputs {
     let files: usize = manifest.files.values().map(|set| set.files.len()).sum();
     let file_bytes: u64 = manifest.files.values().map(eclusa_ports::FilesManifest::bytes).sum();
-    let bytes = file_bytes + manifest.database.as_ref().map_or(0, |stream| stream.bytes);
+    let bytes = file_bytes + manifest.database_bytes();
     Outputs::from([
         ("point".to_owned(), id.to_string()),
         ("bytes".to_owned(), bytes.to_string()),

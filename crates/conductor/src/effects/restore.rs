@@ -2,7 +2,7 @@
 
 use eclusa_fault::{Code, Fault, Result};
 use eclusa_model::{PointId, Tenant, TenantName};
-use eclusa_ports::{DatabaseCopy, PointManifest, SwapState, beside_directory};
+use eclusa_ports::{DatabaseCopy, PointManifest, StoredDump, StoredStream, SwapState, beside_directory};
 use eclusa_runbook::{Outputs, RestoreOperation};
 
 use super::point::{id_of, place_of};
@@ -64,7 +64,8 @@ async fn whole(context: &Context, tenant: &TenantName, point: &str, suffix: &str
     }
     eclusa_crash::point("restore.swapped");
     // What is live now is compared once more: this is what will be said to be back.
-    let live = context.ports.database.summarise(tenant, &DatabaseCopy::Live).await?;
+    let kind = manifest.summary.checksums;
+    let live = context.ports.database.summarise(tenant, &DatabaseCopy::Live, kind).await?;
     compare(tenant, &manifest, &live)?;
     eclusa_crash::point("restore.compared");
     // What was swapped out is the restore point plus a migration that is taken back; what was written after the
@@ -85,9 +86,13 @@ pub(super) async fn beside(
 ) -> Result<()> {
     let ports = &context.ports;
     let id = id_of(manifest)?;
-    if let Some(stream) = &manifest.database {
-        let reader = ports.vault.open(&tenant.name, &id, &stream.path).await?;
-        let restored = ports.database.restore_beside(tenant, suffix, reader).await;
+    if !manifest.database.is_empty() {
+        let mut dump = StoredDump { streams: Vec::new(), rows: manifest.summary.rows_by_table() };
+        for stream in &manifest.database {
+            let reader = ports.vault.open(&tenant.name, &id, &stream.path).await?;
+            dump.streams.push(StoredStream { name: stream.path.clone(), reader });
+        }
+        let restored = ports.database.restore_beside(tenant, suffix, dump).await;
         restored.map_err(|fault| named(fault, &id))?;
         eclusa_crash::point("restore.database-beside");
     }
@@ -114,8 +119,9 @@ pub(super) async fn prove(
 ) -> Result<Outputs> {
     let ports = &context.ports;
     let mut rows = 0;
-    if manifest.database.is_some() {
-        let found = ports.database.summarise(tenant, &DatabaseCopy::Beside(suffix.to_owned())).await?;
+    if !manifest.database.is_empty() {
+        let copy = DatabaseCopy::Beside(suffix.to_owned());
+        let found = ports.database.summarise(tenant, &copy, manifest.summary.checksums).await?;
         compare(tenant, manifest, &found)?;
         rows = found.rows();
     }

@@ -10,7 +10,7 @@ use eclusa_apps::backup_files::{Names, head, names, version_in, version_of};
 use eclusa_database::mariadb::{Definers, ForeignDump};
 use eclusa_fault::{Code, Fault, Result};
 use eclusa_model::{PointId, TenantName};
-use eclusa_ports::{PointManifest, Vault};
+use eclusa_ports::{PointManifest, StoredDump, StoredStream, Vault};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use tokio::runtime::Handle;
@@ -143,14 +143,19 @@ impl Writing {
     }
 
     fn database(&mut self, name: &str) -> Result<()> {
-        let stream = self.manifest.database.as_ref().filter(|stream| stream.path.ends_with("database.sql"));
-        let Some(stream) = stream.map(|stream| stream.path.clone()) else {
+        let streams: Vec<String> = self.manifest.database.iter().map(|stream| stream.path.clone()).collect();
+        if streams.is_empty() || !streams.iter().all(|path| is_sql(path)) {
             return Err(super::refused(
                 Path::new(self.point.short()),
                 "the restore point holds no dump of MariaDB",
             ));
-        };
-        let reader = WithoutEnd::new(self.open(&stream)?);
+        }
+        let mut dump = StoredDump::default();
+        for name in streams {
+            let reader = self.open(&name)?;
+            dump.streams.push(StoredStream { name, reader });
+        }
+        let reader = WithoutEnd::new(dump.joined());
         let mut dump =
             BufReader::with_capacity(256 * 1024, ForeignDump::new(BufReader::new(reader), Definers::LeftOut));
         let (path, file) = self.create(name)?;
@@ -345,4 +350,9 @@ mod tests {
         let long = "x".repeat(200_000);
         assert_eq!(read(&format!("{long}\n-- Eclusa dump complete\n")), format!("{long}\n"));
     }
+}
+
+/// Whether a stream of this path is SQL: a whole dump, or a part of one.
+fn is_sql(path: &str) -> bool {
+    path == "database.sql" || (path.starts_with("database/") && path.ends_with(".sql"))
 }

@@ -17,7 +17,7 @@ use eclusa_apps::backup_files::{numbers, version_in, version_of};
 use eclusa_database::mariadb::{Changed, Definers, ForeignDump};
 use eclusa_fault::{Code, Fault, Message, Result};
 use eclusa_model::{AppKind, FilesPlace, Tenant, TenantName};
-use eclusa_ports::{DatabaseCopy, DirectorySet, Dump, PointManifest, TakeRequest};
+use eclusa_ports::{Checksums, DatabaseCopy, DirectorySet, Dump, PointManifest, StoredDump, TakeRequest};
 use eclusa_runbook::PointKind;
 
 pub use self::export::{Exported, export};
@@ -128,12 +128,12 @@ pub async fn import(assembly: &Assembly, tenant: &TenantName, wanted: Wanted) ->
         run: None,
         mark: format!("import/{at}"),
         release: None,
-        database: Some(Dump {
-            name: "database.sql".to_owned(),
+        database: Some(Dump::single(
+            "database.sql",
             engine,
             summary,
-            open: Box::new(move || Ok(Box::new(ForeignDump::new(sealed::reader(&dump)?, definers)) as _)),
-        }),
+            Box::new(move || Ok(Box::new(ForeignDump::new(sealed::reader(&dump)?, definers)) as _)),
+        )),
         directories,
         configuration,
     };
@@ -185,8 +185,8 @@ async fn counted(
     let reader = sealed::reader(dump).map_err(|error| refused(shown, error))?;
     let stream: Box<dyn Read + Send> = Box::new(ForeignDump::new(reader, definers));
     let counted = async {
-        database.restore_beside(tenant, SUFFIX, stream).await?;
-        database.summarise(tenant, &beside).await
+        database.restore_beside(tenant, SUFFIX, StoredDump::single(stream)).await?;
+        database.summarise(tenant, &beside, Checksums::Dump).await
     };
     let counted = counted.await.map_err(|fault| {
         if fault.code == Code::RestoreFailed { fault.with("point", shown.display()) } else { fault }

@@ -1,7 +1,7 @@
 //! Tables that are in no snapshot: those of MyISAM and Aria. Frappe makes some (`__global_search`, `tabError Log`), and
 //! MariaDB reads them as they are at the moment.
 //!
-//! They are held for reading while they are summarised and dumped, by `FLUSH TABLES … WITH READ LOCK`. Under `LOCK TABLES`
+//! They are held for reading while they are dumped, by `FLUSH TABLES … WITH READ LOCK`. Under `LOCK TABLES`
 //! a writer would wait for the table itself, and whoever reads after it, the dump too, would wait for that writer; this
 //! way writers wait before the table and readers go on. So that writers wait only for as long as these tables take, their
 //! dump goes to a file first, and comes before that of the others.
@@ -13,6 +13,7 @@ use eclusa_fault::{Code, Fault};
 use tokio::io::{AsyncReadExt, AsyncSeekExt, AsyncWriteExt};
 
 use super::dump::{COMPLETED, shaped};
+use super::parts::Plan;
 use super::quote::{identifier, literal};
 use super::session::{Access, Failure, Session, end};
 use crate::server::{PIECE, holds};
@@ -77,18 +78,25 @@ pub(super) fn left_out(database: &str, tables: &[String]) -> Vec<String> {
     tables.iter().map(|table| format!("--ignore-table={database}.{table}")).collect()
 }
 
-/// Dumps tables to a file without a name in this directory, which is read from its beginning.
+/// Dumps tables to a file without a name in this directory, which is read from its beginning; where their structure comes
+/// in another stream, only their rows.
 pub(super) async fn dumped(
     access: &Access,
     program: &str,
     database: &str,
     tables: &[String],
+    plan: &Plan,
     directory: &Path,
 ) -> Outcome<File> {
     let said =
         |error: std::io::Error| Failure::Said(format!("a copy of its tables cannot be written: {error}"));
     let mut arguments = shaped();
-    arguments.extend(["--triggers", "--"].map(String::from));
+    arguments.push("--order-by-primary".to_owned());
+    let rows_only = ["--no-create-info", "--skip-triggers"];
+    let with_structure = ["--triggers"];
+    let what: &[&str] = if plan.is_whole() { &with_structure } else { &rows_only };
+    arguments.extend(what.iter().map(|word| (*word).to_owned()));
+    arguments.push("--".to_owned());
     arguments.push(database.to_owned());
     arguments.extend(tables.iter().cloned());
     let mut stream = access.start_mariadb(program, &arguments).await?;

@@ -1,102 +1,220 @@
-//! A dump: what `mariadb-dump` writes in a snapshot of the same moment as the summary's, then a line by which a whole
-//! dump is known.
+//! A dump: what `mariadb-dump` writes in one snapshot, then a line by which a whole dump is known.
 //!
-//! Two connections cannot share a snapshot in MariaDB. So a third one locks the tenant's own tables for reading, which
-//! lets readers on and makes writers of this database wait; under it both snapshots are begun, and once `mariadb-dump`
-//! has shown by its first table that it has begun its own, the lock is given up: writers wait for moments. A global
+//! A small database is one stream, written by one program. A bigger one is several, of which each is plain SQL and all,
+//! one after the other, are a whole dump too (see [`parts`]): the tables without their rows, the rows, read by several
+//! connections side by side, and what may come only after them.
+//!
+//! Two connections cannot share a snapshot in MariaDB. So another one locks the tenant's own tables for reading, which
+//! lets readers on and makes writers of this database wait; under it the snapshots are begun, and once each
+//! `mariadb-dump` is seen to have begun its own, the lock is given up: writers wait for moments. A global
 //! read lock would make all tenants wait. Where somebody writes for long, the lock is not waited for for more than
 //! seconds, and tried again. Tables that are in no snapshot are held for longer, see [`apart`].
+//!
+//! The summary comes from the rows as they were written (see [`rows_dumped`](super::rows_dumped)), so the server reads
+//! them once; other objects are counted when the snapshots have begun.
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{BufReader, Read};
 use std::path::Path;
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
-use eclusa_fault::{Code, Fault};
-use eclusa_ports::{DatabaseSummary, Dump, ExecStream};
-use tokio::io::AsyncReadExt;
+use eclusa_fault::{Code, Fault, Result};
+use eclusa_ports::{Checksums, DatabaseSummary, Dump, DumpStream, StreamOpener, SummaryOpener};
 use tokio::runtime::Handle;
 
+use super::begun::{Waiting, start};
+use super::parts::{self, Part, Plan};
 use super::quote::identifier;
-use super::session::{Access, Failure, Names, Session, end};
-use super::summary::{summarise_besides, tables_of};
-use super::{apart, catalogue};
+use super::rows_dumped::{Counting, DumpedRows};
+use super::session::{Access, Failure, Names, Session};
+use super::{apart, catalogue, summary};
 use crate::server::{Begun, DumpReader, Ending, PIECE, TRAILER};
 
 type Outcome<T> = std::result::Result<T, Failure>;
 
 /// What `mariadb-dump` writes when it is done.
 pub(crate) const COMPLETED: &[u8] = b"-- Dump completed";
-/// By what it is seen that `mariadb-dump` has begun its snapshot: it writes about tables only after that.
-const BEGUN: [&[u8]; 5] =
-    [b"-- Table structure", b"-- Temporary ", b"-- Sequence structure", b"-- Dumping ", COMPLETED];
 /// How long the lock is waited for each time, in seconds, and how often.
 const LOCK_WAIT: u64 = 5;
 const LOCK_TRIES: usize = 6;
 /// Between two tries, so that those who waited behind the lock come through.
 const LOCK_PAUSE: Duration = Duration::from_secs(2);
-/// While the summary is computed, a little of the dump is read every so often: a server ends a connection that takes
-/// nothing for 60 seconds (`net_write_timeout`).
-const TAKEN_EVERY: Duration = Duration::from_secs(15);
 /// Lock wait timeout, deadlock.
 const BUSY: &[u32] = &[1205, 1213];
 
-/// The programs' arguments: nothing of the time of day, rows in the order of their keys, so that two dumps of the same
-/// data are the same bytes.
+/// The programs' arguments: nothing of the time of day, so that two dumps of the same data are the same bytes.
 pub(super) fn shaped() -> Vec<String> {
-    [
-        "--single-transaction",
-        "--skip-lock-tables",
-        "--quick",
-        "--hex-blob",
-        "--skip-dump-date",
-        "--order-by-primary",
-        "--tz-utc",
-    ]
-    .map(String::from)
-    .to_vec()
+    ["--single-transaction", "--skip-lock-tables", "--quick", "--hex-blob", "--skip-dump-date", "--tz-utc"]
+        .map(String::from)
+        .to_vec()
 }
 
-fn arguments(database: &str, apart: &[String]) -> Vec<String> {
-    let mut arguments = shaped();
-    arguments.extend(apart::left_out(database, apart));
-    arguments.extend(["--routines", "--triggers", "--events", "--"].map(String::from));
-    arguments.push(database.to_owned());
-    arguments
+/// How a database is dumped.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Shape {
+    /// From how many bytes on it is several streams.
+    pub(crate) several_from: u64,
+    /// How many connections read rows side by side.
+    pub(crate) connections: usize,
 }
 
-/// Begins the dump and summarises the same snapshot; the stream follows when it is opened. What is in no snapshot is
-/// dumped into `scratch` meanwhile.
-pub(crate) async fn dump(
-    access: &Access,
-    database: &str,
-    scratch: &Path,
-) -> std::result::Result<Dump, Fault> {
+/// A dump whose snapshots are begun.
+struct Started<'a> {
+    access: &'a Access,
+    database: &'a str,
+    names: Names,
+    counting: Counting,
+    /// How many streams of rows there are.
+    streams: usize,
+}
+
+/// Begins the dump; the streams follow when they are opened. What is in no snapshot is dumped into `scratch` meanwhile.
+pub(crate) async fn dump(access: &Access, database: &str, scratch: &Path, shape: Shape) -> Result<Dump> {
     let said = |failure| access.fault(Code::DumpFailed, failure);
     let mut session = Session::open(access).await.map_err(said)?;
     let version = session.text("SELECT SUBSTRING_INDEX(VERSION(), '-', 1);").await.map_err(said)?;
     refuse_unsupported(&mut session, &version, database).await.map_err(said)?;
     let apart = apart::tables(&mut session, database).await.map_err(said)?;
-    let (begun, holding) = begin(access, &mut session, database, &apart).await.map_err(said)?;
+    let plan = parts::plan(&mut session, database, &apart, shape).await.map_err(said)?;
+    let (begun, holding) = begin(access, &mut session, database, &plan, &apart).await.map_err(said)?;
     eclusa_crash::point("mariadb.dump.snapshot");
-    let held = Held { access, database, tables: &apart, holding, scratch };
-    let (summary, before, begun) = summarised(&mut session, held, begun).await.map_err(said)?;
-    eclusa_crash::point("mariadb.dump.summarised");
-    drop(session);
-    let (access, handle) = (access.clone(), Handle::current());
-    Ok(Dump {
-        name: "database.sql".to_owned(),
-        engine: format!("mariadb {version}"),
-        summary,
-        open: Box::new(move || {
-            let ending = Ending { program: Names::Mariadb.dump(), words: COMPLETED };
-            let mut reader = DumpReader::new(access, handle, ending, begun, TRAILER.to_vec());
-            if let Some(before) = before {
-                reader = reader.after(before);
+    let waiting: Vec<_> = begun.into_iter().map(Waiting::new).collect();
+    let besides = async {
+        let file = match &holding {
+            Some(_) => {
+                Some(apart::dumped(access, session.names.dump(), database, &apart, &plan, scratch).await?)
             }
+            None => None,
+        };
+        eclusa_crash::point("mariadb.dump.apart");
+        drop(holding);
+        Ok((
+            file,
+            summary::objects_of(&mut session, database).await?,
+            summary::table_names(&mut session, database).await?,
+        ))
+    };
+    let (file, objects, tables) = besides.await.map_err(said)?;
+    eclusa_crash::point("mariadb.dump.summarised");
+    let started =
+        Started { access, database, names: session.names, counting: Counting::default(), streams: 0 };
+    drop(session);
+    started.into_dump(plan, waiting, file, objects, tables, &version)
+}
+
+impl Started<'_> {
+    fn into_dump(
+        mut self,
+        plan: Plan,
+        waiting: Vec<Waiting>,
+        file: Option<File>,
+        objects: BTreeMap<String, String>,
+        tables: Vec<String>,
+        version: &str,
+    ) -> Result<Dump> {
+        let mut waiting = waiting.into_iter();
+        let mut streams = Vec::new();
+        let sequences = parts::sequences(&objects);
+        let mut file = file;
+        for part in plan.parts {
+            let open = match &part {
+                Part::Whole { .. } => self.rows(waiting.next(), file.take(), false),
+                Part::Rows { .. } => self.rows(waiting.next(), None, true),
+                Part::Apart => self.rows(None, file.take(), true),
+                Part::Structure { .. } => self.later(part.arguments(self.database), Vec::new()),
+                Part::Definitions => self.later(part.arguments(self.database), sequences.clone()),
+                Part::Views { .. } => self.later(part.arguments(self.database), Vec::new()),
+            };
+            streams.push(DumpStream { name: part.name(), open });
+        }
+        let summary = self.summary(objects, tables);
+        Ok(Dump { engine: format!("mariadb {version}"), streams, summary })
+    }
+
+    /// A stream with rows: of a program that waits, of a file, or of both.
+    fn rows(&mut self, waiting: Option<Waiting>, file: Option<File>, part: bool) -> StreamOpener {
+        self.streams += 1;
+        let (access, handle, counting) = (self.access.clone(), Handle::current(), self.counting.clone());
+        let ending = Ending { program: Names::Mariadb.dump(), words: COMPLETED };
+        Box::new(move || {
+            let begun = waiting.and_then(|waiting| handle.block_on(waiting.take()));
+            let mut reader = match begun {
+                Some(begun) => DumpReader::new(access, handle, ending, begun, TRAILER.to_vec()),
+                None => DumpReader::without_program(access, handle, ending, TRAILER.to_vec()),
+            };
+            if let Some(file) = file {
+                reader = reader.after(file);
+            }
+            let mut rows = DumpedRows::new(BufReader::with_capacity(PIECE, reader), counting);
+            if part {
+                rows = rows.without_sandbox();
+            }
+            Ok(Box::new(rows) as Box<dyn Read + Send>)
+        })
+    }
+
+    /// A stream without rows, whose program is started when it is opened.
+    fn later(&self, arguments: Vec<String>, mut rest: Vec<u8>) -> StreamOpener {
+        let (access, handle, program) = (self.access.clone(), Handle::current(), self.names.dump());
+        let ending = Ending { program: Names::Mariadb.dump(), words: COMPLETED };
+        rest.extend_from_slice(TRAILER);
+        Box::new(move || {
+            let stream = handle
+                .block_on(access.start_mariadb(program, &arguments))
+                .map_err(|failure| std::io::Error::other(access.fault(Code::DumpFailed, failure)))?;
+            let begun = Begun { stream, read: Vec::new() };
+            let reader = DumpReader::new(access, handle, ending, begun, rest);
             Ok(Box::new(BufReader::with_capacity(PIECE, reader)) as Box<dyn Read + Send>)
-        }),
-    })
+        })
+    }
+
+    fn summary(&self, objects: BTreeMap<String, String>, tables: Vec<String>) -> SummaryOpener {
+        let (counting, expected) = (self.counting.clone(), self.streams);
+        let tenant = self.access.tenant.clone();
+        Box::new(move || {
+            let counted = counting.lock().unwrap_or_else(PoisonError::into_inner);
+            let failed = |cause: String| crate::fault(Code::DumpFailed, &tenant).because(cause);
+            if counted.ended != expected {
+                return Err(failed(format!(
+                    "{} of {expected} streams were read to their ends",
+                    counted.ended
+                )));
+            }
+            let mut found = BTreeMap::new();
+            for name in tables {
+                let sum = counted.tables.get(&name).copied().unwrap_or_default();
+                found.insert(name, sum.summary());
+            }
+            if let Some(stranger) = counted.tables.keys().find(|name| !found.contains_key(*name)) {
+                return Err(failed(format!("rows of a table that is not there: {stranger}")));
+            }
+            Ok(DatabaseSummary { checksums: Checksums::Dump, tables: found, objects })
+        })
+    }
+}
+
+/// What a database holds, by reading all of it as a dump does.
+pub(crate) async fn summarised(
+    access: &Access,
+    database: &str,
+    scratch: &Path,
+    shape: Shape,
+) -> Result<DatabaseSummary> {
+    let dump = dump(access, database, scratch, shape).await?;
+    let streams = dump.streams.into_iter().filter(|stream| parts::has_rows(&stream.name));
+    let reading: Vec<_> = streams
+        .map(|stream| {
+            tokio::task::spawn_blocking(move || std::io::copy(&mut (stream.open)()?, &mut std::io::sink()))
+        })
+        .collect();
+    let tenant: Arc<str> = access.tenant.as_str().into();
+    for one in reading {
+        let read = one.await.map_err(|error| Fault::new(Code::Internal).with("what", error))?;
+        read.map_err(|error| crate::fault(Code::DumpFailed, &tenant).because(error))?;
+    }
+    (dump.summary)()
 }
 
 /// MySQL is none.
@@ -119,19 +237,20 @@ async fn refuse_unsupported(session: &mut Session, version: &str, database: &str
     Ok(())
 }
 
-/// Begins both snapshots under a lock of the tenant's tables. What is in no snapshot is still held afterwards.
+/// Begins all snapshots under a lock of the tenant's tables. What is in no snapshot is still held afterwards.
 async fn begin(
     access: &Access,
     session: &mut Session,
     database: &str,
+    plan: &Plan,
     apart: &[String],
-) -> Outcome<(Begun, Option<Session>)> {
+) -> Outcome<(Vec<Begun>, Option<Session>)> {
     let mut last = None;
     for attempt in 0..LOCK_TRIES {
         if attempt > 0 {
             tokio::time::sleep(LOCK_PAUSE).await;
         }
-        match begin_once(access, session, database, apart).await {
+        match begin_once(access, session, database, plan, apart).await {
             Err(failure) if failure.is_error(BUSY) => last = Some(failure),
             outcome => return outcome,
         }
@@ -146,8 +265,9 @@ async fn begin_once(
     access: &Access,
     session: &mut Session,
     database: &str,
+    plan: &Plan,
     apart: &[String],
-) -> Outcome<(Begun, Option<Session>)> {
+) -> Outcome<(Vec<Begun>, Option<Session>)> {
     let mut holding = None;
     if !apart.is_empty() {
         let mut session = Session::open(access).await?;
@@ -156,9 +276,12 @@ async fn begin_once(
     }
     let mut locking = Session::open(access).await?;
     lock(&mut locking, database, apart).await?;
-    session.begin_snapshot().await?;
-    let stream = access.start_mariadb(session.names.dump(), &arguments(database, apart)).await?;
-    let begun = begun(stream).await?;
+    let mut begun = Vec::new();
+    for part in plan.parts.iter().filter(|part| part.is_begun_at_once()) {
+        let stream = access.start_mariadb(session.names.dump(), &part.arguments(database)).await?;
+        begun.push((stream, part.mark()));
+    }
+    let begun = start(session, begun).await?;
     locking.run("UNLOCK TABLES;").await?;
     Ok((begun, holding))
 }
@@ -174,71 +297,4 @@ async fn lock(locking: &mut Session, database: &str, apart: &[String]) -> Outcom
     locking
         .run(&format!("SET SESSION lock_wait_timeout = {LOCK_WAIT}; LOCK TABLES {};", locks.join(", ")))
         .await
-}
-
-/// Reads until `mariadb-dump` shows that its snapshot is begun.
-async fn begun(mut stream: ExecStream) -> Outcome<Begun> {
-    let mut read = Vec::new();
-    let mut piece = vec![0; 16 * 1024];
-    loop {
-        let count = stream.stdout.read(&mut piece).await.map_err(|error| Failure::Said(error.to_string()))?;
-        if count == 0 {
-            let result = end(stream.ended).await?;
-            return Err(Failure::Ended(result));
-        }
-        read.extend_from_slice(piece.get(..count).unwrap_or_default());
-        let shows = |mark: &&[u8]| read.windows(mark.len()).any(|window| window == *mark);
-        if BEGUN.iter().any(shows) {
-            return Ok(Begun { stream, read });
-        }
-    }
-}
-
-/// What is in no snapshot, and who holds it.
-struct Held<'a> {
-    access: &'a Access,
-    database: &'a str,
-    tables: &'a [String],
-    holding: Option<Session>,
-    scratch: &'a Path,
-}
-
-impl Held<'_> {
-    /// Summarises and dumps what is held, lets it go, and summarises the rest.
-    async fn summarised(self, session: &mut Session) -> Outcome<(DatabaseSummary, Option<File>)> {
-        let Some(holding) = self.holding else {
-            return Ok((summarise_besides(session, self.database, Default::default()).await?, None));
-        };
-        let summed = tables_of(session, self.database, self.tables).await?;
-        let program = session.names.dump();
-        let file = apart::dumped(self.access, program, self.database, self.tables, self.scratch).await?;
-        eclusa_crash::point("mariadb.dump.apart");
-        drop(holding);
-        Ok((summarise_besides(session, self.database, summed).await?, Some(file)))
-    }
-}
-
-/// Summarises while the dump waits, and takes a little of it now and then.
-async fn summarised(
-    session: &mut Session,
-    held: Held<'_>,
-    mut begun: Begun,
-) -> Outcome<(DatabaseSummary, Option<File>, Begun)> {
-    let summarising = held.summarised(session);
-    tokio::pin!(summarising);
-    loop {
-        tokio::select! {
-            done = &mut summarising => {
-                let (summary, before) = done?;
-                return Ok((summary, before, begun));
-            }
-            () = tokio::time::sleep(TAKEN_EVERY) => {
-                let mut piece = vec![0; PIECE];
-                let Ok(read) = tokio::time::timeout(Duration::from_secs(1), begun.stream.stdout.read(&mut piece)).await
-                else { continue };
-                let count = read.map_err(|error| Failure::Said(error.to_string()))?;
-                begun.read.extend_from_slice(piece.get(..count).unwrap_or_default());
-            }
-        }
-    }
 }

@@ -12,26 +12,33 @@
 
 mod apart;
 mod ask;
+mod begun;
 mod catalogue;
 mod dump;
 mod facts;
 mod foreign;
+mod keys;
 mod looking;
+mod parts;
 mod quote;
 mod restore;
 mod rows;
+mod rows_dumped;
 mod session;
 mod summary;
 mod swap;
 
 use std::collections::BTreeMap;
-use std::io::Read;
 use std::path::PathBuf;
 
 use eclusa_fault::{Code, Result};
-use eclusa_ports::{Blocker, DatabaseCopy, DatabaseFacts, DatabaseSummary, Dump, Row, RowsWanted, SwapState};
+use eclusa_ports::{
+    Blocker, Checksums, DatabaseCopy, DatabaseFacts, DatabaseSummary, Dump, Row, RowsWanted, StoredDump,
+    SwapState,
+};
 
 use self::catalogue::SCRATCH;
+pub(crate) use self::dump::Shape;
 pub use self::foreign::{Account, Changed, Definers, ForeignDump};
 pub(crate) use self::session::PROGRAMS;
 use self::session::{Access, Failure, Session};
@@ -43,11 +50,13 @@ pub(crate) struct Mariadb {
     name: String,
     /// Where copies of what is in no snapshot may lie for a while.
     scratch: PathBuf,
+    /// How it is dumped.
+    shape: Shape,
 }
 
 impl Mariadb {
-    pub(crate) fn new(access: Access, name: String, scratch: PathBuf) -> Self {
-        Self { access, name, scratch }
+    pub(crate) fn new(access: Access, name: String, scratch: PathBuf, shape: Shape) -> Self {
+        Self { access, name, scratch, shape }
     }
 
     pub(crate) async fn facts(&self, long_transaction: u64) -> Result<DatabaseFacts> {
@@ -74,26 +83,45 @@ impl Mariadb {
     }
 
     pub(crate) async fn dump(&self) -> Result<Dump> {
-        dump::dump(&self.access, &self.name, &self.scratch).await
+        dump::dump(&self.access, &self.name, &self.scratch, self.shape).await
     }
 
-    pub(crate) async fn restore_beside(&self, suffix: &str, stream: Box<dyn Read + Send>) -> Result<()> {
-        self.of(Code::RestoreFailed, restore::restore_beside(&self.access, &self.name, suffix, stream).await)
+    pub(crate) async fn restore_beside(&self, suffix: &str, dump: StoredDump) -> Result<()> {
+        self.of(Code::RestoreFailed, restore::restore_beside(&self.access, &self.name, suffix, dump).await)
     }
 
-    pub(crate) async fn summarise(&self, copy: &DatabaseCopy) -> Result<DatabaseSummary> {
+    pub(crate) async fn summarise(
+        &self,
+        copy: &DatabaseCopy,
+        checksums: Checksums,
+    ) -> Result<DatabaseSummary> {
         let name = copy_name(&self.name, copy);
         let work = async {
             let mut session = Session::open(&self.access).await?;
             if catalogue::comment(&mut session, &name).await?.is_none() {
                 return Err(Failure::Said(format!("the database {name:?} does not exist")));
             }
-            session.begin_snapshot().await?;
-            summary::summarise(&mut session, &name).await
+            match checksums {
+                Checksums::Server => {
+                    session.begin_snapshot().await?;
+                    summary::summarise(&mut session, &name).await.map(Some)
+                }
+                Checksums::Dump => Ok(None),
+            }
         };
         let missing =
             if *copy == DatabaseCopy::Live { Code::DatabaseUnreachable } else { Code::RestoreFailed };
-        self.of(missing, work.await)
+        if let Some(summary) = self.of(missing, work.await)? {
+            return Ok(summary);
+        }
+        let found = dump::summarised(&self.access, &name, &self.scratch, self.shape).await;
+        found.map_err(|found| {
+            if found.code != Code::DumpFailed {
+                return found;
+            }
+            let fault = crate::fault(missing, &self.access.tenant);
+            found.causes.into_iter().fold(fault, |fault, cause| fault.because(cause))
+        })
     }
 
     pub(crate) async fn counts(&self) -> Result<BTreeMap<String, u64>> {

@@ -1,6 +1,7 @@
-//! What a MariaDB database holds, computed by the server.
+//! What a MariaDB database holds, computed by the server: all but the rows for every dump, and the rows too for points
+//! that were taken before checksums came from what is dumped (see [`rows_dumped`](super::rows_dumped)).
 //!
-//! A table's checksum does not depend on the order of its rows or columns: each row, its columns in the order of their
+//! A table's checksum of this kind does not depend on the order of its rows or columns: each row, its columns in the order of their
 //! names, becomes text under fixed settings (see the session; texts quoted, so that NULL, '' and 'NULL' differ; binary
 //! values as hexadecimal digits, long ones by their MD5); the first 64 bits of the row's MD5 are summed over all rows as
 //! unsigned numbers without overflow. Two equal rows do not cancel each other. It guards against loss and mistakes, not
@@ -12,7 +13,7 @@
 
 use std::collections::BTreeMap;
 
-use eclusa_ports::{DatabaseSummary, TableSummary};
+use eclusa_ports::{Checksums, DatabaseSummary, TableSummary};
 use serde_json::Value;
 
 use super::quote::{identifier, literal};
@@ -140,74 +141,69 @@ fn objects(database: &str) -> Vec<(&'static str, String)> {
     ]
 }
 
-/// Summarises these tables as the session sees them.
-pub(crate) async fn tables_of(
-    session: &mut Session,
-    database: &str,
-    names: &[String],
-) -> Outcome<BTreeMap<String, TableSummary>> {
-    let mut tables = BTreeMap::new();
-    for name in names {
-        tables.insert(name.clone(), table(session, database, name).await?);
-    }
-    Ok(tables)
+/// The tables of a database that have rows.
+pub(crate) async fn table_names(session: &mut Session, database: &str) -> Outcome<Vec<String>> {
+    session
+        .texts(&format!(
+            "SELECT TABLE_NAME FROM information_schema.TABLES WHERE TABLE_SCHEMA = {} \
+             AND TABLE_TYPE IN ('BASE TABLE', 'SYSTEM VERSIONED') ORDER BY TABLE_NAME;",
+            literal(database)
+        ))
+        .await
 }
 
 /// Summarises a database in the session's transaction.
 pub(crate) async fn summarise(session: &mut Session, database: &str) -> Outcome<DatabaseSummary> {
-    summarise_besides(session, database, BTreeMap::new()).await
+    let mut tables = BTreeMap::new();
+    for name in table_names(session, database).await? {
+        let found = table(session, database, &name).await?;
+        tables.insert(name, found);
+    }
+    let objects = objects_of(session, database).await?;
+    Ok(DatabaseSummary { checksums: Checksums::Server, tables, objects })
 }
 
-/// The same where some tables are summarised already.
-pub(crate) async fn summarise_besides(
-    session: &mut Session,
-    database: &str,
-    tables: BTreeMap<String, TableSummary>,
-) -> Outcome<DatabaseSummary> {
-    let mut summary = DatabaseSummary { tables, ..DatabaseSummary::default() };
-    let found = session
-        .rows(&format!(
-            "SELECT JSON_OBJECT('name', TABLE_NAME, 'sequence', TABLE_TYPE = 'SEQUENCE') FROM information_schema.TABLES \
-             WHERE TABLE_SCHEMA = {} AND TABLE_TYPE IN ('BASE TABLE', 'SYSTEM VERSIONED', 'SEQUENCE') ORDER BY TABLE_NAME;",
+/// Everything but the rows of tables.
+pub(crate) async fn objects_of(session: &mut Session, database: &str) -> Outcome<BTreeMap<String, String>> {
+    let mut found = BTreeMap::new();
+    let sequences = session
+        .texts(&format!(
+            "SELECT TABLE_NAME FROM information_schema.TABLES WHERE TABLE_SCHEMA = {} AND TABLE_TYPE = 'SEQUENCE' \
+             ORDER BY TABLE_NAME;",
             literal(database)
         ))
         .await?;
-    for one in &found {
-        let name = text(one, "name")?;
-        if one.get("sequence").is_some_and(|is| is.as_bool() == Some(true) || is.as_i64() == Some(1)) {
-            let value = session
-                .text(&format!(
-                    "SELECT CONCAT_WS(' ', next_not_cached_value, minimum_value, maximum_value, start_value, increment, \
-                     cycle_option) FROM {}.{};",
-                    identifier(database),
-                    identifier(name)
-                ))
-                .await?;
-            summary.objects.insert(format!("sequence {name}"), value);
-        } else if !summary.tables.contains_key(name) {
-            summary.tables.insert(name.to_owned(), table(session, database, name).await?);
-        }
+    for name in &sequences {
+        let value = session
+            .text(&format!(
+                "SELECT CONCAT_WS(' ', next_not_cached_value, minimum_value, maximum_value, start_value, increment, \
+                 cycle_option) FROM {}.{};",
+                identifier(database),
+                identifier(name)
+            ))
+            .await?;
+        found.insert(format!("sequence {name}"), value);
     }
     for (kind, query) in objects(database) {
-        let found = session
+        let counted = session
             .text(&format!(
                 "SELECT CONCAT(COUNT(*), ', ', LEFT(MD5(IFNULL(GROUP_CONCAT(what ORDER BY CAST(what AS BINARY) \
                  SEPARATOR '\\n'), '')), 16)) FROM ({query}) AS found;"
             ))
             .await?;
-        if !found.starts_with("0, ") {
-            summary.objects.insert(kind.to_owned(), found);
+        if !counted.starts_with("0, ") {
+            found.insert(kind.to_owned(), counted);
         }
     }
-    let database_settings = session
+    let settings = session
         .text(&format!(
             "SELECT CONCAT(DEFAULT_CHARACTER_SET_NAME, ' ', DEFAULT_COLLATION_NAME) FROM information_schema.SCHEMATA \
              WHERE SCHEMA_NAME = {};",
             literal(database)
         ))
         .await?;
-    summary.objects.insert("character set".to_owned(), database_settings);
-    Ok(summary)
+    found.insert("character set".to_owned(), settings);
+    Ok(found)
 }
 
 pub(crate) fn text<'a>(row: &'a Value, key: &str) -> Outcome<&'a str> {

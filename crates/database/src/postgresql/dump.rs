@@ -44,21 +44,17 @@ pub(crate) async fn dump(access: &Access, database: &str) -> std::result::Result
         argv.push("--no-owner".to_owned());
     }
     let (access, database, handle) = (access.clone(), database.to_owned(), Handle::current());
-    Ok(Dump {
-        name: "database.sql".to_owned(),
-        engine: format!("postgresql {version}"),
-        summary,
-        open: Box::new(move || {
-            let stream = handle
-                .block_on(access.start_postgresql(argv, &database))
-                .map_err(|failure| Error::other(access.fault(Code::DumpFailed, failure)))?;
-            let ending = Ending { program: "pg_dump", words: PG_DUMP_TRAILER };
-            let begun = Begun { stream, read: Vec::new() };
-            // The session holds the snapshot.
-            let reader = DumpReader::new(access, handle, ending, begun, rest(&sequences)).holding(session);
-            Ok(Box::new(BufReader::with_capacity(PIECE, reader)) as Box<dyn Read + Send>)
-        }),
-    })
+    let open = Box::new(move || {
+        let stream = handle
+            .block_on(access.start_postgresql(argv, &database))
+            .map_err(|failure| Error::other(access.fault(Code::DumpFailed, failure)))?;
+        let ending = Ending { program: "pg_dump", words: PG_DUMP_TRAILER };
+        let begun = Begun { stream, read: Vec::new() };
+        // The session holds the snapshot.
+        let reader = DumpReader::new(access, handle, ending, begun, rest(&sequences)).holding(session);
+        Ok(Box::new(BufReader::with_capacity(PIECE, reader)) as Box<dyn Read + Send>)
+    });
+    Ok(Dump::single("database.sql", format!("postgresql {version}"), summary, open))
 }
 
 const SERVER: &str = "SELECT json_build_object('version', split_part(current_setting('server_version'), ' ', 1), \

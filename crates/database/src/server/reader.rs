@@ -47,14 +47,25 @@ impl DumpReader {
     pub(crate) fn new(access: Access, handle: Handle, ending: Ending, begun: Begun, rest: Vec<u8>) -> Self {
         let mut tail = Vec::new();
         keep_end(&mut tail, &begun.read, TAIL);
+        let first = Box::new(Cursor::new(begun.read));
+        Self {
+            first,
+            dumping: Some(begun.stream),
+            tail,
+            ..Self::without_program(access, handle, ending, rest)
+        }
+    }
+
+    /// Without a program, because all that it wrote is in a file.
+    pub(crate) fn without_program(access: Access, handle: Handle, ending: Ending, rest: Vec<u8>) -> Self {
         Self {
             access,
             handle,
             ending,
-            first: Box::new(Cursor::new(begun.read)),
-            dumping: Some(begun.stream),
+            first: Box::new(std::io::empty()),
+            dumping: None,
             snapshot: None,
-            tail,
+            tail: Vec::new(),
             rest: Cursor::new(rest),
             failed: None,
         }

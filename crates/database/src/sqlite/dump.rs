@@ -37,12 +37,8 @@ pub(crate) fn dump(live: &Path, scratch: &Path) -> Result<Dump, Problem> {
     eclusa_crash::point("sqlite.dump.summarised");
     drop(copy);
     eclusa_crash::point("sqlite.dump.nameless");
-    Ok(Dump {
-        name: "database.sqlite".to_owned(),
-        engine: format!("sqlite {}", rusqlite::version()),
-        summary,
-        open: Box::new(move || Ok(Box::new(stream) as Box<dyn Read + Send>)),
-    })
+    let open = Box::new(move || Ok(Box::new(stream) as Box<dyn Read + Send>));
+    Ok(Dump::single("database.sqlite", format!("sqlite {}", rusqlite::version()), summary, open))
 }
 
 fn copy_all(source: &Connection, target: &mut Connection) -> Result<(), Problem> {

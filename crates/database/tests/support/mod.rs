@@ -14,9 +14,10 @@ use eclusa_fault::{Code, Fault, Result};
 use eclusa_model::{DatabasePlace, FilesPlace, RuntimeKind, ServiceName, Tenant, TenantName};
 use eclusa_ports::{
     ApplyContext, CommandResult, ExecSpec, ExecStream, LogLine, OutputSink, Runtime, RuntimeObservation,
-    SecretResolver, ServiceStats, Took,
+    SecretResolver, ServiceStats, StoredDump, Took,
 };
 use eclusa_runbook::{Outputs, Place, RuntimeOperation};
+use eclusa_testkit::Dumped;
 use secrecy::{ExposeSecret, SecretString};
 use tempfile::TempDir;
 use tokio::io::AsyncReadExt;
@@ -265,11 +266,15 @@ fn programs() -> PathBuf {
 
 /// Reads a dump to its end, as a vault does: on a blocking thread.
 pub async fn read(dump: eclusa_ports::Dump) -> std::io::Result<Vec<u8>> {
-    tokio::task::spawn_blocking(move || {
-        let mut bytes = Vec::new();
-        (dump.open)()?.read_to_end(&mut bytes)?;
-        Ok(bytes)
-    })
-    .await
-    .unwrap()
+    taken(dump).await.map(|dumped| dumped.bytes())
+}
+
+/// Reads a dump on a blocking thread.
+pub async fn taken(dump: eclusa_ports::Dump) -> std::io::Result<Dumped> {
+    tokio::task::spawn_blocking(move || Dumped::read(dump)).await.unwrap()
+}
+
+/// One that is a single stream.
+pub fn stored(bytes: impl Into<Vec<u8>>) -> StoredDump {
+    StoredDump::single(Box::new(std::io::Cursor::new(bytes.into())))
 }

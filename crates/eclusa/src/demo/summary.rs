@@ -96,7 +96,7 @@ async fn lost(stage: &Stage, tenant: &str, missing: Vec<AcknowledgedSale>) -> Re
     let mut lost = missing;
     let (points, _) = stage.assembly.ports.vault.list(&name).await?;
     for point in points.iter().filter(|point| point.kind == PointKind::Salvage) {
-        let (Some(id), Some(stream)) = (&point.id, &point.database) else { continue };
+        let (Some(id), Some(stream)) = (&point.id, point.database.first()) else { continue };
         let data = stage.directory.join("salvage").join(id.as_str());
         let mut reader = stage.assembly.ports.vault.open(&name, id, &stream.path).await?;
         let (directory, tenant) = (data.clone(), tenant.to_owned());

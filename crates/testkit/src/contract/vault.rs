@@ -37,11 +37,9 @@ fn request(
         run: None,
         mark: mark.to_owned(),
         release: None,
-        database: stream.map(|stream| Dump {
-            name: "database.sql".to_owned(),
-            engine: "fake 1".to_owned(),
-            summary: DatabaseSummary::default(),
-            open: Box::new(move || Ok(stream)),
+        database: stream.map(|stream| {
+            let open = Box::new(move || Ok(stream));
+            Dump::single("database.sql", "fake 1".to_owned(), DatabaseSummary::default(), open)
         }),
         directories: vec![DirectorySet { name: "media".to_owned(), path: directory.to_owned() }],
         configuration: BTreeMap::from([(".env".to_owned(), b"A=b\n".to_vec())]),
@@ -85,7 +83,7 @@ pub async fn vault(vault: &dyn Vault, directory: &Path, empty: &Path) {
     assert_eq!(vault.find(&tenant, "ffffffffffff").await.unwrap_err().code, Code::PointUnknown);
     assert_eq!(vault.find(&other, id.as_str()).await.unwrap_err().code, Code::PointUnknown);
 
-    assert_eq!(first.database.as_ref().unwrap().bytes, 5);
+    assert_eq!(first.database[0].bytes, 5);
     let report = vault.verify(&tenant, &id).await.unwrap();
     assert_eq!(report.problems, Vec::<String>::new());
     let files = first.files["media"].files.len() as u64;

@@ -42,7 +42,7 @@ async fn a_dump_that_cannot_be_opened_leaves_nothing_listed() {
     let fixture = Fixture::new();
     let mut request = fixture.full_request("one", "2026-11-21T10:00:00Z");
     let mut broken = dump(Broken);
-    broken.open = Box::new(|| Err(io::Error::other("no pg_dump")));
+    broken.streams[0].open = Box::new(|| Err(io::Error::other("no pg_dump")));
     request.database = Some(broken);
     let fault = fixture.vault.take(request).await.unwrap_err();
     assert_eq!(fault.code, Code::DumpFailed);

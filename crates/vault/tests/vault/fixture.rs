@@ -102,12 +102,8 @@ pub fn id(manifest: &PointManifest) -> PointId {
 }
 
 pub fn dump(reader: impl Read + Send + 'static) -> Dump {
-    Dump {
-        name: "database.sql".to_owned(),
-        engine: "postgresql 15.18".to_owned(),
-        summary: DatabaseSummary::default(),
-        open: Box::new(move || Ok(Box::new(reader))),
-    }
+    let open = Box::new(move || Ok(Box::new(reader) as _));
+    Dump::single("database.sql", "postgresql 15.18".to_owned(), DatabaseSummary::default(), open)
 }
 
 /// Bytes that neither compress nor repeat, the same for the same seed.

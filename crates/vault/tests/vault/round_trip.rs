@@ -13,7 +13,7 @@ async fn a_point_gives_back_database_configuration_and_files() {
     let fixture = Fixture::new();
     let vault = &fixture.vault;
     let taken = vault.take(fixture.full_request("run/secure.point", "2026-11-21T10:00:00Z")).await.unwrap();
-    assert_eq!(taken.database.as_ref().unwrap().bytes, 5_000_000);
+    assert_eq!(taken.database[0].bytes, 5_000_000);
 
     let (listed, unreadable) = vault.list(&fixture.tenant).await.unwrap();
     assert_eq!((listed, unreadable), (vec![taken.clone()], vec![]));

@@ -118,7 +118,7 @@ impl Backups {
                 let id = point.id.as_ref().map(ToString::to_string).unwrap_or_default();
                 let files: usize = point.files.values().map(|set| set.files.len()).sum();
                 let bytes: u64 = point.files.values().map(eclusa_ports::FilesManifest::bytes).sum::<u64>()
-                    + point.database.as_ref().map_or(0, |stream| stream.bytes);
+                    + point.database_bytes();
                 let held = point.id.as_ref().and_then(|id| tenant.holds.get(id));
                 let proved = tenant.proof.as_ref().filter(|proof| proof.point == id);
                 table.add_row([
