@@ -4,6 +4,7 @@
 //! What is done is checked all the same: a backup that fails is no fast backup.
 
 mod growth;
+mod mariadb;
 mod measure;
 mod overhead;
 mod postgresql;
@@ -14,6 +15,7 @@ mod startup;
 mod table;
 mod tenants;
 mod traffic;
+mod ways;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -62,6 +64,8 @@ enum What {
     Release(release::Release),
     /// A release of a bench with many sites against the runbook's script, under the same traffic.
     Tenants(tenants::Tenants),
+    /// Backup and restore of a database against mariadb-dump, gzip, mydumper and restic, and seven days of changes.
+    Mariadb(mariadb::Mariadb),
     /// Backup and restore of a database against pg_dump, gzip and psql.
     Postgresql(postgresql::Postgresql),
     /// `eclusa status`, the binary, the journal of a run.
@@ -79,6 +83,7 @@ fn main() -> ExitCode {
         What::Overhead(overhead) => overhead.run(&common),
         What::Release(release) => release.run(&common),
         What::Tenants(tenants) => tenants.run(&common),
+        What::Mariadb(mariadb) => mariadb.run(&common),
         What::Postgresql(postgresql) => postgresql.run(&common),
         What::Startup(startup) => startup.run(&common),
         What::Growth(growth) => growth.run(&common),

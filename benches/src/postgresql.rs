@@ -8,8 +8,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use crate::measure::{self, Cost};
-use crate::table::{mebibytes, median, median_ratio, print};
+use crate::measure;
+use crate::table::{mebibytes, print};
+use crate::ways::{HEAD, Way, size_of};
 use crate::{Common, Outcome, rows, stack};
 
 /// The arguments.
@@ -145,17 +146,6 @@ impl Drop for Server {
     }
 }
 
-fn size_of(directory: &Path) -> u64 {
-    let entries = std::fs::read_dir(directory).into_iter().flatten().flatten();
-    entries
-        .map(|entry| match entry.metadata() {
-            Ok(found) if found.is_dir() => size_of(&entry.path()),
-            Ok(found) => found.len(),
-            Err(_) => 0,
-        })
-        .sum()
-}
-
 /// The stack, once with a small file in the place of the database: commands run in the service of a release, and the
 /// first one has none yet.
 fn configuration(server: &Server, port: u16, first: bool) -> String {
@@ -170,39 +160,6 @@ fn configuration(server: &Server, port: u16, first: bool) -> String {
         stack::configuration(port, "database = \"db\""),
         server.sockets.display()
     )
-}
-
-/// One way of doing something, with what each round of it cost.
-#[derive(Default)]
-struct Way {
-    name: &'static str,
-    costs: Vec<Cost>,
-    stored: u64,
-}
-
-impl Way {
-    fn new(name: &'static str) -> Self {
-        Self { name, ..Self::default() }
-    }
-
-    fn of(&self, what: impl Fn(&Cost) -> f64) -> Vec<f64> {
-        self.costs.iter().map(what).collect()
-    }
-
-    fn row(&self, base: &Self) -> Vec<String> {
-        let wall = self.of(|cost| cost.wall);
-        let all = self.of(Cost::all_cpu);
-        let peak = self.costs.iter().map(|cost| cost.peak).max().unwrap_or(0);
-        vec![
-            self.name.to_owned(),
-            format!("{:.1}", median(&wall)),
-            format!("{:.1} + {:.1}", median(&self.of(|cost| cost.cpu)), median(&self.of(|cost| cost.server))),
-            mebibytes(peak),
-            if self.stored > 0 { mebibytes(self.stored) } else { "–".to_owned() },
-            format!("{:.2}", median_ratio(&wall, &base.of(|cost| cost.wall))),
-            format!("{:.2}", median_ratio(&all, &base.of(Cost::all_cpu))),
-        ]
-    }
 }
 
 struct Bench<'a> {
@@ -220,17 +177,7 @@ impl Bench<'_> {
     }
 
     fn measured(&self, way: &mut Way, command: &mut Command) -> Outcome<()> {
-        let (cost, _) = measure::run(command, &[self.server.process.id()], true)?;
-        eprintln!(
-            "{}: {:.1} s, {:.1} + {:.1} CPU s, {} MiB",
-            way.name,
-            cost.wall,
-            cost.cpu,
-            cost.server,
-            mebibytes(cost.peak)
-        );
-        way.costs.push(cost);
-        Ok(())
+        way.measure(command, &[self.server.process.id()])
     }
 
     fn forget_points(&self) -> Outcome<()> {
@@ -322,11 +269,9 @@ impl Postgresql {
             bench.backups(dump, first, again)?;
             bench.restores(load, check, whole)?;
         }
-        let head =
-            ["", "wall, s", "CPU, s: client + server", "peak, MiB", "stored, MiB", "wall ratio", "CPU ratio"];
         let [dump, first, again, load, check, whole] = &ways;
-        print("Backup", &head, &[dump.row(dump), first.row(dump), again.row(dump)]);
-        print("Restore", &head, &[load.row(load), check.row(load), whole.row(load)]);
+        print("Backup", &HEAD, &[dump.row(dump), first.row(dump), again.row(dump)]);
+        print("Restore", &HEAD, &[load.row(load), check.row(load), whole.row(load)]);
         let _ = bench.eclusa(&["stop", "--yes"]).output();
         Ok(())
     }

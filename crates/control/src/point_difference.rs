@@ -30,6 +30,9 @@ pub struct FilesDifference {
 /// What changed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct PointDifference {
+    /// That the checksums of the two points' tables are of two kinds, so that only numbers of rows could be compared.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub only_counts: bool,
     /// The tables that differ.
     pub tables: Vec<TableDifference>,
     /// Other objects of the database that differ: views, triggers, functions, sequences.
@@ -56,6 +59,7 @@ impl PointDifference {
             files.map(|stream| (stream.path.clone(), stream.sha256.clone())).collect()
         };
         Self {
+            only_counts: first.summary.checksums != second.summary.checksums,
             tables: tables(&first.summary, &second.summary),
             objects: differing(&first.summary.objects, &second.summary.objects),
             files: files.collect(),
@@ -66,7 +70,8 @@ impl PointDifference {
     /// Whether nothing changed.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.tables.is_empty()
+        !self.only_counts
+            && self.tables.is_empty()
             && self.objects.is_empty()
             && self.files.is_empty()
             && self.configuration.is_empty()
@@ -82,7 +87,9 @@ fn differing<V: PartialEq>(first: &BTreeMap<String, V>, second: &BTreeMap<String
 fn tables(first: &DatabaseSummary, second: &DatabaseSummary) -> Vec<TableDifference> {
     let rows = |summary: &DatabaseSummary, name: &str| summary.tables.get(name).map(|table| table.rows);
     let names = differing(&first.tables, &second.tables).into_iter();
+    let comparable = first.checksums == second.checksums;
     names
+        .filter(|name| comparable || rows(first, name) != rows(second, name))
         .map(|table| TableDifference {
             rows_before: rows(first, &table),
             rows_after: rows(second, &table),

@@ -5,6 +5,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
+use bytesize::ByteSize;
 use eclusa_fault::{Code, Fault, Result};
 use eclusa_model::{StackName, TenantName};
 use rustic_core::repofile::MasterKey;
@@ -294,10 +295,26 @@ impl Places {
             .map_err(|problem| self.unreachable(tenant, problem))?;
         // The configuration is written last: without it there is no repository.
         let repository = init
-            .init(&Credentials::Masterkey(master), &KeyOptions::default(), &ConfigOptions::default())
+            .init(&Credentials::Masterkey(master), &KeyOptions::default(), &shape())
             .map_err(|error| self.opening(tenant, &error))?;
         Ok(Opened { repository, backend, lock })
     }
+}
+
+/// How large the pieces are that a repository finds again from day to day, on the average, and how large the files are in
+/// which it keeps them, in bytes. In a business's database a day changes rows here and there: with pieces of 1 MiB, as is
+/// usual for files, nearly all of it would be stored anew each day. The files bound the memory of who writes them.
+const PIECE: u64 = 64 * 1024;
+const PACK: u64 = 8 * 1024 * 1024;
+
+/// The settings of a new repository; one that is there keeps its own, for with others nothing of it would be found again.
+fn shape() -> ConfigOptions {
+    let piece = std::env::var("ECLUSA_PIECE").ok().and_then(|t| t.parse().ok()).unwrap_or(PIECE);
+    ConfigOptions::default()
+        .set_chunk_size(ByteSize(piece))
+        .set_chunk_min_size(ByteSize(piece / 4))
+        .set_chunk_max_size(ByteSize(piece * 8))
+        .set_datapack_size(ByteSize(PACK))
 }
 
 fn remove_files(directory: &Path) -> std::io::Result<()> {

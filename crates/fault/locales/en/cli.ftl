@@ -64,6 +64,7 @@ hint-mirror-repository = To bring back what the mirror holds, move { $vault } aw
 hint-mirror-other = Is the right disk mounted? If this one shall be used from now on, remove { $path }
 hint-keep = Say in eclusa.toml which are kept, such as: [stacks.{ $stack }.keep] daily = 14, weekly = 8, monthly = 12
 backups-diff-none = Both restore points hold the same.
+backups-diff-only-counts = One of the points was taken by an older Eclusa, whose checksums are of another kind: of tables, only numbers of rows are compared.
 backups-diff-tables = Tables
 backups-diff-content = other content
 backups-diff-objects = Other objects of the database

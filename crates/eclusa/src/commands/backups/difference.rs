@@ -37,6 +37,9 @@ pub(super) async fn show(session: &Session, assembly: &Assembly, from: &str, to:
         say(word("backups-diff-none"));
         return Ok(Exit::Ok);
     }
+    if difference.only_counts {
+        say(word("backups-diff-only-counts"));
+    }
     if !difference.tables.is_empty() {
         say(format!("{BOLD}{}{BOLD:#}", word("backups-diff-tables")));
         say(tables(&difference, &word("backups-diff-content")));
