@@ -251,9 +251,22 @@ fn the_containers_go_away_during_a_migration(bench: &Bench) {
 
 /// bench reads all of a site's files, also what lies there until the restore is accepted.
 fn what_a_restore_keeps_is_the_sites(bench: &Bench) {
+    // So big that the dump is several streams.
+    bench.sql(
+        TWO,
+        "CREATE TABLE tabBig (name VARCHAR(140) PRIMARY KEY, creation DATETIME(6), x TEXT, KEY creation (creation)); \
+         INSERT INTO tabBig SELECT MD5(seq), '2024-01-01' + INTERVAL seq SECOND, REPEAT(MD5(seq), 60) FROM seq_1_to_20000; \
+         ANALYZE TABLE tabBig",
+    );
     let before = bench.books(TWO);
     bench.ends(0, &["backup", TWO]);
+    let points = bench.eclusa(&["backups", TWO, "--json"]);
+    assert!(text(&points).contains("database/2-rows-1.sql"), "{}", text(&points));
+    bench.sql(TWO, "DELETE FROM tabBig WHERE x LIKE '%0'");
     bench.ends(0, &["restore", TWO, "--yes"]);
+    let big = "SELECT COUNT(*), COUNT(DISTINCT x), (SELECT COUNT(*) FROM information_schema.STATISTICS \
+        WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME = 'tabBig') FROM tabBig";
+    assert_eq!(bench.sql(TWO, big), "20000\t20000\t2");
     let kept = bench.inside("backend", &["sh", "-c", "ls -A sites/s02.localhost/*/files"]);
     assert_eq!(kept.matches("-old").count(), 2, "{kept}");
     bench.bench(TWO, &["backup", "--with-files", "--backup-path", "/tmp/taken"]);

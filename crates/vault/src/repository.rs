@@ -309,7 +309,7 @@ const PACK: u64 = 8 * 1024 * 1024;
 
 /// The settings of a new repository; one that is there keeps its own, for with others nothing of it would be found again.
 fn shape() -> ConfigOptions {
-    let piece = std::env::var("ECLUSA_PIECE").ok().and_then(|t| t.parse().ok()).unwrap_or(PIECE);
+    let piece = PIECE;
     ConfigOptions::default()
         .set_chunk_size(ByteSize(piece))
         .set_chunk_min_size(ByteSize(piece / 4))

@@ -7,7 +7,7 @@ use std::path::Path;
 use eclusa_fault::Code;
 use eclusa_ports::Vault;
 
-use crate::fixture::{Fixture, files_below, id};
+use crate::fixture::{Fixture, dump, files_below, id, pattern};
 
 pub fn flip(path: &Path, position: usize) {
     std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600)).unwrap();
@@ -46,6 +46,76 @@ async fn a_flipped_bit_in_any_file_is_found() {
     }
     let report = fixture.vault.verify(&fixture.tenant, &id(&taken)).await.unwrap();
     assert_eq!(report.problems, Vec::<String>::new(), "unflipped, all is well");
+}
+
+/// What happens to a file of a repository.
+#[derive(Debug, Clone, Copy)]
+enum Damage {
+    Flipped,
+    CutOff,
+    Deleted,
+}
+
+/// A thousand flipped bits, a hundred files that are cut off and a hundred that are gone, anywhere in a repository:
+/// each is found, and what is read in spite of it is what was there or an error.
+#[tokio::test]
+async fn no_damage_of_twelve_hundred_passes_for_good() {
+    let fixture = Fixture::new();
+    let mut request = fixture.request("one", "2026-11-21T10:00:00Z");
+    request.database = Some(dump(std::io::Cursor::new(pattern(60_000, 1))));
+    request.configuration = [(".env".to_owned(), b"KEY=secret\n".to_vec())].into();
+    let taken = fixture.vault.take(request).await.unwrap();
+    let files = files_below(&fixture.repository());
+    let lengths: Vec<usize> =
+        files.iter().map(|path| std::fs::metadata(path).unwrap().len() as usize).collect();
+    let aside = fixture.base.join("aside");
+    let mut random = 0x2545_F491_4F6C_DD1D_u64;
+    let mut next = |below: usize| {
+        random ^= random << 13;
+        random ^= random >> 7;
+        random ^= random << 17;
+        (random % below.max(1) as u64) as usize
+    };
+    for number in 0..1200 {
+        let damage = match number {
+            0..1000 => Damage::Flipped,
+            1000..1100 => Damage::CutOff,
+            _ => Damage::Deleted,
+        };
+        // A file as often as another, however small: most bytes are data's.
+        let which = next(files.len());
+        let (path, at) = (&files[which], next(lengths[which]));
+        std::fs::copy(path, &aside).unwrap();
+        match damage {
+            Damage::Flipped => flip(path, at),
+            Damage::CutOff => {
+                let bytes = std::fs::read(path).unwrap();
+                std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600)).unwrap();
+                std::fs::write(path, &bytes[..at]).unwrap();
+            }
+            Damage::Deleted => std::fs::remove_file(path).unwrap(),
+        }
+        let what = format!("{damage:?} at {at}: {}", path.display());
+        match fixture.vault.verify(&fixture.tenant, &id(&taken)).await {
+            Ok(report) => assert_ne!(report.problems, Vec::<String>::new(), "{what}"),
+            Err(fault) => assert!(
+                matches!(
+                    fault.code,
+                    Code::VaultUnreachable | Code::VaultKey | Code::PointUnknown | Code::PointDamaged
+                ),
+                "{what}: {fault}"
+            ),
+        }
+        if let Ok(mut reader) = fixture.vault.open(&fixture.tenant, &id(&taken), "database.sql").await {
+            let mut bytes = Vec::new();
+            if reader.read_to_end(&mut bytes).is_ok() {
+                assert!(bytes == pattern(60_000, 1), "restored as if it were good; {what}");
+            }
+        }
+        std::fs::rename(&aside, path).unwrap();
+    }
+    let report = fixture.vault.verify(&fixture.tenant, &id(&taken)).await.unwrap();
+    assert_eq!(report.problems, Vec::<String>::new(), "mended, all is well");
 }
 
 #[tokio::test]

@@ -1,12 +1,77 @@
 //! What goes in comes out.
 
-use std::io::Read;
+use std::io::{self, Cursor, Read};
 use std::os::unix::fs::MetadataExt;
 
 use eclusa_fault::Code;
-use eclusa_ports::{DirectorySet, Vault};
+use eclusa_ports::{Checksums, DatabaseSummary, DirectorySet, Dump, DumpStream, Vault};
 
 use crate::fixture::{Fixture, Pattern, dump, files_below, id, pattern};
+
+/// Streams of a dump in the order in which nobody would read them.
+fn several(fails: bool) -> Dump {
+    let stream = |name: &str, seed: u64, fails: bool| DumpStream {
+        name: name.to_owned(),
+        open: Box::new(move || {
+            let bytes = Cursor::new(pattern(400_000, seed));
+            let broken = io::Error::other("the server is gone");
+            Ok(if fails {
+                Box::new(bytes.chain(Failing(broken))) as _
+            } else {
+                Box::new(bytes) as Box<dyn Read + Send>
+            })
+        }),
+    };
+    let summary = DatabaseSummary { checksums: Checksums::Dump, ..DatabaseSummary::default() };
+    Dump {
+        engine: "mariadb 10.11.19".to_owned(),
+        streams: vec![
+            stream("database/2-rows-2.sql", 2, fails),
+            stream("database/1-structure.sql", 1, false),
+            stream("database/2-rows-1.sql", 3, false),
+        ],
+        summary: Box::new(move || Ok(summary)),
+    }
+}
+
+struct Failing(io::Error);
+
+impl Read for Failing {
+    fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
+        Err(io::Error::other(self.0.to_string()))
+    }
+}
+
+#[tokio::test]
+async fn a_database_of_several_streams_comes_back_in_their_order() {
+    let fixture = Fixture::new();
+    let vault = &fixture.vault;
+    let mut request = fixture.full_request("one", "2026-11-21T10:00:00Z");
+    request.database = Some(several(false));
+    let taken = vault.take(request).await.unwrap();
+    let names: Vec<&str> = taken.database.iter().map(|stream| stream.path.as_str()).collect();
+    assert_eq!(names, ["database/1-structure.sql", "database/2-rows-1.sql", "database/2-rows-2.sql"]);
+    assert_eq!((taken.format, taken.summary.checksums), (2, Checksums::Dump));
+    assert_eq!(vault.find(&fixture.tenant, id(&taken).as_str()).await.unwrap(), taken);
+    let report = vault.verify(&fixture.tenant, &id(&taken)).await.unwrap();
+    assert_eq!((report.problems, report.equal), (vec![], 3 + 1 + 6));
+    for (name, seed) in names.iter().zip([1, 3, 2]) {
+        let mut bytes = Vec::new();
+        vault.open(&fixture.tenant, &id(&taken), name).await.unwrap().read_to_end(&mut bytes).unwrap();
+        assert!(bytes == pattern(400_000, seed), "{name}");
+    }
+
+    // One stream that breaks makes no point, nor does a summary that cannot be given.
+    let mut request = fixture.full_request("two", "2026-11-22T10:00:00Z");
+    request.database = Some(several(true));
+    let fault = vault.take(request).await.unwrap_err();
+    assert_eq!(fault.code, Code::DumpFailed, "{fault}");
+    let mut request = fixture.full_request("three", "2026-11-22T10:00:00Z");
+    let refused = Box::new(|| Err(eclusa_fault::Fault::new(Code::DumpFailed)));
+    request.database = Some(Dump { summary: refused, ..several(false) });
+    assert_eq!(vault.take(request).await.unwrap_err().code, Code::DumpFailed);
+    assert_eq!(vault.list(&fixture.tenant).await.unwrap().0.len(), 1);
+}
 
 #[tokio::test]
 async fn a_point_gives_back_database_configuration_and_files() {
