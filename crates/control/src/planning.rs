@@ -121,10 +121,10 @@ pub fn rollback_intent(assembly: &Assembly, how: Option<Reversibility>) -> Resul
 /// # Errors
 /// `PlanStale`, `PlanTooNew`.
 pub async fn check_fresh(assembly: &Assembly, plan: &Plan) -> Result<()> {
-    if plan.format > eclusa_runbook::PLAN_FORMAT {
+    if plan.format > eclusa_runbook::NEWEST_PLAN_FORMAT {
         return Err(Fault::new(Code::PlanTooNew)
             .with("format", plan.format)
-            .with("known", eclusa_runbook::PLAN_FORMAT));
+            .with("known", eclusa_runbook::NEWEST_PLAN_FORMAT));
     }
     if plan.stack != assembly.name {
         let problem = format!("it is for stack {}, not {}", plan.stack, assembly.name);

@@ -145,6 +145,8 @@ codes! {
     CustomizationsUnknown = 608,
     /// Files of `bench backup` that cannot be taken as they are.
     BackupFiles = 609,
+    /// A restore point does not hold the part that is wanted.
+    PartUnknown = 610,
     /// A file with keys that cannot be used.
     EscrowInvalid = 620,
     /// The copies of a tenant must not be destroyed now.

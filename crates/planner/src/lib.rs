@@ -49,8 +49,9 @@ pub fn plan(input: &PlanInput<'_>, intent: &Intent) -> Result<Plan> {
         Intent::Release { to } => release::plan(input, to)?,
         Intent::Rollback { to, how } => rollback::plan(input, to, *how)?,
         Intent::Backup { tenants } => backup::plan(input, tenants)?,
-        Intent::Restore { tenant, point, check_only, adapt } => {
-            restore::plan(input, tenant, point, *check_only, *adapt)?
+        Intent::Restore { tenant, point, check_only, adapt, part } => {
+            let (check_only, adapt) = (*check_only, *adapt);
+            restore::plan(input, &restore::Wanted { tenant, point, check_only, adapt, part })?
         }
         Intent::Drill { points, from } => drill::plan(input, points, from.as_deref())?,
         Intent::Mirror { mirrors, tenants, way } => mirror::plan(input, mirrors, tenants, *way)?,

@@ -8,7 +8,7 @@ use std::path::Path;
 use eclusa_fault::Message;
 use eclusa_planner::lint;
 use eclusa_runbook::{
-    Action, EdgeOperation, Effect, Intent, LeaseOperation, MaintenanceOperation, Phase, Plan,
+    Action, EdgeOperation, Effect, Intent, LeaseOperation, MaintenanceOperation, Part, Phase, Plan,
     RestoreOperation, Undo, VaultOperation,
 };
 use proptest::prelude::*;
@@ -152,7 +152,20 @@ fn data_without_a_restore_point() {
         }),
         "migrate.alpha: it would go back to a restore point of alpha",
     );
-    for scene in ["restore", "rollback-with-data"] {
+    finds(
+        &findings("restore-files", |plan| {
+            let swap = &mut step(plan, "change.swap.alpha").action;
+            if let Action::Perform(Effect::Restore(RestoreOperation::SwapIn { part, .. })) = swap {
+                *part = Part::Everything;
+            }
+        }),
+        "alpha is overwritten by what was not proved",
+    );
+    finds(
+        &findings("restore-database", |plan| plan.format = 1),
+        "its format, 1, does not know parts of restore points",
+    );
+    for scene in ["restore", "restore-files", "restore-database", "rollback-with-data"] {
         finds(
             &findings(scene, |plan| {
                 without(plan, |effect| matches!(effect, Effect::Vault(VaultOperation::Take { .. })));

@@ -4,8 +4,8 @@ use eclusa_fault::{Language, Message};
 use eclusa_model::TenantName;
 use eclusa_runbook::{
     DatabaseOperation, EdgeOperation, Effect, Gate, GateKind, Intent, LeaseOperation, MaintenanceOperation,
-    MirrorWay, OnNoGo, PointKind, PointReference, ProbeRoute, RestoreOperation, RowRule, RuntimeOperation,
-    SettingsOperation, Undo, VaultOperation,
+    MirrorWay, OnNoGo, Part, PointKind, PointReference, ProbeRoute, RestoreOperation, RowRule,
+    RuntimeOperation, SettingsOperation, Undo, VaultOperation,
 };
 
 use crate::words::{bytes_text, duration_text, listed, short};
@@ -17,9 +17,17 @@ pub fn intent_text(intent: &Intent, language: &Language) -> String {
         Intent::Release { to } => Message::new("plan-intent-release").with("to", to),
         Intent::Rollback { to, .. } => Message::new("plan-intent-rollback").with("to", to),
         Intent::Backup { .. } => Message::new("plan-intent-backup"),
-        Intent::Restore { tenant, point, check_only, .. } => {
-            let id = if *check_only { "plan-intent-restore-check" } else { "plan-intent-restore" };
-            Message::new(id).with("tenant", tenant).with("point", short(point, 8))
+        Intent::Restore { tenant, point, check_only, part, .. } => {
+            let message = match part {
+                _ if *check_only => Message::new("plan-intent-restore-check"),
+                Part::Everything => Message::new("plan-intent-restore"),
+                Part::Database => Message::new("plan-intent-restore-database"),
+                Part::Files(sets) => {
+                    let sets: Vec<&str> = sets.iter().map(String::as_str).collect();
+                    Message::new("plan-intent-restore-files").with("sets", sets.join(", "))
+                }
+            };
+            message.with("tenant", tenant).with("point", short(point, 8))
         }
         Intent::Drill { points, .. } => Message::new("plan-intent-drill").with("count", points.len()),
         Intent::Mirror { mirrors, way, .. } => {

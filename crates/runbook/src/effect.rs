@@ -7,7 +7,7 @@ use eclusa_model::{MaintenanceOwner, PointId, Release, RunId, ServiceName, StepN
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::{MirrorWay, SettingsOperation};
+use crate::{MirrorWay, Part, SettingsOperation};
 
 /// A generic operation on the world.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -319,6 +319,9 @@ pub enum RestoreOperation {
         point: PointReference,
         /// What the copies are named by.
         suffix: String,
+        /// Which part of it.
+        #[serde(default, skip_serializing_if = "Part::is_everything")]
+        part: Part,
     },
     /// Compares what lies beside with the point's manifest: rows, checksums, files.
     Prove {
@@ -328,6 +331,9 @@ pub enum RestoreOperation {
         point: PointReference,
         /// What the copies are named by.
         suffix: String,
+        /// Which part of it.
+        #[serde(default, skip_serializing_if = "Part::is_everything")]
+        part: Part,
     },
     /// Swaps what lies beside with the live data; the old data is kept. Writers must be stopped.
     SwapIn {
@@ -335,6 +341,9 @@ pub enum RestoreOperation {
         tenant: TenantName,
         /// What the copies are named by.
         suffix: String,
+        /// Which part of it.
+        #[serde(default, skip_serializing_if = "Part::is_everything")]
+        part: Part,
     },
     /// Swaps back: what was live before is live again; the restored copy lies beside again.
     SwapBack {
@@ -342,6 +351,9 @@ pub enum RestoreOperation {
         tenant: TenantName,
         /// What the copies are named by.
         suffix: String,
+        /// Which part of it.
+        #[serde(default, skip_serializing_if = "Part::is_everything")]
+        part: Part,
     },
     /// Drops what lies beside and was never swapped in. Idempotent.
     Discard {
@@ -349,6 +361,9 @@ pub enum RestoreOperation {
         tenant: TenantName,
         /// What the copies are named by.
         suffix: String,
+        /// Which part of it.
+        #[serde(default, skip_serializing_if = "Part::is_everything")]
+        part: Part,
     },
     /// Drops the old data that a swap kept. Idempotent.
     DropKept {

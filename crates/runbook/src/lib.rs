@@ -7,6 +7,7 @@ mod effect;
 mod event;
 mod expectation;
 mod gate;
+mod part;
 mod plan;
 mod run;
 mod settings;
@@ -25,9 +26,10 @@ pub use gate::{
     BaselineSource, Evidence, Fact, Gate, GateKind, HttpProbe, Listing, LogRule, OnNoGo, PageProbe,
     ProbeRoute, Sample, Verdict, VerdictKind, WatchRule, look_of,
 };
+pub use part::Part;
 pub use plan::{
-    Action, Adapt, Intent, Lane, Limits, MirrorWay, PLAN_FORMAT, Phase, Plan, Question, Recovery,
-    Reversibility, Scope, Step, Undo,
+    Action, Adapt, Intent, Lane, Limits, MirrorWay, NEWEST_PLAN_FORMAT, PARTS_PLAN_FORMAT, PLAN_FORMAT,
+    Phase, Plan, Question, Recovery, Reversibility, Scope, Step, Undo,
 };
 pub use run::{Decision, Direction, Illegal, Next, Note, Progress, Run, Timing, UndoProgress};
 pub use settings::SettingsOperation;

@@ -1,34 +1,34 @@
 //! A tenant's data brought back: beside the live data, proved there, swapped in, the old kept.
 
 use eclusa_fault::{Code, Fault, Result};
-use eclusa_model::{PointId, Tenant, TenantName};
+use eclusa_model::{FilesPlace, PointId, Tenant, TenantName};
 use eclusa_ports::{DatabaseCopy, PointManifest, SwapState, beside_directory};
-use eclusa_runbook::{Outputs, RestoreOperation};
+use eclusa_runbook::{Outputs, Part, RestoreOperation};
 
 use super::point::{id_of, place_of};
 use crate::context::{Context, Ports};
 
 pub(super) async fn perform(context: &Context, operation: &RestoreOperation) -> Result<Outputs> {
     match operation {
-        RestoreOperation::Beside { tenant, point, suffix } => {
+        RestoreOperation::Beside { tenant, point, suffix, part } => {
             let manifest = context.ports.vault.find(tenant, &context.point(point)?).await?;
-            beside(context, context.tenant(tenant)?, &manifest, suffix).await?;
+            beside(context, context.tenant(tenant)?, &part_of(manifest, part)?, suffix).await?;
             Ok(Outputs::new())
         }
-        RestoreOperation::Prove { tenant, point, suffix } => {
+        RestoreOperation::Prove { tenant, point, suffix, part } => {
             let manifest = context.ports.vault.find(tenant, &context.point(point)?).await?;
-            prove(context, context.tenant(tenant)?, &manifest, suffix).await
+            prove(context, context.tenant(tenant)?, &part_of(manifest, part)?, suffix).await
         }
-        RestoreOperation::SwapIn { tenant, suffix } => {
-            swap_in(context, context.tenant(tenant)?, suffix).await?;
+        RestoreOperation::SwapIn { tenant, suffix, part } => {
+            swap_in(context, context.tenant(tenant)?, suffix, part).await?;
             Ok(Outputs::new())
         }
-        RestoreOperation::SwapBack { tenant, suffix } => {
-            swap_back(context, context.tenant(tenant)?, suffix).await?;
+        RestoreOperation::SwapBack { tenant, suffix, part } => {
+            swap_back(context, context.tenant(tenant)?, suffix, part).await?;
             Ok(Outputs::new())
         }
-        RestoreOperation::Discard { tenant, suffix } => {
-            discard(&context.ports, context.tenant(tenant)?, suffix).await?;
+        RestoreOperation::Discard { tenant, suffix, part } => {
+            discard(&context.ports, context.tenant(tenant)?, suffix, part).await?;
             Ok(Outputs::new())
         }
         RestoreOperation::DropKept { tenant, suffix } => {
@@ -40,6 +40,38 @@ pub(super) async fn perform(context: &Context, operation: &RestoreOperation) -> 
             whole(context, tenant, &point, suffix).await
         }
     }
+}
+
+/// What of a point is brought back. It must be there: a part that a point does not hold would leave what is live as it is,
+/// and be called restored.
+fn part_of(mut manifest: PointManifest, part: &Part) -> Result<PointManifest> {
+    let lacks = |what: &str| {
+        let point = manifest.id.as_ref().map_or_else(String::new, |id| id.short().to_owned());
+        let known: Vec<&str> = manifest.files.keys().map(String::as_str).collect();
+        Err(Fault::new(Code::PartUnknown)
+            .with("tenant", &manifest.tenant)
+            .with("point", point)
+            .with("part", what)
+            .with("known", known.join(", ")))
+    };
+    match part {
+        Part::Everything => return Ok(manifest),
+        Part::Database if manifest.database.is_none() => return lacks("database"),
+        Part::Database => {}
+        Part::Files(sets) => {
+            if let Some(set) = sets.iter().find(|set| !manifest.files.contains_key(*set)) {
+                return lacks(set);
+            }
+            manifest.database = None;
+        }
+    }
+    manifest.files.retain(|set, _| part.has_files(set));
+    Ok(manifest)
+}
+
+/// The directories of a part.
+fn places<'a>(tenant: &'a Tenant, part: &'a Part) -> impl Iterator<Item = &'a FilesPlace> {
+    tenant.files.iter().filter(|place| part.has_files(place.name()))
 }
 
 /// All of it. A second call after a crash goes on where the first was: what has been swapped in is not restored
@@ -55,7 +87,7 @@ async fn whole(context: &Context, tenant: &TenantName, point: &str, suffix: &str
         prove(context, tenant, &manifest, suffix).await?;
     }
     eclusa_crash::point("restore.proved");
-    swap_files_in(context, tenant, suffix).await?;
+    swap_files_in(context, tenant, suffix, &Part::Everything).await?;
     eclusa_crash::point("restore.files-swapped");
     // No copy of the database beside files that are swapped in: a try before this one was cut off while it let go what
     // had been swapped out, and the database went first. The comparison below says whether that is so.
@@ -152,13 +184,16 @@ fn proof_failed(tenant: &Tenant, problem: impl std::fmt::Display) -> Fault {
 }
 
 /// Files first: the database decides what the application sees, so it is swapped last.
-async fn swap_in(context: &Context, tenant: &Tenant, suffix: &str) -> Result<()> {
-    swap_files_in(context, tenant, suffix).await?;
-    context.ports.database.swap_in(tenant, suffix).await
+async fn swap_in(context: &Context, tenant: &Tenant, suffix: &str, part: &Part) -> Result<()> {
+    swap_files_in(context, tenant, suffix, part).await?;
+    if part.has_database() {
+        context.ports.database.swap_in(tenant, suffix).await?;
+    }
+    Ok(())
 }
 
-async fn swap_files_in(context: &Context, tenant: &Tenant, suffix: &str) -> Result<()> {
-    for place in &tenant.files {
+async fn swap_files_in(context: &Context, tenant: &Tenant, suffix: &str, part: &Part) -> Result<()> {
+    for place in places(tenant, part) {
         let live = context.ports.runtime.files_directory(place).await?;
         if context.ports.files.state(&live, suffix).await? != SwapState::Nothing {
             context.ports.files.swap_in(&live, suffix).await?;
@@ -167,12 +202,14 @@ async fn swap_files_in(context: &Context, tenant: &Tenant, suffix: &str) -> Resu
     Ok(())
 }
 
-async fn swap_back(context: &Context, tenant: &Tenant, suffix: &str) -> Result<()> {
-    let state = context.ports.database.swap_state(tenant, suffix).await?;
-    if matches!(state, SwapState::SwappedIn | SwapState::Halfway) {
-        context.ports.database.swap_back(tenant, suffix).await?;
+async fn swap_back(context: &Context, tenant: &Tenant, suffix: &str, part: &Part) -> Result<()> {
+    if part.has_database() {
+        let state = context.ports.database.swap_state(tenant, suffix).await?;
+        if matches!(state, SwapState::SwappedIn | SwapState::Halfway) {
+            context.ports.database.swap_back(tenant, suffix).await?;
+        }
     }
-    for place in &tenant.files {
+    for place in places(tenant, part) {
         let live = context.ports.runtime.files_directory(place).await?;
         let state = context.ports.files.state(&live, suffix).await?;
         if matches!(state, SwapState::SwappedIn | SwapState::Halfway) {
@@ -183,9 +220,11 @@ async fn swap_back(context: &Context, tenant: &Tenant, suffix: &str) -> Result<(
 }
 
 /// Drops what lies beside.
-pub(super) async fn discard(ports: &Ports, tenant: &Tenant, suffix: &str) -> Result<()> {
-    ports.database.drop_copy(tenant, &DatabaseCopy::Beside(suffix.to_owned())).await?;
-    for place in &tenant.files {
+pub(super) async fn discard(ports: &Ports, tenant: &Tenant, suffix: &str, part: &Part) -> Result<()> {
+    if part.has_database() {
+        ports.database.drop_copy(tenant, &DatabaseCopy::Beside(suffix.to_owned())).await?;
+    }
+    for place in places(tenant, part) {
         let live = ports.runtime.files_directory(place).await?;
         ports.files.drop_beside(&live, suffix).await?;
     }

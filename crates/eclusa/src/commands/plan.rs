@@ -13,7 +13,7 @@ use eclusa_runbook::Intent;
 
 use super::Session;
 use super::release::Failing;
-use super::restore::point_of;
+use super::restore::{OnlyPart, point_of};
 use super::rollback::Override;
 use crate::exit::Exit;
 use crate::perform::show;
@@ -75,8 +75,10 @@ enum Wanted {
         #[arg(long)]
         point: Option<String>,
         /// Only somewhere harmless.
-        #[arg(long)]
+        #[arg(long, conflicts_with = "part")]
         check: bool,
+        #[command(flatten)]
+        part: OnlyPart,
     },
     /// Restore points restored somewhere harmless and proved.
     Drill {
@@ -124,9 +126,10 @@ impl Wanted {
                 options.prove = prove;
                 Intent::Backup { tenants }
             }
-            Self::Restore { tenant, point, check } => {
+            Self::Restore { tenant, point, check, part } => {
                 let point = point_of(assembly, &tenant, point.as_deref()).await?;
-                Intent::Restore { tenant, point, check_only: check, adapt: Default::default() }
+                let part = part.of(assembly, &tenant, &point).await?;
+                Intent::Restore { tenant, point, check_only: check, adapt: Default::default(), part }
             }
             Self::Drill { tenants, sample, from } => {
                 drill::choose(assembly, &tenants, sample, from).await?.intent
