@@ -93,6 +93,7 @@ fn from_observation(
                 .iter()
                 .map(|path| path.display().to_string())
                 .collect(),
+            persons_path: crate::persons::directory(assembly).display().to_string(),
             vault_path: assembly.stack.vault_directory(&assembly.state).display().to_string(),
             overridden: options.overridden,
             prove: options.prove,

@@ -5,7 +5,7 @@ use std::fmt;
 
 use eclusa_model::{StepName, TenantName};
 use eclusa_runbook::{
-    Action, EdgeOperation, Effect, Lane, LeaseOperation, MaintenanceOperation, Part, Phase, Plan,
+    Action, CloneStep, EdgeOperation, Effect, Lane, LeaseOperation, MaintenanceOperation, Part, Phase, Plan,
     PointReference, RestoreOperation, RuntimeOperation, Step, Undo, VaultOperation,
 };
 
@@ -87,6 +87,8 @@ struct Safety<'a> {
     points: BTreeMap<&'a TenantName, Vec<usize>>,
     /// Of whom, and of which part.
     proofs: BTreeMap<(&'a TenantName, &'a Part), Vec<usize>>,
+    /// What was done of a copy, by its name and the step's word.
+    copies: BTreeMap<(&'a TenantName, &'static str), Vec<usize>>,
     /// The steps that take a point, by name and tenant.
     takings: BTreeMap<(&'a StepName, &'a TenantName), Vec<usize>>,
 }
@@ -104,6 +106,9 @@ impl<'a> Safety<'a> {
                 }
                 Action::Perform(Effect::Restore(RestoreOperation::Prove { tenant, part, .. })) => {
                     safety.proofs.entry((tenant, part)).or_default().push(place);
+                }
+                Action::Perform(Effect::Clone(copy)) => {
+                    safety.copies.entry((&copy.to, copy.operation.word())).or_default().push(place);
                 }
                 _ => {}
             }
@@ -128,6 +133,25 @@ fn needs(
         && !earlier(safety.takings.get(&(taken, tenant)))
     {
         found(format!("it would go back to a restore point of {tenant} that is not taken before it"));
+    }
+    if let Action::Perform(Effect::Clone(copy)) = &step.action
+        && copy.operation == CloneStep::Publish
+    {
+        for (word, problem) in [
+            ("prove", "was not proved"),
+            ("scrub", "may hold what must not leave the tenant"),
+            ("configure", "has no configuration of its own"),
+            ("account", "has no account of its own"),
+        ] {
+            if !earlier(safety.copies.get(&(&copy.to, word))) {
+                found(format!("{} is published and {problem}", copy.to));
+            }
+        }
+        let hides =
+            |effect: &Effect| matches!(effect, Effect::Clone(back) if back.operation == CloneStep::Unpublish);
+        if !matches!(&step.undo, Undo::By(effect) if hides(effect)) {
+            found(format!("{} is published and stays when the run goes back", copy.to));
+        }
     }
     if let Action::Perform(Effect::Restore(RestoreOperation::SwapIn { tenant, part, .. })) = &step.action {
         if !earlier(safety.points.get(tenant)) {

@@ -13,6 +13,7 @@ use crate::PlanInput;
 use crate::backup::one;
 use crate::draft::{Draft, Frame, NewStep};
 use crate::drill;
+use crate::erasure;
 use crate::release_steps::{
     NOTHING_LEFT, close_operation, serving_drain, start, start_schedulers, start_workers, stop,
 };
@@ -194,7 +195,8 @@ pub(crate) fn beside(
     let step = NewStep::perform(phase, &name("prove"), scope(tenant), title, Effect::Restore(effect))?
         .nothing_to_undo("undo-nothing-check")
         .seconds(6 * 3600);
-    draft.then(step).map(|_| ())
+    draft.then(step)?;
+    erasure::replay(draft, phase, tenant, (point, suffix), part)
 }
 
 fn close_one(draft: &mut Draft<'_, '_>, tenant: &Tenant, services: &Services) -> Result<()> {

@@ -165,6 +165,29 @@ fn data_without_a_restore_point() {
         &findings("restore-database", |plan| plan.format = 1),
         "its format, 1, does not know parts of restore points",
     );
+    for (word, problem) in [
+        ("prove", "was not proved"),
+        ("scrub", "may hold what must not leave the tenant"),
+        ("configure", "has no configuration of its own"),
+        ("account", "has no account of its own"),
+    ] {
+        finds(
+            &findings("bench-clone", |plan| {
+                without(
+                    plan,
+                    |effect| matches!(effect, Effect::Clone(copy) if copy.operation.word() == word),
+                );
+            }),
+            &format!("staging.localhost is published and {problem}"),
+        );
+    }
+    finds(
+        &findings("bench-clone", |plan| {
+            step(plan, "change.publish.staging.localhost").undo =
+                Undo::Nothing { why: Message::new("undo-nothing-clone") };
+        }),
+        "staging.localhost is published and stays when the run goes back",
+    );
     for scene in ["restore", "restore-files", "restore-database", "rollback-with-data"] {
         finds(
             &findings(scene, |plan| {
@@ -241,6 +264,7 @@ proptest! {
             (format!("tenant{number}").parse().unwrap(), all[..count + 1].to_vec())
         }).collect();
         let seen = Seen {
+            erasures: std::collections::BTreeMap::new(),
             release: (!first).then(|| "v1".to_owned()),
             tenants,
             edge,

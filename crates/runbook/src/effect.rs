@@ -7,7 +7,7 @@ use eclusa_model::{MaintenanceOwner, PointId, Release, RunId, ServiceName, StepN
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::{MirrorWay, Part, SettingsOperation};
+use crate::{CloneOperation, ErasureOperation, MirrorWay, Part, SettingsOperation};
 
 /// A generic operation on the world.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -25,6 +25,10 @@ pub enum Effect {
     Vault(VaultOperation),
     /// A tenant's data, brought back.
     Restore(RestoreOperation),
+    /// A copy of a tenant under another name.
+    Clone(CloneOperation),
+    /// The erasure of a person.
+    Erasure(ErasureOperation),
     /// Settings in a file of a service.
     Settings(SettingsOperation),
     /// The gate in front of the stack.

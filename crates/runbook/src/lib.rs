@@ -2,8 +2,10 @@
 //! nothing here waits, reads a clock or touches the world.
 
 mod asked;
+mod clone;
 mod digest;
 mod effect;
+mod erasure;
 mod event;
 mod expectation;
 mod gate;
@@ -14,12 +16,14 @@ mod settings;
 mod statistics;
 
 pub use asked::{AssetSource, Query, RowChange, RowRule, SignIn, Visit, is_like, row_changes};
+pub use clone::{CloneOperation, CloneStep, Scrub, StatementFile};
 pub use digest::digest_of;
 pub use effect::{
     DatabaseOperation, EdgeOperation, Effect, EnvironmentValue, Exec, Expect, LeaseOperation,
     MaintenanceOperation, Place, PointKind, PointReference, RestoreOperation, RuntimeOperation, Unblock,
     VaultOperation,
 };
+pub use erasure::{ErasureOperation, PersonErasure};
 pub use event::{EVENT_FORMAT, Entry, Event, Outcome, Outputs};
 pub use expectation::unmet;
 pub use gate::{

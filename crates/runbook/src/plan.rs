@@ -10,7 +10,7 @@ use eclusa_model::{
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::{Effect, Gate, Part, PointReference};
+use crate::{Effect, Gate, Part, PointReference, StatementFile};
 
 /// The format of a plan.
 pub const PLAN_FORMAT: u32 = 1;
@@ -76,6 +76,30 @@ pub enum Intent {
         /// Which part of it.
         #[serde(default, skip_serializing_if = "Part::is_everything")]
         part: Part,
+    },
+    /// A tenant's data from a restore point, as another tenant.
+    Clone {
+        /// Whose.
+        tenant: TenantName,
+        /// The point.
+        point: String,
+        /// The release that wrote the point.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        release: Option<String>,
+        /// What the copy is called.
+        to: TenantName,
+        /// Statements that are run on the copy before anybody sees it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        masking: Option<StatementFile>,
+    },
+    /// A person erased from a tenant's data, now and in whatever is restored later.
+    ErasePerson {
+        /// Whose data.
+        tenant: TenantName,
+        /// The statements.
+        statements: StatementFile,
+        /// Why, in words that name nobody.
+        reason: String,
     },
     /// Restore points restored somewhere harmless and proved.
     Drill {
@@ -145,6 +169,8 @@ impl Intent {
             Self::Rollback { .. } => "rollback",
             Self::Backup { .. } => "backup",
             Self::Restore { .. } => "restore",
+            Self::Clone { .. } => "clone",
+            Self::ErasePerson { .. } => "erase-person",
             Self::Drill { .. } => "drill",
             Self::Mirror { .. } => "mirror",
             Self::Prune { .. } => "prune",

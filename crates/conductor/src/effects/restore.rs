@@ -2,7 +2,7 @@
 
 use eclusa_fault::{Code, Fault, Result};
 use eclusa_model::{FilesPlace, PointId, Tenant, TenantName};
-use eclusa_ports::{DatabaseCopy, PointManifest, SwapState, beside_directory};
+use eclusa_ports::{DatabaseCopy, FilesManifest, PointManifest, SwapState, beside_directory};
 use eclusa_runbook::{Outputs, Part, RestoreOperation};
 
 use super::point::{id_of, place_of};
@@ -155,31 +155,43 @@ pub(super) async fn prove(
     for (set, expected) in &manifest.files {
         let live = ports.runtime.files_directory(place_of(tenant, set)?).await?;
         let found = ports.vault.summarise_files(&beside_directory(&live, suffix)).await?;
-        let wrong = expected.files.iter().find(|(path, entry)| {
-            found.files.get(*path).map(|f| (f.bytes, &f.sha256)) != Some((entry.bytes, &entry.sha256))
-        });
-        if let Some((path, _)) = wrong {
-            return Err(proof_failed(tenant, format!("{set}/{path} is missing or differs")));
-        }
-        if found.files.len() != expected.files.len() {
-            return Err(proof_failed(
-                tenant,
-                format!("{set}: {} files, not {}", found.files.len(), expected.files.len()),
-            ));
-        }
-        files += found.files.len();
+        files += compare_files(tenant, set, expected, &found)?;
     }
     Ok(Outputs::from([("rows".to_owned(), rows.to_string()), ("files".to_owned(), files.to_string())]))
 }
 
-fn compare(tenant: &Tenant, manifest: &PointManifest, found: &eclusa_ports::DatabaseSummary) -> Result<()> {
+/// Compares a set of files with what a manifest says of it; gives how many there are.
+pub(super) fn compare_files(
+    tenant: &Tenant,
+    set: &str,
+    expected: &FilesManifest,
+    found: &FilesManifest,
+) -> Result<usize> {
+    let wrong = expected.files.iter().find(|(path, entry)| {
+        found.files.get(*path).map(|f| (f.bytes, &f.sha256)) != Some((entry.bytes, &entry.sha256))
+    });
+    if let Some((path, _)) = wrong {
+        return Err(proof_failed(tenant, format!("{set}/{path} is missing or differs")));
+    }
+    let (count, wanted) = (found.files.len(), expected.files.len());
+    if count != wanted {
+        return Err(proof_failed(tenant, format!("{set}: {count} files, not {wanted}")));
+    }
+    Ok(count)
+}
+
+pub(super) fn compare(
+    tenant: &Tenant,
+    manifest: &PointManifest,
+    found: &eclusa_ports::DatabaseSummary,
+) -> Result<()> {
     match manifest.summary.differences(found).first() {
         None => Ok(()),
         Some(difference) => Err(proof_failed(tenant, difference)),
     }
 }
 
-fn proof_failed(tenant: &Tenant, problem: impl std::fmt::Display) -> Fault {
+pub(super) fn proof_failed(tenant: &Tenant, problem: impl std::fmt::Display) -> Fault {
     Fault::new(Code::ProofFailed).with("tenant", &tenant.name).with("problem", problem)
 }
 

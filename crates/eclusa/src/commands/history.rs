@@ -92,6 +92,8 @@ fn what(run: &Run) -> String {
             };
             format!("{word} {tenant}")
         }
+        Intent::ErasePerson { tenant, .. } => format!("erase person {tenant}"),
+        Intent::Clone { tenant, to, .. } => format!("clone {tenant} as {to}"),
         other => other.word().to_owned(),
     }
 }

@@ -80,6 +80,8 @@ enum Wanted {
         #[command(flatten)]
         part: OnlyPart,
     },
+    /// A new site out of a restore point of another.
+    Clone(super::clone::What),
     /// Restore points restored somewhere harmless and proved.
     Drill {
         /// The tenants; all when none is named.
@@ -131,6 +133,7 @@ impl Wanted {
                 let part = part.of(assembly, &tenant, &point).await?;
                 Intent::Restore { tenant, point, check_only: check, adapt: Default::default(), part }
             }
+            Self::Clone(what) => what.intent(assembly).await?,
             Self::Drill { tenants, sample, from } => {
                 drill::choose(assembly, &tenants, sample, from).await?.intent
             }
