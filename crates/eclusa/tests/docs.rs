@@ -178,7 +178,7 @@ fn problem(words: &[String], known: &mut BTreeMap<Vec<String>, Help>) -> Option<
                     }
                     // One that may have several takes what follows, up to the next option.
                     for _ in 1..*most {
-                        if !rest.clone().next().is_some_and(|word| !word.starts_with('-')) {
+                        if rest.clone().next().is_none_or(|word| word.starts_with('-')) {
                             break;
                         }
                         rest.next();

@@ -33,6 +33,9 @@ pub(crate) fn plan(input: &PlanInput<'_>, wanted: &Wanted<'_>) -> Result<Plan> {
     let maintenance = wanted.release.is_none() || wanted.release != running;
     let mut draft = Draft::new(input);
     draft.remarks.extend(remarks(wanted, running, maintenance));
+    if input.observation.edge.is_some() {
+        draft.remarks.push(Message::new("remark-clone-edge").with("to", wanted.to));
+    }
     draft.take_lease()?;
     draft.phase(Phase::Change)?;
     for step in steps(input, wanted, &shape, maintenance)? {

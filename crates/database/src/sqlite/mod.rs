@@ -142,7 +142,6 @@ impl Sqlite {
                 let mut rows = statement.query([]).map_err(|error| told(number, &error))?;
                 while rows.next().map_err(|error| told(number, &error))?.is_some() {}
             }
-            drop(batch);
             transaction.commit()?;
             eclusa_crash::point("sqlite.statements.done");
             Ok(())
