@@ -142,6 +142,7 @@ fn observation(configuration: &Configuration, now: Timestamp) -> Outcome<Observa
             .collect(),
         unusable_sites: Default::default(),
         maintenance: Default::default(),
+        erasures: Default::default(),
         candidate: Some(CandidateObservation {
             release: release("r2"),
             migrations: Some(vec!["0001".to_owned(), "0002".to_owned()]),
@@ -174,6 +175,7 @@ fn plan(configuration: &Configuration, observation: &Observation, intent: &Inten
         nonce: "x1",
         env_files: Vec::new(),
         vault_path: "/stack/vault".to_owned(),
+        persons_path: "/stack/persons".to_owned(),
         overridden: false,
         prove: false,
         on_failure: None,

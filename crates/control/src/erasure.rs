@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 use crate::keys::vault_of;
 use crate::status::{Severity, Trouble, trouble};
 use crate::workspace::private_directory;
-use crate::{Assembly, history, running};
+use crate::{Assembly, history, persons, running};
 
 /// The format of the file and of the certificate.
 const FORMAT: u32 = 1;
@@ -306,6 +306,7 @@ async fn destroyed(assembly: &Assembly, mut erasure: Erasure) -> Result<(Erasure
         keep(assembly, &erasure).await?;
     }
     erasure.customizations += remove_customizations(assembly, &tenant)?;
+    persons::remove(assembly, &tenant)?;
     let left: BTreeSet<String> = erasure
         .left()
         .filter_map(|place| match &place.place {
@@ -397,6 +398,7 @@ fn markdown(erasure: &Erasure) -> String {
         lines.push(format!("- {} ({location}): {what}", place_name(&place.place)));
     }
     lines.push(format!("- {} files of kept customizations: removed", erasure.customizations));
+    lines.push("- the ledger of erased persons, with its statements: removed".to_owned());
     lines.extend([
         String::new(),
         "## Who could still decrypt a copy that is left anywhere".to_owned(),

@@ -82,7 +82,7 @@ fn kept(runs: &[Run]) -> Vec<(TenantName, String)> {
                 Action::Perform(Effect::Restore(RestoreOperation::DropKept { tenant, suffix })) => {
                     gone.insert((tenant.clone(), suffix.clone()));
                 }
-                Action::Perform(Effect::Restore(RestoreOperation::SwapIn { tenant, suffix })) => {
+                Action::Perform(Effect::Restore(RestoreOperation::SwapIn { tenant, suffix, .. })) => {
                     let entry = (tenant.clone(), suffix.clone());
                     if !gone.contains(&entry) {
                         kept.push(entry);

@@ -85,6 +85,7 @@ pub(crate) async fn observe(assembly: &Assembly, intent: Option<&Intent>) -> Res
         tenants,
         unusable_sites,
         maintenance: owners(assembly).await?,
+        erasures: crate::persons::counts(assembly)?,
         candidate,
         disks: disks(assembly).await,
         lease: assembly.ports.lease.look().await.unwrap_or(None),

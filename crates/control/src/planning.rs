@@ -93,6 +93,7 @@ fn from_observation(
                 .iter()
                 .map(|path| path.display().to_string())
                 .collect(),
+            persons_path: crate::persons::directory(assembly).display().to_string(),
             vault_path: assembly.stack.vault_directory(&assembly.state).display().to_string(),
             overridden: options.overridden,
             prove: options.prove,
@@ -121,10 +122,10 @@ pub fn rollback_intent(assembly: &Assembly, how: Option<Reversibility>) -> Resul
 /// # Errors
 /// `PlanStale`, `PlanTooNew`.
 pub async fn check_fresh(assembly: &Assembly, plan: &Plan) -> Result<()> {
-    if plan.format > eclusa_runbook::PLAN_FORMAT {
+    if plan.format > eclusa_runbook::NEWEST_PLAN_FORMAT {
         return Err(Fault::new(Code::PlanTooNew)
             .with("format", plan.format)
-            .with("known", eclusa_runbook::PLAN_FORMAT));
+            .with("known", eclusa_runbook::NEWEST_PLAN_FORMAT));
     }
     if plan.stack != assembly.name {
         let problem = format!("it is for stack {}, not {}", plan.stack, assembly.name);

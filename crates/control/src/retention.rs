@@ -102,7 +102,7 @@ fn in_use(assembly: &Assembly) -> Result<BTreeMap<PointId, String>> {
         return Ok(BTreeMap::new());
     };
     let mut used: Vec<String> = taken(&run);
-    if let Intent::Restore { point, .. } = &run.plan.intent {
+    if let Intent::Restore { point, .. } | Intent::Clone { point, .. } = &run.plan.intent {
         used.push(point.clone());
     }
     Ok(used.into_iter().filter_map(|id| PointId::new(id).ok()).map(|id| (id, run.id.to_string())).collect())

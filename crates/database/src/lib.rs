@@ -9,6 +9,7 @@ pub mod postgresql;
 mod server;
 pub mod sqlite;
 mod standing;
+mod statements;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -21,6 +22,8 @@ use eclusa_ports::{
     Blocker, Checksums, Database, DatabaseCopy, DatabaseFacts, DatabaseSummary, Dump, Row, RowsWanted,
     Runtime, SecretResolver, StoredDump, SwapState,
 };
+
+use secrecy::SecretString;
 
 use crate::mariadb::{Mariadb, Shape};
 use crate::postgresql::Postgresql;
@@ -232,6 +235,46 @@ impl Database for Databases {
         names::check(name)?;
         dispatch!(self, tenant, engine => engine.drop_scratch(name))
     }
+
+    async fn execute(&self, tenant: &Tenant, copy: &DatabaseCopy, statements: &str) -> Result<()> {
+        check_copy(copy)?;
+        let done = dispatch!(self, tenant, engine => engine.execute(copy, statements));
+        done.map_err(|fault| statements::failed(&tenant.name, fault))
+    }
+
+    async fn make(&self, tenant: &Tenant, like: &Tenant, mark: &str) -> Result<()> {
+        match (self.engine(tenant), self.engine(like)) {
+            (Engine::Mariadb(engine), Engine::Mariadb(like)) => engine.make(&like, mark).await,
+            _ => Err(cannot_be_made(tenant)),
+        }
+    }
+
+    async fn make_account(
+        &self,
+        tenant: &Tenant,
+        like: &Tenant,
+        mark: &str,
+        password: &SecretString,
+    ) -> Result<()> {
+        match (self.engine(tenant), self.engine(like)) {
+            (Engine::Mariadb(engine), Engine::Mariadb(like)) => {
+                engine.make_account(&like, mark, password).await
+            }
+            _ => Err(cannot_be_made(tenant)),
+        }
+    }
+
+    async fn drop_made(&self, tenant: &Tenant, mark: &str) -> Result<()> {
+        match self.engine(tenant) {
+            Engine::Mariadb(engine) => engine.drop_made(mark).await,
+            Engine::Postgresql(_) | Engine::Sqlite(_) => Ok(()),
+        }
+    }
+}
+
+fn cannot_be_made(tenant: &Tenant) -> Fault {
+    let problem = format!("a database for {} is made on MariaDB only", tenant.name);
+    Fault::new(Code::DatabaseUnsupported).with("problem", problem)
 }
 
 fn check_copy(copy: &DatabaseCopy) -> Result<()> {

@@ -7,10 +7,10 @@ use eclusa_fault::{Code, Fault, Language, Result};
 use eclusa_model::PersonName;
 
 use crate::commands::{
-    abort, adopt, answer, apps, attach, audit, backup, backups, bundle, completions, customizations, doctor,
-    drill, edge, erase, exec, history, keys, logs, maintenance, man, migrate, mirror, note, own_run, plan,
-    prune, release, report, restore, resume, rollback, schedule, seed, shop, start, status, stop, supervise,
-    tenants,
+    abort, adopt, answer, apps, attach, audit, backup, backups, bundle, clone, completions, customizations,
+    doctor, drill, edge, erase, exec, history, keys, logs, maintenance, man, migrate, mirror, note, own_run,
+    person, plan, prune, release, report, restore, resume, rollback, schedule, seed, shop, start, status,
+    stop, supervise, tenants,
 };
 use crate::demo;
 
@@ -85,6 +85,10 @@ pub enum Command {
     Schedule(schedule::Schedule),
     /// Bring a tenant's data back from a restore point.
     Restore(restore::Restore),
+    /// Make a new site out of a restore point of another: mail and scheduler off, keys of its own.
+    Clone(clone::Clone),
+    /// Erase a single person from a tenant's data, now and in whatever is restored later.
+    Person(person::Person),
     /// What people have made of tenants themselves: fields, scripts, workflows; kept, compared, reported.
     Customizations(customizations::Customizations),
     /// Run a command for one tenant, where the release runs.

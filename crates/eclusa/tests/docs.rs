@@ -95,6 +95,9 @@ fn shown_in(page: &Path) -> Vec<Shown> {
     found
 }
 
+/// Of an option that takes any number of values, or none.
+const ANY_OR_NONE: usize = usize::MAX - 1;
+
 /// What the program's help says of a command.
 struct Help {
     subcommands: BTreeSet<String>,
@@ -138,7 +141,9 @@ fn help(path: &[String]) -> Help {
         if section == "Options" && indent <= 6 && line.trim_start().starts_with('-') {
             let signature = line.trim_start().split("  ").next().unwrap_or_default();
             let many = signature.contains("...");
-            let values = if many {
+            let values = if many && signature.contains("[<") {
+                ANY_OR_NONE
+            } else if many {
                 usize::MAX
             } else {
                 signature.matches(" <").count() + signature.matches(" [").count()
@@ -168,14 +173,15 @@ fn problem(words: &[String], known: &mut BTreeMap<Vec<String>, Help>) -> Option<
             match help.options.get(option) {
                 None => return Some(format!("eclusa {} has no option {option}", path.join(" "))),
                 Some(most @ 1..) if value.is_none() => {
-                    if rest.next().is_none() {
+                    if *most != ANY_OR_NONE && rest.next().is_none() {
                         return Some(format!("{option} has no value"));
                     }
                     // One that may have several takes what follows, up to the next option.
                     for _ in 1..*most {
-                        if rest.clone().next().is_some_and(|word| !word.starts_with('-')) {
-                            rest.next();
+                        if rest.clone().next().is_none_or(|word| word.starts_with('-')) {
+                            break;
                         }
+                        rest.next();
                     }
                 }
                 Some(_) => {}

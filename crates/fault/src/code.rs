@@ -126,6 +126,8 @@ codes! {
     SwapFailed = 506,
     /// The database engine or its version is not supported.
     DatabaseUnsupported = 507,
+    /// Statements that the operator gave failed.
+    StatementsFailed = 508,
 
     /// The vault cannot be opened.
     VaultUnreachable = 601,
@@ -145,6 +147,10 @@ codes! {
     CustomizationsUnknown = 608,
     /// Files of `bench backup` that cannot be taken as they are.
     BackupFiles = 609,
+    /// A restore point does not hold the part that is wanted.
+    PartUnknown = 610,
+    /// A tenant cannot be copied under another name.
+    CloneRefused = 611,
     /// A file with keys that cannot be used.
     EscrowInvalid = 620,
     /// The copies of a tenant must not be destroyed now.

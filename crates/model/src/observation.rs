@@ -202,6 +202,9 @@ pub struct Observation {
     /// The tenants that someone keeps closed, with who and why. No release, restore or rollback opens them.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub maintenance: BTreeMap<TenantName, MaintenanceOwner>,
+    /// How many erasures of persons the ledger of a tenant holds, where it holds any: a restore replays them.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub erasures: BTreeMap<TenantName, usize>,
     /// The release that was asked for, if one was.
     pub candidate: Option<CandidateObservation>,
     /// The edge, if one is installed.
@@ -237,6 +240,8 @@ struct Deciding<'a> {
     unusable_sites: &'a BTreeMap<String, String>,
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     maintenance: &'a BTreeMap<TenantName, MaintenanceOwner>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    erasures: &'a BTreeMap<TenantName, usize>,
     candidate: Option<(&'a Release, &'a Option<Vec<String>>, bool)>,
     gates: Option<&'a BTreeMap<TenantName, String>>,
     files: &'a BTreeMap<String, Fingerprint>,
@@ -272,6 +277,7 @@ impl Observation {
                 .collect(),
             unusable_sites: &self.unusable_sites,
             maintenance: &self.maintenance,
+            erasures: &self.erasures,
             // Whether an image of it is here already changes nothing about what has to be done.
             candidate: self.candidate.as_ref().map(|c| (&c.release, &c.migrations, c.dependencies_change)),
             gates: self.edge.as_ref().map(|e| &e.gates),

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use eclusa_config::Stack;
 use eclusa_fault::Message;
 use eclusa_model::{AppKind, FilesPlace, Release, ServiceName, Tenant, TenantName, TenantObservation};
-use eclusa_runbook::{Exec, Expect, GateKind, OnNoGo, Place, PointReference};
+use eclusa_runbook::{Exec, Expect, GateKind, OnNoGo, Place, PointReference, Scrub};
 
 /// A command with the name that its step gets.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -64,6 +64,23 @@ pub struct Setting {
     pub file: FilesPlace,
     /// The members and what they become; none: they are removed.
     pub values: BTreeMap<String, Option<serde_json::Value>>,
+}
+
+/// What a copy of a tenant under another name is, and what must not go along with it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CloneShape {
+    /// The copy, as a tenant.
+    pub tenant: Tenant,
+    /// The directory in which each tenant has one of its own.
+    pub sites: FilesPlace,
+    /// Where each set of files lies in it.
+    pub sets: BTreeMap<String, String>,
+    /// The other directories of a tenant.
+    pub directories: Vec<String>,
+    /// What is taken out of the copy's database.
+    pub scrub: Vec<Scrub>,
+    /// What succeeds when the application can use the copy.
+    pub proof: Exec,
 }
 
 /// A gate of the application's own.
@@ -225,6 +242,12 @@ pub trait App: Send + Sync {
     /// Prints a tenant's apps with their versions, one a line.
     fn apps(&self, stack: &Stack, tenant: &TenantName) -> Option<Exec> {
         let _ = (stack, tenant);
+        None
+    }
+
+    /// A copy of a tenant under another name; none where tenants cannot be made without changing the configuration.
+    fn clone_shape(&self, stack: &Stack, from: &Tenant, to: &TenantName) -> Option<CloneShape> {
+        let (_, _, _) = (stack, from, to);
         None
     }
 

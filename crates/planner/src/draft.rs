@@ -7,7 +7,8 @@ use eclusa_fault::{Code, Fault, Message, Result};
 use eclusa_model::{PersonName, Release, ServiceName, StepName, Tenant, TenantName};
 use eclusa_runbook::{
     Action, Effect, EnvironmentValue, Exec, Expect, Gate, GateKind, Intent, Lane, LeaseOperation, Limits,
-    OnNoGo, PLAN_FORMAT, Phase, Place, Plan, Question, Recovery, Reversibility, Scope, Step, Undo,
+    OnNoGo, PARTS_PLAN_FORMAT, PLAN_FORMAT, Phase, Place, Plan, Question, Recovery, Reversibility, Scope,
+    Step, Undo,
 };
 
 use crate::PlanInput;
@@ -339,7 +340,7 @@ impl<'a, 'b> Draft<'a, 'b> {
         let expected_downtime = downtimes(&self.steps, &frame.tenants);
         let emergency = stack.duties.emergency.iter().map(|person| describe(stack, person)).collect();
         Ok(Plan {
-            format: PLAN_FORMAT,
+            format: format_of(&self.steps),
             version: input.version.to_owned(),
             stack: input.name.clone(),
             app: stack.app,
@@ -368,6 +369,26 @@ impl<'a, 'b> Draft<'a, 'b> {
             steps: self.steps,
         })
     }
+}
+
+/// The lowest format that says all of it, so that older binaries read as many plans as they can and refuse the others.
+pub(crate) fn format_of(steps: &[Step]) -> u32 {
+    use eclusa_runbook::RestoreOperation as Restore;
+    let has_part = |effect: &Effect| match effect {
+        Effect::Restore(
+            Restore::Beside { part, .. }
+            | Restore::Prove { part, .. }
+            | Restore::SwapIn { part, .. }
+            | Restore::SwapBack { part, .. }
+            | Restore::Discard { part, .. },
+        ) => !part.is_everything(),
+        _ => false,
+    };
+    let parts = steps.iter().any(|step| {
+        matches!(&step.action, Action::Perform(effect) if has_part(effect))
+            || matches!(&step.undo, Undo::By(effect) if has_part(effect))
+    });
+    if parts { PARTS_PLAN_FORMAT } else { PLAN_FORMAT }
 }
 
 /// Who may answer gates: those whose duty it is, else every approver, else anyone.

@@ -63,6 +63,8 @@ pub struct PlanInput<'a> {
     pub env_files: Vec<String>,
     /// Where the vault is, absolute.
     pub vault_path: String,
+    /// Where the ledgers of erased persons are, absolute: a directory for each tenant.
+    pub persons_path: String,
     /// Whether a rollback's decision was overridden.
     pub overridden: bool,
     /// Whether backups are also restored and proved.

@@ -4,11 +4,13 @@
 mod app;
 mod application;
 mod backup;
+mod clone;
 mod customizations;
 mod draft;
 mod drains;
 mod drill;
 mod edge;
+mod erasure;
 mod input;
 mod keep_closed;
 mod lint;
@@ -30,7 +32,7 @@ mod services;
 mod settings;
 mod simple;
 
-pub use app::{App, Back, NamedCommand, NamedGate, Reversible, Setting, TestRun};
+pub use app::{App, Back, CloneShape, NamedCommand, NamedGate, Reversible, Setting, TestRun};
 pub use input::{History, PlanInput, PreviousRelease};
 pub use lint::{Finding, lint};
 pub use retention::{Candidate, Needed, Why, retain};
@@ -49,8 +51,16 @@ pub fn plan(input: &PlanInput<'_>, intent: &Intent) -> Result<Plan> {
         Intent::Release { to } => release::plan(input, to)?,
         Intent::Rollback { to, how } => rollback::plan(input, to, *how)?,
         Intent::Backup { tenants } => backup::plan(input, tenants)?,
-        Intent::Restore { tenant, point, check_only, adapt } => {
-            restore::plan(input, tenant, point, *check_only, *adapt)?
+        Intent::Restore { tenant, point, check_only, adapt, part } => {
+            let (check_only, adapt) = (*check_only, *adapt);
+            restore::plan(input, &restore::Wanted { tenant, point, check_only, adapt, part })?
+        }
+        Intent::Clone { tenant, point, release, to, masking } => {
+            let release = release.as_deref();
+            clone::plan(input, &clone::Wanted { tenant, point, release, to, masking: masking.as_ref() })?
+        }
+        Intent::ErasePerson { tenant, statements, reason } => {
+            erasure::plan(input, tenant, statements, reason)?
         }
         Intent::Drill { points, from } => drill::plan(input, points, from.as_deref())?,
         Intent::Mirror { mirrors, tenants, way } => mirror::plan(input, mirrors, tenants, *way)?,

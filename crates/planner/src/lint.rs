@@ -5,10 +5,11 @@ use std::fmt;
 
 use eclusa_model::{StepName, TenantName};
 use eclusa_runbook::{
-    Action, EdgeOperation, Effect, Lane, LeaseOperation, MaintenanceOperation, Phase, Plan, PointReference,
-    RestoreOperation, RuntimeOperation, Step, Undo, VaultOperation,
+    Action, CloneStep, EdgeOperation, Effect, Lane, LeaseOperation, MaintenanceOperation, Part, Phase, Plan,
+    PointReference, RestoreOperation, RuntimeOperation, Step, Undo, VaultOperation,
 };
 
+use crate::draft::format_of;
 use crate::order::Order;
 
 /// What is wrong with a plan.
@@ -84,7 +85,10 @@ struct Safety<'a> {
     leases: Vec<usize>,
     stops: Vec<usize>,
     points: BTreeMap<&'a TenantName, Vec<usize>>,
-    proofs: BTreeMap<&'a TenantName, Vec<usize>>,
+    /// Of whom, and of which part.
+    proofs: BTreeMap<(&'a TenantName, &'a Part), Vec<usize>>,
+    /// What was done of a copy, by its name and the step's word.
+    copies: BTreeMap<(&'a TenantName, &'static str), Vec<usize>>,
     /// The steps that take a point, by name and tenant.
     takings: BTreeMap<(&'a StepName, &'a TenantName), Vec<usize>>,
 }
@@ -100,8 +104,11 @@ impl<'a> Safety<'a> {
                     safety.points.entry(tenant).or_default().push(place);
                     safety.takings.entry((&step.name, tenant)).or_default().push(place);
                 }
-                Action::Perform(Effect::Restore(RestoreOperation::Prove { tenant, .. })) => {
-                    safety.proofs.entry(tenant).or_default().push(place);
+                Action::Perform(Effect::Restore(RestoreOperation::Prove { tenant, part, .. })) => {
+                    safety.proofs.entry((tenant, part)).or_default().push(place);
+                }
+                Action::Perform(Effect::Clone(copy)) => {
+                    safety.copies.entry((&copy.to, copy.operation.word())).or_default().push(place);
                 }
                 _ => {}
             }
@@ -127,11 +134,30 @@ fn needs(
     {
         found(format!("it would go back to a restore point of {tenant} that is not taken before it"));
     }
-    if let Action::Perform(Effect::Restore(RestoreOperation::SwapIn { tenant, .. })) = &step.action {
+    if let Action::Perform(Effect::Clone(copy)) = &step.action
+        && copy.operation == CloneStep::Publish
+    {
+        for (word, problem) in [
+            ("prove", "was not proved"),
+            ("scrub", "may hold what must not leave the tenant"),
+            ("configure", "has no configuration of its own"),
+            ("account", "has no account of its own"),
+        ] {
+            if !earlier(safety.copies.get(&(&copy.to, word))) {
+                found(format!("{} is published and {problem}", copy.to));
+            }
+        }
+        let hides =
+            |effect: &Effect| matches!(effect, Effect::Clone(back) if back.operation == CloneStep::Unpublish);
+        if !matches!(&step.undo, Undo::By(effect) if hides(effect)) {
+            found(format!("{} is published and stays when the run goes back", copy.to));
+        }
+    }
+    if let Action::Perform(Effect::Restore(RestoreOperation::SwapIn { tenant, part, .. })) = &step.action {
         if !earlier(safety.points.get(tenant)) {
             found(format!("{tenant} is overwritten without a restore point of what is there"));
         }
-        if !earlier(safety.proofs.get(tenant)) {
+        if !earlier(safety.proofs.get(&(tenant, part))) {
             found(format!("{tenant} is overwritten by what was not proved"));
         }
         if !earlier(Some(&safety.stops)) {
@@ -197,6 +223,9 @@ fn whole(plan: &Plan, findings: &mut Vec<Finding>) {
     let releases = matches!(last, Some(Action::Perform(Effect::Lease(LeaseOperation::Release))));
     if takes && !releases {
         say("the lease is not given up at the end".to_owned());
+    }
+    if plan.format < format_of(&plan.steps) {
+        say(format!("its format, {}, does not know parts of restore points", plan.format));
     }
     if plan.steps.is_empty() {
         say("it has no steps".to_owned());

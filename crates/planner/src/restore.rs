@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use eclusa_fault::{Code, Fault, Message, Result};
-use eclusa_model::{StepName, Tenant, TenantName};
+use eclusa_model::{FilesPlace, StepName, Tenant, TenantName};
 use eclusa_runbook::{
-    Adapt, EdgeOperation, Effect, GateKind, Intent, Phase, Place, Plan, PointKind, PointReference,
+    Adapt, EdgeOperation, Effect, GateKind, Intent, Part, Phase, Place, Plan, PointKind, PointReference,
     ProbeRoute, Recovery, RestoreOperation, Reversibility, Scope, SettingsOperation, Undo, VaultOperation,
 };
 
@@ -13,19 +13,24 @@ use crate::PlanInput;
 use crate::backup::one;
 use crate::draft::{Draft, Frame, NewStep};
 use crate::drill;
+use crate::erasure;
 use crate::release_steps::{
     NOTHING_LEFT, close_operation, serving_drain, start, start_schedulers, start_workers, stop,
 };
 use crate::services::Services;
 use crate::simple::baseline_probes;
 
-pub(crate) fn plan(
-    input: &PlanInput<'_>,
-    tenant: &TenantName,
-    point: &str,
-    check_only: bool,
-    adapt: Adapt,
-) -> Result<Plan> {
+/// What is to be restored, and how.
+pub(crate) struct Wanted<'a> {
+    pub tenant: &'a TenantName,
+    pub point: &'a str,
+    pub check_only: bool,
+    pub adapt: Adapt,
+    pub part: &'a Part,
+}
+
+pub(crate) fn plan(input: &PlanInput<'_>, wanted: &Wanted<'_>) -> Result<Plan> {
+    let Wanted { tenant, point, check_only, adapt, part } = *wanted;
     let all: Vec<Tenant> = input.observation.tenants.iter().map(|tenant| tenant.tenant.clone()).collect();
     let tenant = one(&all, tenant)?;
     let mut draft = Draft::new(input);
@@ -36,9 +41,17 @@ pub(crate) fn plan(
     if check_only {
         check(&mut draft, &tenant, point)?;
     } else {
-        whole(&mut draft, &tenant, point, adapt)?;
+        known(&tenant, part)?;
+        draft.remarks.extend(given_up(part));
+        live(&mut draft, &tenant, wanted)?;
     }
-    let intent = Intent::Restore { tenant: tenant.name.clone(), point: point.to_owned(), check_only, adapt };
+    let intent = Intent::Restore {
+        tenant: tenant.name.clone(),
+        point: point.to_owned(),
+        check_only,
+        adapt,
+        part: part.clone(),
+    };
     let mut reversibility = BTreeMap::new();
     if !check_only {
         reversibility
@@ -67,10 +80,50 @@ fn scope(tenant: &Tenant) -> Scope {
     Scope::Tenant(tenant.name.clone())
 }
 
-fn whole(draft: &mut Draft<'_, '_>, tenant: &Tenant, point: &str, adapt: Adapt) -> Result<()> {
+/// The configuration must still name the sets of files that are wanted.
+fn known(tenant: &Tenant, part: &Part) -> Result<()> {
+    let Part::Files(sets) = part else { return Ok(()) };
+    let known: Vec<&str> = tenant.files.iter().map(FilesPlace::name).collect();
+    match sets.iter().find(|set| !known.contains(&set.as_str())) {
+        None if !sets.is_empty() => Ok(()),
+        _ if sets.is_empty() => {
+            let what = format!("no set of files of {} is meant", tenant.name);
+            Err(Fault::new(Code::NothingToDo).with("what", what))
+        }
+        unknown => {
+            let problem = format!(
+                "the configuration of {} names no files {:?}; it names: {}",
+                tenant.name,
+                unknown.map_or("", String::as_str),
+                known.join(", ")
+            );
+            Err(Fault::new(Code::PlanInvalid).with("path", "The restore").with("problem", problem))
+        }
+    }
+}
+
+/// What consistency is given up when only a part goes back.
+fn given_up(part: &Part) -> Option<Message> {
+    match part {
+        Part::Everything => None,
+        Part::Database => Some(Message::new("remark-part-database")),
+        Part::Files(_) => Some(Message::new("remark-part-files").with("sets", sets_of(part))),
+    }
+}
+
+/// The sets of files of a part, as a person reads them.
+fn sets_of(part: &Part) -> String {
+    match part {
+        Part::Files(sets) => sets.iter().map(String::as_str).collect::<Vec<_>>().join(", "),
+        Part::Everything | Part::Database => String::new(),
+    }
+}
+
+fn live(draft: &mut Draft<'_, '_>, tenant: &Tenant, wanted: &Wanted<'_>) -> Result<()> {
+    let Wanted { point, adapt, part, .. } = *wanted;
     let suffix = format!("r{}", draft.input.nonce);
     draft.phase(Phase::Preflight)?;
-    beside(draft, Phase::Preflight, tenant, point, &suffix)?;
+    beside(draft, Phase::Preflight, tenant, point, &suffix, part)?;
     let services = Services::of(draft.input.stack);
     draft.phase(Phase::Close)?;
     close_one(draft, tenant, &services)?;
@@ -81,7 +134,7 @@ fn whole(draft: &mut Draft<'_, '_>, tenant: &Tenant, point: &str, adapt: Adapt) 
     gates_of_others(draft, tenant, Phase::Change)?;
     let drain = serving_drain(draft.input.observation.edge.is_some());
     stop(draft, Phase::Change, "change.stop", "step-stop", &services.serving(), drain)?;
-    swap(draft, Phase::Change, tenant, &suffix)?;
+    swap(draft, Phase::Change, tenant, &suffix, part)?;
     if adapt.encryption_key {
         take_key(draft, tenant, point)?;
     }
@@ -107,6 +160,7 @@ pub(crate) fn beside(
     tenant: &Tenant,
     point: &str,
     suffix: &str,
+    part: &Part,
 ) -> Result<()> {
     let reference = PointReference::Id(point.to_owned());
     let name = |verb: &str| format!("{}.{verb}.{}", phase.word(), tenant.name);
@@ -114,20 +168,35 @@ pub(crate) fn beside(
         tenant: tenant.name.clone(),
         point: reference.clone(),
         suffix: suffix.to_owned(),
+        part: part.clone(),
     };
-    let discard = RestoreOperation::Discard { tenant: tenant.name.clone(), suffix: suffix.to_owned() };
-    let title = Message::new("step-beside").with("tenant", &tenant.name).with("point", short(point));
+    let discard = RestoreOperation::Discard {
+        tenant: tenant.name.clone(),
+        suffix: suffix.to_owned(),
+        part: part.clone(),
+    };
+    let title = match part {
+        Part::Everything => Message::new("step-beside"),
+        Part::Database => Message::new("step-beside-database"),
+        Part::Files(_) => Message::new("step-beside-files").with("sets", sets_of(part)),
+    };
+    let title = title.with("tenant", &tenant.name).with("point", short(point));
     let step = NewStep::perform(phase, &name("beside"), scope(tenant), title, Effect::Restore(effect))?
         .undo(Undo::By(Effect::Restore(discard)))
         .seconds(6 * 3600);
     draft.then(step)?;
-    let effect =
-        RestoreOperation::Prove { tenant: tenant.name.clone(), point: reference, suffix: suffix.to_owned() };
+    let effect = RestoreOperation::Prove {
+        tenant: tenant.name.clone(),
+        point: reference,
+        suffix: suffix.to_owned(),
+        part: part.clone(),
+    };
     let title = Message::new("step-prove").with("tenant", &tenant.name);
     let step = NewStep::perform(phase, &name("prove"), scope(tenant), title, Effect::Restore(effect))?
         .nothing_to_undo("undo-nothing-check")
         .seconds(6 * 3600);
-    draft.then(step).map(|_| ())
+    draft.then(step)?;
+    erasure::replay(draft, phase, tenant, (point, suffix), part)
 }
 
 fn close_one(draft: &mut Draft<'_, '_>, tenant: &Tenant, services: &Services) -> Result<()> {
@@ -251,10 +320,17 @@ pub(crate) fn salvage(draft: &mut Draft<'_, '_>, tenant: &Tenant) -> Result<()> 
     draft.then(step).map(|_| ())
 }
 
-pub(crate) fn swap(draft: &mut Draft<'_, '_>, phase: Phase, tenant: &Tenant, suffix: &str) -> Result<()> {
-    let (name, suffix) = (tenant.name.clone(), suffix.to_owned());
-    let back = RestoreOperation::SwapBack { tenant: name.clone(), suffix: suffix.clone() };
-    let effect = RestoreOperation::SwapIn { tenant: name.clone(), suffix };
+pub(crate) fn swap(
+    draft: &mut Draft<'_, '_>,
+    phase: Phase,
+    tenant: &Tenant,
+    suffix: &str,
+    part: &Part,
+) -> Result<()> {
+    let (name, suffix, part) = (tenant.name.clone(), suffix.to_owned(), part.clone());
+    let back =
+        RestoreOperation::SwapBack { tenant: name.clone(), suffix: suffix.clone(), part: part.clone() };
+    let effect = RestoreOperation::SwapIn { tenant: name.clone(), suffix, part };
     let title = Message::new("step-swap").with("tenant", &name);
     let step = NewStep::perform(
         phase,

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use eclusa_fault::{Code, Fault, Message, Result};
 use eclusa_model::{Tenant, TenantName};
-use eclusa_runbook::{EdgeOperation, Effect, Intent, Phase, Plan, Reversibility, Scope, Undo};
+use eclusa_runbook::{EdgeOperation, Effect, Intent, Part, Phase, Plan, Reversibility, Scope, Undo};
 
 use crate::draft::{Draft, Frame, NewStep};
 use crate::input::PreviousRelease;
@@ -55,7 +55,14 @@ pub(crate) fn plan(input: &PlanInput<'_>, to: &str, how: Reversibility) -> Resul
         draft.phase(Phase::Preflight)?;
         for tenant in &release.tenants {
             let point = previous.points.get(&tenant.name).cloned().unwrap_or_default();
-            restore::beside(&mut draft, Phase::Preflight, tenant, &point, &release.suffix)?;
+            restore::beside(
+                &mut draft,
+                Phase::Preflight,
+                tenant,
+                &point,
+                &release.suffix,
+                &Part::Everything,
+            )?;
         }
     }
     steps::close(&mut draft, &release)?;
@@ -133,7 +140,7 @@ fn change(
     }
     if with_data {
         for tenant in &release.tenants {
-            restore::swap(draft, Phase::Change, tenant, &release.suffix)?;
+            restore::swap(draft, Phase::Change, tenant, &release.suffix, &Part::Everything)?;
         }
     }
     // Where requests wait at the gate, this was done before they began to.

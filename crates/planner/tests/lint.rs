@@ -8,7 +8,7 @@ use std::path::Path;
 use eclusa_fault::Message;
 use eclusa_planner::lint;
 use eclusa_runbook::{
-    Action, EdgeOperation, Effect, Intent, LeaseOperation, MaintenanceOperation, Phase, Plan,
+    Action, EdgeOperation, Effect, Intent, LeaseOperation, MaintenanceOperation, Part, Phase, Plan,
     RestoreOperation, Undo, VaultOperation,
 };
 use proptest::prelude::*;
@@ -152,7 +152,43 @@ fn data_without_a_restore_point() {
         }),
         "migrate.alpha: it would go back to a restore point of alpha",
     );
-    for scene in ["restore", "rollback-with-data"] {
+    finds(
+        &findings("restore-files", |plan| {
+            let swap = &mut step(plan, "change.swap.alpha").action;
+            if let Action::Perform(Effect::Restore(RestoreOperation::SwapIn { part, .. })) = swap {
+                *part = Part::Everything;
+            }
+        }),
+        "alpha is overwritten by what was not proved",
+    );
+    finds(
+        &findings("restore-database", |plan| plan.format = 1),
+        "its format, 1, does not know parts of restore points",
+    );
+    for (word, problem) in [
+        ("prove", "was not proved"),
+        ("scrub", "may hold what must not leave the tenant"),
+        ("configure", "has no configuration of its own"),
+        ("account", "has no account of its own"),
+    ] {
+        finds(
+            &findings("bench-clone", |plan| {
+                without(
+                    plan,
+                    |effect| matches!(effect, Effect::Clone(copy) if copy.operation.word() == word),
+                );
+            }),
+            &format!("staging.localhost is published and {problem}"),
+        );
+    }
+    finds(
+        &findings("bench-clone", |plan| {
+            step(plan, "change.publish.staging.localhost").undo =
+                Undo::Nothing { why: Message::new("undo-nothing-clone") };
+        }),
+        "staging.localhost is published and stays when the run goes back",
+    );
+    for scene in ["restore", "restore-files", "restore-database", "rollback-with-data"] {
         finds(
             &findings(scene, |plan| {
                 without(plan, |effect| matches!(effect, Effect::Vault(VaultOperation::Take { .. })));
@@ -228,6 +264,7 @@ proptest! {
             (format!("tenant{number}").parse().unwrap(), all[..count + 1].to_vec())
         }).collect();
         let seen = Seen {
+            erasures: std::collections::BTreeMap::new(),
             release: (!first).then(|| "v1".to_owned()),
             tenants,
             edge,

@@ -6,6 +6,7 @@ use std::io::Read;
 use async_trait::async_trait;
 use eclusa_fault::{Code, Fault, Result};
 use eclusa_model::Tenant;
+use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 
 /// What a server says about a tenant's database.
@@ -357,4 +358,51 @@ pub trait Database: Send + Sync {
     /// # Errors
     /// `DatabaseUnreachable`.
     async fn drop_scratch(&self, tenant: &Tenant, name: &str) -> Result<()>;
+
+    /// Runs statements on a copy, or on the live database: all of them, or where the engine can take them back none.
+    ///
+    /// # Errors
+    /// `StatementsFailed`, `DatabaseUnreachable`, `DatabaseDenied`.
+    async fn execute(&self, tenant: &Tenant, copy: &DatabaseCopy, statements: &str) -> Result<()> {
+        let (_, _) = (copy, statements);
+        let problem = format!("statements for the database of {} on this engine", tenant.name);
+        Err(Fault::new(Code::DatabaseUnsupported).with("problem", problem))
+    }
+
+    /// Makes an empty database for a tenant that has none, like another's, and marks it. One that has the mark is left as
+    /// it is.
+    ///
+    /// # Errors
+    /// `CloneRefused` when a database or an account of that name is there already.
+    async fn make(&self, tenant: &Tenant, like: &Tenant, mark: &str) -> Result<()> {
+        let (_, _) = (like, mark);
+        let problem = format!("a new database for {} on this engine", tenant.name);
+        Err(Fault::new(Code::DatabaseUnsupported).with("problem", problem))
+    }
+
+    /// Makes the account of a database that has the mark, with this password, as the other's application has one.
+    /// Idempotent.
+    ///
+    /// # Errors
+    /// `DatabaseUnreachable`, `DatabaseDenied`; `CloneRefused` when the database has not the mark.
+    async fn make_account(
+        &self,
+        tenant: &Tenant,
+        like: &Tenant,
+        mark: &str,
+        password: &SecretString,
+    ) -> Result<()> {
+        let (_, _, _) = (like, mark, password);
+        let problem = format!("a new account for {} on this engine", tenant.name);
+        Err(Fault::new(Code::DatabaseUnsupported).with("problem", problem))
+    }
+
+    /// Drops a database that has the mark, with its account and its copies. One without it is left as it is. Idempotent.
+    ///
+    /// # Errors
+    /// `DatabaseUnreachable`, `DatabaseDenied`.
+    async fn drop_made(&self, tenant: &Tenant, mark: &str) -> Result<()> {
+        let (_, _) = (tenant, mark);
+        Ok(())
+    }
 }

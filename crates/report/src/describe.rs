@@ -3,9 +3,9 @@
 use eclusa_fault::{Language, Message};
 use eclusa_model::TenantName;
 use eclusa_runbook::{
-    DatabaseOperation, EdgeOperation, Effect, Gate, GateKind, Intent, LeaseOperation, MaintenanceOperation,
-    MirrorWay, OnNoGo, PointKind, PointReference, ProbeRoute, RestoreOperation, RowRule, RuntimeOperation,
-    SettingsOperation, Undo, VaultOperation,
+    CloneStep, DatabaseOperation, EdgeOperation, Effect, ErasureOperation, Gate, GateKind, Intent,
+    LeaseOperation, MaintenanceOperation, MirrorWay, OnNoGo, Part, PointKind, PointReference, ProbeRoute,
+    RestoreOperation, RowRule, RuntimeOperation, SettingsOperation, Undo, VaultOperation,
 };
 
 use crate::words::{bytes_text, duration_text, listed, short};
@@ -17,10 +17,23 @@ pub fn intent_text(intent: &Intent, language: &Language) -> String {
         Intent::Release { to } => Message::new("plan-intent-release").with("to", to),
         Intent::Rollback { to, .. } => Message::new("plan-intent-rollback").with("to", to),
         Intent::Backup { .. } => Message::new("plan-intent-backup"),
-        Intent::Restore { tenant, point, check_only, .. } => {
-            let id = if *check_only { "plan-intent-restore-check" } else { "plan-intent-restore" };
-            Message::new(id).with("tenant", tenant).with("point", short(point, 8))
+        Intent::Restore { tenant, point, check_only, part, .. } => {
+            let message = match part {
+                _ if *check_only => Message::new("plan-intent-restore-check"),
+                Part::Everything => Message::new("plan-intent-restore"),
+                Part::Database => Message::new("plan-intent-restore-database"),
+                Part::Files(sets) => {
+                    let sets: Vec<&str> = sets.iter().map(String::as_str).collect();
+                    Message::new("plan-intent-restore-files").with("sets", sets.join(", "))
+                }
+            };
+            message.with("tenant", tenant).with("point", short(point, 8))
         }
+        Intent::ErasePerson { tenant, .. } => Message::new("plan-intent-erase-person").with("tenant", tenant),
+        Intent::Clone { tenant, point, to, .. } => Message::new("plan-intent-clone")
+            .with("tenant", tenant)
+            .with("point", short(point, 8))
+            .with("to", to),
         Intent::Drill { points, .. } => Message::new("plan-intent-drill").with("count", points.len()),
         Intent::Mirror { mirrors, way, .. } => {
             let id = if *way == MirrorWay::Back { "plan-intent-mirror-back" } else { "plan-intent-mirror" };
@@ -105,6 +118,21 @@ pub fn effect_text(effect: &Effect, language: &Language) -> String {
             Message::new("back-forget").with("tenant", tenant).with("count", points.len())
         }
         Effect::Restore(operation) => restore(operation, language),
+        Effect::Clone(copy) => match copy.operation {
+            CloneStep::Unpublish => Message::new("back-clone-unpublish"),
+            CloneStep::Discard => Message::new("back-clone-discard"),
+            _ => Message::new("back-clone").with("point", short(&copy.point, 8)),
+        }
+        .with("to", &copy.to),
+        Effect::Erasure(operation) => {
+            let (id, tenant) = match operation {
+                ErasureOperation::Record { tenant, .. } => ("back-person-record", tenant),
+                ErasureOperation::Forget { tenant, .. } => ("back-person-forget", tenant),
+                ErasureOperation::Apply { tenant, .. } => ("back-person-apply", tenant),
+                ErasureOperation::Replay { tenant, .. } => ("back-person-replay", tenant),
+            };
+            Message::new(id).with("tenant", tenant)
+        }
         Effect::Settings(SettingsOperation::Set { file, values, .. }) => {
             let names: Vec<&str> = values.keys().map(String::as_str).collect();
             Message::new("back-settings-set").with("names", names.join(", ")).with("file", file.name())

@@ -57,7 +57,7 @@ fn old_data(run: &Run, step: &Step) -> Option<KeptReport> {
     let swapped = matches!(run.progress.get(&step.name), Some(Progress::Done));
     let undone = matches!(run.undone.get(&step.name), Some(UndoProgress::Done));
     let (tenant, suffix) = match (&step.action, &step.undo) {
-        (Action::Perform(Effect::Restore(RestoreOperation::SwapIn { tenant, suffix })), _)
+        (Action::Perform(Effect::Restore(RestoreOperation::SwapIn { tenant, suffix, .. })), _)
             if swapped && !undone =>
         {
             (tenant, suffix)

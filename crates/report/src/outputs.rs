@@ -58,6 +58,10 @@ fn phrase(name: &str, value: &str) -> Message {
         ("proved", ..) => Message::new("output-proved"),
         ("kept", ..) => Message::new("output-kept").with("suffix", value),
         ("generation", ..) => Message::new("output-generation").with("generation", value),
+        ("left-out", ..) => Message::new("output-left-out").with("names", value),
+        ("statements", Some(count), _) => counted("output-statements", count),
+        ("replayed", Some(count), _) => counted("output-replayed", count),
+        ("erasures", ..) => Message::new("output-erasures").with("ids", value),
         ("settings", ..) => Message::new("output-settings").with("names", value),
         ("ended-connections", ..) => Message::new("output-ended-connections").with("connections", value),
         ("last-line", ..) => {

@@ -7,7 +7,7 @@ use eclusa_model::{MaintenanceOwner, PointId, Release, RunId, ServiceName, StepN
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::{MirrorWay, SettingsOperation};
+use crate::{CloneOperation, ErasureOperation, MirrorWay, Part, SettingsOperation};
 
 /// A generic operation on the world.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -25,6 +25,10 @@ pub enum Effect {
     Vault(VaultOperation),
     /// A tenant's data, brought back.
     Restore(RestoreOperation),
+    /// A copy of a tenant under another name.
+    Clone(CloneOperation),
+    /// The erasure of a person.
+    Erasure(ErasureOperation),
     /// Settings in a file of a service.
     Settings(SettingsOperation),
     /// The gate in front of the stack.
@@ -319,6 +323,9 @@ pub enum RestoreOperation {
         point: PointReference,
         /// What the copies are named by.
         suffix: String,
+        /// Which part of it.
+        #[serde(default, skip_serializing_if = "Part::is_everything")]
+        part: Part,
     },
     /// Compares what lies beside with the point's manifest: rows, checksums, files.
     Prove {
@@ -328,6 +335,9 @@ pub enum RestoreOperation {
         point: PointReference,
         /// What the copies are named by.
         suffix: String,
+        /// Which part of it.
+        #[serde(default, skip_serializing_if = "Part::is_everything")]
+        part: Part,
     },
     /// Swaps what lies beside with the live data; the old data is kept. Writers must be stopped.
     SwapIn {
@@ -335,6 +345,9 @@ pub enum RestoreOperation {
         tenant: TenantName,
         /// What the copies are named by.
         suffix: String,
+        /// Which part of it.
+        #[serde(default, skip_serializing_if = "Part::is_everything")]
+        part: Part,
     },
     /// Swaps back: what was live before is live again; the restored copy lies beside again.
     SwapBack {
@@ -342,6 +355,9 @@ pub enum RestoreOperation {
         tenant: TenantName,
         /// What the copies are named by.
         suffix: String,
+        /// Which part of it.
+        #[serde(default, skip_serializing_if = "Part::is_everything")]
+        part: Part,
     },
     /// Drops what lies beside and was never swapped in. Idempotent.
     Discard {
@@ -349,6 +365,9 @@ pub enum RestoreOperation {
         tenant: TenantName,
         /// What the copies are named by.
         suffix: String,
+        /// Which part of it.
+        #[serde(default, skip_serializing_if = "Part::is_everything")]
+        part: Part,
     },
     /// Drops the old data that a swap kept. Idempotent.
     DropKept {

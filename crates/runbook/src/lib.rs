@@ -2,32 +2,38 @@
 //! nothing here waits, reads a clock or touches the world.
 
 mod asked;
+mod clone;
 mod digest;
 mod effect;
+mod erasure;
 mod event;
 mod expectation;
 mod gate;
+mod part;
 mod plan;
 mod run;
 mod settings;
 mod statistics;
 
 pub use asked::{AssetSource, Query, RowChange, RowRule, SignIn, Visit, is_like, row_changes};
+pub use clone::{CloneOperation, CloneStep, Scrub, StatementFile};
 pub use digest::digest_of;
 pub use effect::{
     DatabaseOperation, EdgeOperation, Effect, EnvironmentValue, Exec, Expect, LeaseOperation,
     MaintenanceOperation, Place, PointKind, PointReference, RestoreOperation, RuntimeOperation, Unblock,
     VaultOperation,
 };
+pub use erasure::{ErasureOperation, PersonErasure};
 pub use event::{EVENT_FORMAT, Entry, Event, Outcome, Outputs};
 pub use expectation::unmet;
 pub use gate::{
     BaselineSource, Evidence, Fact, Gate, GateKind, HttpProbe, Listing, LogRule, OnNoGo, PageProbe,
     ProbeRoute, Sample, Verdict, VerdictKind, WatchRule, look_of,
 };
+pub use part::Part;
 pub use plan::{
-    Action, Adapt, Intent, Lane, Limits, MirrorWay, PLAN_FORMAT, Phase, Plan, Question, Recovery,
-    Reversibility, Scope, Step, Undo,
+    Action, Adapt, Intent, Lane, Limits, MirrorWay, NEWEST_PLAN_FORMAT, PARTS_PLAN_FORMAT, PLAN_FORMAT,
+    Phase, Plan, Question, Recovery, Reversibility, Scope, Step, Undo,
 };
 pub use run::{Decision, Direction, Illegal, Next, Note, Progress, Run, Timing, UndoProgress};
 pub use settings::SettingsOperation;

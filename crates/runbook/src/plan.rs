@@ -10,10 +10,17 @@ use eclusa_model::{
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::{Effect, Gate, PointReference};
+use crate::{Effect, Gate, Part, PointReference, StatementFile};
 
 /// The format of a plan.
 pub const PLAN_FORMAT: u32 = 1;
+
+/// The format of a plan that brings back a part of a restore point. A binary that does not know parts would bring back
+/// everything, so it must refuse the plan.
+pub const PARTS_PLAN_FORMAT: u32 = 2;
+
+/// The newest format that is known here.
+pub const NEWEST_PLAN_FORMAT: u32 = PARTS_PLAN_FORMAT;
 
 /// What is done with restored data that comes from elsewhere, so that it fits the stack.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -66,6 +73,33 @@ pub enum Intent {
         /// What is done with it so that it fits the stack.
         #[serde(default, skip_serializing_if = "Adapt::is_nothing")]
         adapt: Adapt,
+        /// Which part of it.
+        #[serde(default, skip_serializing_if = "Part::is_everything")]
+        part: Part,
+    },
+    /// A tenant's data from a restore point, as another tenant.
+    Clone {
+        /// Whose.
+        tenant: TenantName,
+        /// The point.
+        point: String,
+        /// The release that wrote the point.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        release: Option<String>,
+        /// What the copy is called.
+        to: TenantName,
+        /// Statements that are run on the copy before anybody sees it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        masking: Option<StatementFile>,
+    },
+    /// A person erased from a tenant's data, now and in whatever is restored later.
+    ErasePerson {
+        /// Whose data.
+        tenant: TenantName,
+        /// The statements.
+        statements: StatementFile,
+        /// Why, in words that name nobody.
+        reason: String,
     },
     /// Restore points restored somewhere harmless and proved.
     Drill {
@@ -135,6 +169,8 @@ impl Intent {
             Self::Rollback { .. } => "rollback",
             Self::Backup { .. } => "backup",
             Self::Restore { .. } => "restore",
+            Self::Clone { .. } => "clone",
+            Self::ErasePerson { .. } => "erase-person",
             Self::Drill { .. } => "drill",
             Self::Mirror { .. } => "mirror",
             Self::Prune { .. } => "prune",
@@ -358,7 +394,7 @@ pub struct Step {
 /// An immutable acyclic graph of steps for one intent.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Plan {
-    /// The format: [`PLAN_FORMAT`].
+    /// The format: [`PLAN_FORMAT`], or a newer one where the plan says what that one cannot.
     pub format: u32,
     /// The version of Eclusa that made it.
     pub version: String,

@@ -126,6 +126,7 @@ impl Scenario {
                 nonce: "x1",
                 env_files: vec!["/stack/.env".to_owned()],
                 vault_path: "/stack/vault".to_owned(),
+                persons_path: "/stack/persons".to_owned(),
                 overridden: false,
                 prove: false,
                 on_failure: self.keeps_closed.then_some(OnFailure::KeepClosed),

@@ -382,6 +382,7 @@ impl World {
                 .collect(),
             unusable_sites: BTreeMap::new(),
             maintenance: BTreeMap::new(),
+            erasures: BTreeMap::new(),
             candidate: candidate.map(|name| CandidateObservation {
                 release: state.release(name, false),
                 migrations: state.releases.get(name).map(|all| all.iter().cloned().collect()),

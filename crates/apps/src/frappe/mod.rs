@@ -3,6 +3,7 @@
 //! or looks at the first site only.
 
 pub mod backup_files;
+mod clone;
 pub mod customizations;
 mod gates;
 mod settings;
@@ -11,7 +12,7 @@ mod site;
 use eclusa_config::Stack;
 use eclusa_fault::Message;
 use eclusa_model::{AppKind, Release, ServiceName, Tenant, TenantName, TenantObservation};
-use eclusa_planner::{App, Back, NamedCommand, NamedGate, Reversible, Setting, TestRun};
+use eclusa_planner::{App, Back, CloneShape, NamedCommand, NamedGate, Reversible, Setting, TestRun};
 use eclusa_runbook::{Exec, Expect, GateKind, Listing, OnNoGo, PageProbe, Place, PointReference, ProbeRoute};
 
 use crate::generic::{exec, filled, numbered, tests};
@@ -305,6 +306,10 @@ impl App for Frappe {
 
     fn ticking_gates(&self, stack: &Stack, tenant: &TenantName) -> Vec<NamedGate> {
         gates::ticking(stack, tenant)
+    }
+
+    fn clone_shape(&self, stack: &Stack, from: &Tenant, to: &TenantName) -> Option<CloneShape> {
+        clone::shape(stack, from, to, running(stack)?)
     }
 
     fn has_customizations(&self) -> bool {

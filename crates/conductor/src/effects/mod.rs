@@ -1,12 +1,15 @@
 //! Effects carried out: one module per kind of operation. Each is idempotent or can be found out about.
 
+mod clone;
 mod command;
+mod erasure;
 mod maintenance;
 mod output;
 mod point;
 mod record;
 mod restore;
 mod settings;
+mod statements;
 mod unblock;
 
 pub use point::discard_proof;
@@ -89,6 +92,8 @@ async fn carry_out(context: &Context, effect: &Effect) -> Result<Outputs> {
         }
         Effect::Vault(operation) => point::perform(context, operation).await,
         Effect::Restore(operation) => restore::perform(context, operation).await,
+        Effect::Clone(operation) => clone::perform(context, operation).await,
+        Effect::Erasure(operation) => erasure::perform(context, operation).await,
         Effect::Settings(operation) => settings::perform(context, operation).await,
         Effect::Edge(operation) => edge(context, operation).await,
         Effect::Maintenance(operation) => maintenance::perform(context, operation).await,
@@ -143,6 +148,8 @@ pub(crate) async fn took_effect(context: &Context, effect: &Effect) -> Result<To
         | Effect::Database(_)
         | Effect::Vault(_)
         | Effect::Restore(_)
+        | Effect::Clone(_)
+        | Effect::Erasure(_)
         | Effect::Settings(_)
         | Effect::Edge(_)
         | Effect::Maintenance(_)

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use eclusa_fault::{Code, Fault, Message, Result};
 use eclusa_model::{FilesPlace, PointId, Release, Tenant, TenantName};
 use eclusa_ports::{Copying, DirectorySet, PointManifest, Proof, TakeRequest};
-use eclusa_runbook::{MirrorWay, Outputs, PointKind, VaultOperation};
+use eclusa_runbook::{MirrorWay, Outputs, Part, PointKind, VaultOperation};
 
 use super::restore;
 use crate::context::{Context, Ports};
@@ -165,7 +165,7 @@ const PROOF: &str = "proof";
 /// # Errors
 /// Those of the database and of the files.
 pub async fn discard_proof(ports: &Ports, tenant: &Tenant) -> Result<()> {
-    restore::discard(ports, tenant, PROOF).await
+    restore::discard(ports, tenant, PROOF, &Part::Everything).await
 }
 
 /// Restores a point beside the live data, compares everything, discards the copy, and records the proof.
@@ -179,7 +179,7 @@ async fn prove(context: &Context, tenant: &Tenant, manifest: &PointManifest) -> 
     }
     .await;
     eclusa_crash::point("point.compared");
-    restore::discard(&context.ports, tenant, suffix).await?;
+    restore::discard(&context.ports, tenant, suffix, &Part::Everything).await?;
     eclusa_crash::point("point.discarded");
     proved?;
     let milliseconds = context.ports.clock.now().duration_since(began).as_millis().max(0) as u64;

@@ -1,34 +1,36 @@
 //! A tenant's data brought back: beside the live data, proved there, swapped in, the old kept.
 
 use eclusa_fault::{Code, Fault, Result};
-use eclusa_model::{PointId, Tenant, TenantName};
-use eclusa_ports::{DatabaseCopy, PointManifest, StoredDump, StoredStream, SwapState, beside_directory};
-use eclusa_runbook::{Outputs, RestoreOperation};
+use eclusa_model::{FilesPlace, PointId, Tenant, TenantName};
+use eclusa_ports::{
+    DatabaseCopy, FilesManifest, PointManifest, StoredDump, StoredStream, SwapState, beside_directory,
+};
+use eclusa_runbook::{Outputs, Part, RestoreOperation};
 
 use super::point::{id_of, place_of};
 use crate::context::{Context, Ports};
 
 pub(super) async fn perform(context: &Context, operation: &RestoreOperation) -> Result<Outputs> {
     match operation {
-        RestoreOperation::Beside { tenant, point, suffix } => {
+        RestoreOperation::Beside { tenant, point, suffix, part } => {
             let manifest = context.ports.vault.find(tenant, &context.point(point)?).await?;
-            beside(context, context.tenant(tenant)?, &manifest, suffix).await?;
+            beside(context, context.tenant(tenant)?, &part_of(manifest, part)?, suffix).await?;
             Ok(Outputs::new())
         }
-        RestoreOperation::Prove { tenant, point, suffix } => {
+        RestoreOperation::Prove { tenant, point, suffix, part } => {
             let manifest = context.ports.vault.find(tenant, &context.point(point)?).await?;
-            prove(context, context.tenant(tenant)?, &manifest, suffix).await
+            prove(context, context.tenant(tenant)?, &part_of(manifest, part)?, suffix).await
         }
-        RestoreOperation::SwapIn { tenant, suffix } => {
-            swap_in(context, context.tenant(tenant)?, suffix).await?;
+        RestoreOperation::SwapIn { tenant, suffix, part } => {
+            swap_in(context, context.tenant(tenant)?, suffix, part).await?;
             Ok(Outputs::new())
         }
-        RestoreOperation::SwapBack { tenant, suffix } => {
-            swap_back(context, context.tenant(tenant)?, suffix).await?;
+        RestoreOperation::SwapBack { tenant, suffix, part } => {
+            swap_back(context, context.tenant(tenant)?, suffix, part).await?;
             Ok(Outputs::new())
         }
-        RestoreOperation::Discard { tenant, suffix } => {
-            discard(&context.ports, context.tenant(tenant)?, suffix).await?;
+        RestoreOperation::Discard { tenant, suffix, part } => {
+            discard(&context.ports, context.tenant(tenant)?, suffix, part).await?;
             Ok(Outputs::new())
         }
         RestoreOperation::DropKept { tenant, suffix } => {
@@ -40,6 +42,38 @@ pub(super) async fn perform(context: &Context, operation: &RestoreOperation) -> 
             whole(context, tenant, &point, suffix).await
         }
     }
+}
+
+/// What of a point is brought back. It must be there: a part that a point does not hold would leave what is live as it is,
+/// and be called restored.
+fn part_of(mut manifest: PointManifest, part: &Part) -> Result<PointManifest> {
+    let lacks = |what: &str| {
+        let point = manifest.id.as_ref().map_or_else(String::new, |id| id.short().to_owned());
+        let known: Vec<&str> = manifest.files.keys().map(String::as_str).collect();
+        Err(Fault::new(Code::PartUnknown)
+            .with("tenant", &manifest.tenant)
+            .with("point", point)
+            .with("part", what)
+            .with("known", known.join(", ")))
+    };
+    match part {
+        Part::Everything => return Ok(manifest),
+        Part::Database if manifest.database.is_empty() => return lacks("database"),
+        Part::Database => {}
+        Part::Files(sets) => {
+            if let Some(set) = sets.iter().find(|set| !manifest.files.contains_key(*set)) {
+                return lacks(set);
+            }
+            manifest.database.clear();
+        }
+    }
+    manifest.files.retain(|set, _| part.has_files(set));
+    Ok(manifest)
+}
+
+/// The directories of a part.
+fn places<'a>(tenant: &'a Tenant, part: &'a Part) -> impl Iterator<Item = &'a FilesPlace> {
+    tenant.files.iter().filter(|place| part.has_files(place.name()))
 }
 
 /// All of it. A second call after a crash goes on where the first was: what has been swapped in is not restored
@@ -55,7 +89,7 @@ async fn whole(context: &Context, tenant: &TenantName, point: &str, suffix: &str
         prove(context, tenant, &manifest, suffix).await?;
     }
     eclusa_crash::point("restore.proved");
-    swap_files_in(context, tenant, suffix).await?;
+    swap_files_in(context, tenant, suffix, &Part::Everything).await?;
     eclusa_crash::point("restore.files-swapped");
     // No copy of the database beside files that are swapped in: a try before this one was cut off while it let go what
     // had been swapped out, and the database went first. The comparison below says whether that is so.
@@ -87,11 +121,7 @@ pub(super) async fn beside(
     let ports = &context.ports;
     let id = id_of(manifest)?;
     if !manifest.database.is_empty() {
-        let mut dump = StoredDump { streams: Vec::new(), rows: manifest.summary.rows_by_table() };
-        for stream in &manifest.database {
-            let reader = ports.vault.open(&tenant.name, &id, &stream.path).await?;
-            dump.streams.push(StoredStream { name: stream.path.clone(), reader });
-        }
+        let dump = stored(ports, &tenant.name, &id, manifest).await?;
         let restored = ports.database.restore_beside(tenant, suffix, dump).await;
         restored.map_err(|fault| named(fault, &id))?;
         eclusa_crash::point("restore.database-beside");
@@ -102,6 +132,21 @@ pub(super) async fn beside(
         ports.vault.restore_files(&tenant.name, &id, set, &beside_directory(&live, suffix)).await?;
     }
     Ok(())
+}
+
+/// The dump of a restore point.
+pub(super) async fn stored(
+    ports: &Ports,
+    tenant: &TenantName,
+    id: &PointId,
+    manifest: &PointManifest,
+) -> Result<StoredDump> {
+    let mut dump = StoredDump { streams: Vec::new(), rows: manifest.summary.rows_by_table() };
+    for stream in &manifest.database {
+        let reader = ports.vault.open(tenant, id, &stream.path).await?;
+        dump.streams.push(StoredStream { name: stream.path.clone(), reader });
+    }
+    Ok(dump)
 }
 
 /// The database knows only the stream that it read; people know the point.
@@ -129,42 +174,57 @@ pub(super) async fn prove(
     for (set, expected) in &manifest.files {
         let live = ports.runtime.files_directory(place_of(tenant, set)?).await?;
         let found = ports.vault.summarise_files(&beside_directory(&live, suffix)).await?;
-        let wrong = expected.files.iter().find(|(path, entry)| {
-            found.files.get(*path).map(|f| (f.bytes, &f.sha256)) != Some((entry.bytes, &entry.sha256))
-        });
-        if let Some((path, _)) = wrong {
-            return Err(proof_failed(tenant, format!("{set}/{path} is missing or differs")));
-        }
-        if found.files.len() != expected.files.len() {
-            return Err(proof_failed(
-                tenant,
-                format!("{set}: {} files, not {}", found.files.len(), expected.files.len()),
-            ));
-        }
-        files += found.files.len();
+        files += compare_files(tenant, set, expected, &found)?;
     }
     Ok(Outputs::from([("rows".to_owned(), rows.to_string()), ("files".to_owned(), files.to_string())]))
 }
 
-fn compare(tenant: &Tenant, manifest: &PointManifest, found: &eclusa_ports::DatabaseSummary) -> Result<()> {
+/// Compares a set of files with what a manifest says of it; gives how many there are.
+pub(super) fn compare_files(
+    tenant: &Tenant,
+    set: &str,
+    expected: &FilesManifest,
+    found: &FilesManifest,
+) -> Result<usize> {
+    let wrong = expected.files.iter().find(|(path, entry)| {
+        found.files.get(*path).map(|f| (f.bytes, &f.sha256)) != Some((entry.bytes, &entry.sha256))
+    });
+    if let Some((path, _)) = wrong {
+        return Err(proof_failed(tenant, format!("{set}/{path} is missing or differs")));
+    }
+    let (count, wanted) = (found.files.len(), expected.files.len());
+    if count != wanted {
+        return Err(proof_failed(tenant, format!("{set}: {count} files, not {wanted}")));
+    }
+    Ok(count)
+}
+
+pub(super) fn compare(
+    tenant: &Tenant,
+    manifest: &PointManifest,
+    found: &eclusa_ports::DatabaseSummary,
+) -> Result<()> {
     match manifest.summary.differences(found).first() {
         None => Ok(()),
         Some(difference) => Err(proof_failed(tenant, difference)),
     }
 }
 
-fn proof_failed(tenant: &Tenant, problem: impl std::fmt::Display) -> Fault {
+pub(super) fn proof_failed(tenant: &Tenant, problem: impl std::fmt::Display) -> Fault {
     Fault::new(Code::ProofFailed).with("tenant", &tenant.name).with("problem", problem)
 }
 
 /// Files first: the database decides what the application sees, so it is swapped last.
-async fn swap_in(context: &Context, tenant: &Tenant, suffix: &str) -> Result<()> {
-    swap_files_in(context, tenant, suffix).await?;
-    context.ports.database.swap_in(tenant, suffix).await
+async fn swap_in(context: &Context, tenant: &Tenant, suffix: &str, part: &Part) -> Result<()> {
+    swap_files_in(context, tenant, suffix, part).await?;
+    if part.has_database() {
+        context.ports.database.swap_in(tenant, suffix).await?;
+    }
+    Ok(())
 }
 
-async fn swap_files_in(context: &Context, tenant: &Tenant, suffix: &str) -> Result<()> {
-    for place in &tenant.files {
+async fn swap_files_in(context: &Context, tenant: &Tenant, suffix: &str, part: &Part) -> Result<()> {
+    for place in places(tenant, part) {
         let live = context.ports.runtime.files_directory(place).await?;
         if context.ports.files.state(&live, suffix).await? != SwapState::Nothing {
             context.ports.files.swap_in(&live, suffix).await?;
@@ -173,12 +233,14 @@ async fn swap_files_in(context: &Context, tenant: &Tenant, suffix: &str) -> Resu
     Ok(())
 }
 
-async fn swap_back(context: &Context, tenant: &Tenant, suffix: &str) -> Result<()> {
-    let state = context.ports.database.swap_state(tenant, suffix).await?;
-    if matches!(state, SwapState::SwappedIn | SwapState::Halfway) {
-        context.ports.database.swap_back(tenant, suffix).await?;
+async fn swap_back(context: &Context, tenant: &Tenant, suffix: &str, part: &Part) -> Result<()> {
+    if part.has_database() {
+        let state = context.ports.database.swap_state(tenant, suffix).await?;
+        if matches!(state, SwapState::SwappedIn | SwapState::Halfway) {
+            context.ports.database.swap_back(tenant, suffix).await?;
+        }
     }
-    for place in &tenant.files {
+    for place in places(tenant, part) {
         let live = context.ports.runtime.files_directory(place).await?;
         let state = context.ports.files.state(&live, suffix).await?;
         if matches!(state, SwapState::SwappedIn | SwapState::Halfway) {
@@ -189,9 +251,11 @@ async fn swap_back(context: &Context, tenant: &Tenant, suffix: &str) -> Result<(
 }
 
 /// Drops what lies beside.
-pub(super) async fn discard(ports: &Ports, tenant: &Tenant, suffix: &str) -> Result<()> {
-    ports.database.drop_copy(tenant, &DatabaseCopy::Beside(suffix.to_owned())).await?;
-    for place in &tenant.files {
+pub(super) async fn discard(ports: &Ports, tenant: &Tenant, suffix: &str, part: &Part) -> Result<()> {
+    if part.has_database() {
+        ports.database.drop_copy(tenant, &DatabaseCopy::Beside(suffix.to_owned())).await?;
+    }
+    for place in places(tenant, part) {
         let live = ports.runtime.files_directory(place).await?;
         ports.files.drop_beside(&live, suffix).await?;
     }

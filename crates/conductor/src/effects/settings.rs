@@ -17,7 +17,7 @@ use crate::context::Context;
 /// The most that is read of such a file, in bytes.
 const MOST: u64 = 4 * 1024 * 1024;
 
-type Object = BTreeMap<String, Value>;
+pub(super) type Object = BTreeMap<String, Value>;
 
 pub(super) async fn perform(context: &Context, operation: &SettingsOperation) -> Result<Outputs> {
     match operation {
@@ -42,11 +42,11 @@ fn no_object(path: &str) -> Fault {
         .because("it holds no JSON object")
 }
 
-fn parsed(bytes: &[u8], path: &str) -> Result<Object> {
+pub(super) fn parsed(bytes: &[u8], path: &str) -> Result<Object> {
     serde_json::from_slice(bytes).map_err(|_| no_object(path))
 }
 
-async fn of_point(
+pub(super) async fn of_point(
     context: &Context,
     tenant: &TenantName,
     file: &FilesPlace,
@@ -109,7 +109,7 @@ fn changed(before: &Object, values: &BTreeMap<String, Option<Value>>) -> Object 
 }
 
 /// As bench writes it: sorted, indented by one, without a line break at the end.
-fn written(object: &Object) -> serde_json::Result<Vec<u8>> {
+pub(super) fn written(object: &Object) -> serde_json::Result<Vec<u8>> {
     let mut text = Vec::new();
     let formatter = serde_json::ser::PrettyFormatter::with_indent(b" ");
     serde::Serialize::serialize(object, &mut serde_json::Serializer::with_formatter(&mut text, formatter))?;
@@ -117,7 +117,7 @@ fn written(object: &Object) -> serde_json::Result<Vec<u8>> {
 }
 
 /// The mode of the file, which it keeps: it holds passwords.
-async fn mode(context: &Context, path: &Path) -> Result<u32> {
+pub(super) async fn mode(context: &Context, path: &Path) -> Result<u32> {
     let argv = ["stat".to_owned(), "--format=%a".to_owned(), "--".to_owned(), path.display().to_string()];
     let result = context.ports.host.run(CommandSpec::new(argv, Duration::from_secs(30)), &NoOutput).await?;
     u32::from_str_radix(result.stdout.trim(), 8).map_err(|_| {

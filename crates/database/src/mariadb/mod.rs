@@ -14,6 +14,7 @@ mod apart;
 mod ask;
 mod begun;
 mod catalogue;
+mod clone;
 mod dump;
 mod facts;
 mod foreign;
@@ -31,11 +32,12 @@ mod swap;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use eclusa_fault::{Code, Result};
+use eclusa_fault::{Code, Fault, Result};
 use eclusa_ports::{
     Blocker, Checksums, DatabaseCopy, DatabaseFacts, DatabaseSummary, Dump, Row, RowsWanted, StoredDump,
     SwapState,
 };
+use secrecy::SecretString;
 
 use self::catalogue::SCRATCH;
 pub(crate) use self::dump::Shape;
@@ -191,6 +193,35 @@ impl Mariadb {
             catalogue::drop_database(&mut session, name).await
         };
         self.of(Code::DatabaseUnreachable, work.await)
+    }
+
+    pub(crate) async fn execute(&self, copy: &DatabaseCopy, statements: &str) -> Result<()> {
+        let name = copy_name(&self.name, copy);
+        self.of(Code::StatementsFailed, clone::execute(&self.access, &name, statements).await)
+    }
+
+    pub(crate) async fn make(&self, like: &Self, mark: &str) -> Result<()> {
+        self.refused(clone::make(&self.access, &self.name, &like.name, mark).await)
+    }
+
+    /// From where the other's account may connect, this one may.
+    pub(crate) async fn make_account(&self, like: &Self, mark: &str, password: &SecretString) -> Result<()> {
+        let host = like.account().await?.map_or_else(|| "%".to_owned(), |(_, host)| host);
+        self.refused(clone::make_account(&self.access, &self.name, &host, mark, password).await)
+    }
+
+    pub(crate) async fn drop_made(&self, mark: &str) -> Result<()> {
+        self.of(Code::DatabaseUnreachable, clone::drop_made(&self.access, &self.name, mark).await)
+    }
+
+    /// That something is in the way of a new database is no failure of the server.
+    fn refused(&self, outcome: std::result::Result<(), Failure>) -> Result<()> {
+        match outcome {
+            Err(Failure::Said(problem)) => Err(Fault::new(Code::CloneRefused)
+                .with("tenant", &self.access.tenant)
+                .with("problem", problem)),
+            outcome => self.of(Code::DatabaseUnreachable, outcome),
+        }
     }
 
     /// Refuses a database that is there and was not made as a scratch.

@@ -27,11 +27,20 @@ use eclusa_ports::{DatabaseCopy, DatabaseFacts, DatabaseSummary, Dump, SwapState
 use self::catalogue::Live;
 use self::quote::{identifier, literal};
 pub(crate) use self::session::PROGRAMS;
-use self::session::{Access, Failure, Session};
+use self::session::{Access, Failure, Session, psql};
 use crate::names::{Part, copy_name, part_name};
+use crate::server::{Feeding, TRAILER, feed};
 
 /// The comment by which a scratch database is known, so that no other is ever emptied or dropped as one.
 const SCRATCH: &str = "eclusa scratch";
+
+/// How statements of people are fed to psql.
+const STATEMENTS: Feeding = Feeding {
+    before: "BEGIN; ",
+    tail: TRAILER.len(),
+    is_whole: |tail| tail == TRAILER,
+    point: "postgresql.statements.piece",
+};
 
 /// A tenant's database on a PostgreSQL server.
 pub(crate) struct Postgresql {
@@ -65,6 +74,18 @@ impl Postgresql {
         let missing =
             if *copy == DatabaseCopy::Live { Code::DatabaseUnreachable } else { Code::RestoreFailed };
         self.of(missing, work.await).map(|(summary, _)| summary)
+    }
+
+    /// Statements that people give, in one transaction. psql names the line and the error's number alone: its words quote them.
+    pub(crate) async fn execute(&self, copy: &DatabaseCopy, statements: &str) -> Result<()> {
+        let mut argv = psql();
+        argv.extend(["-v", "VERBOSITY=sqlstate", "-f", "-"].map(String::from));
+        let text = [statements.as_bytes(), b"\nCOMMIT;\n", TRAILER].concat();
+        let work = async {
+            let client = self.access.start_postgresql(argv, &copy_name(&self.name, copy)).await?;
+            feed(client, Box::new(std::io::Cursor::new(text)), &STATEMENTS).await
+        };
+        self.of(Code::StatementsFailed, work.await)
     }
 
     pub(crate) async fn swap_state(&self, suffix: &str) -> Result<SwapState> {

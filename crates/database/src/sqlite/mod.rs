@@ -119,6 +119,36 @@ impl Sqlite {
         .await
     }
 
+    /// Statements that people give, in one transaction.
+    pub(crate) async fn execute(&self, copy: &DatabaseCopy, statements: &str) -> Result<()> {
+        use rusqlite::fallible_iterator::FallibleIterator;
+        let (path, statements) = (self.files.copy(copy), statements.to_owned());
+        self.blocking(Code::StatementsFailed, move || {
+            let mut connection = open(&path)?;
+            let transaction =
+                connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
+            let mut number = 0;
+            // What SQLite says of a failure quotes the statement, so only its number is told.
+            let told = |number: usize, error: &rusqlite::Error| {
+                let code = error
+                    .sqlite_error_code()
+                    .map_or_else(|| "an error".to_owned(), |code| format!("{code:?}"));
+                Problem::Said(format!("statement {number}: {code}"))
+            };
+            let mut batch = rusqlite::Batch::new(&transaction, &statements);
+            loop {
+                number += 1;
+                let Some(mut statement) = batch.next().map_err(|error| told(number, &error))? else { break };
+                let mut rows = statement.query([]).map_err(|error| told(number, &error))?;
+                while rows.next().map_err(|error| told(number, &error))?.is_some() {}
+            }
+            transaction.commit()?;
+            eclusa_crash::point("sqlite.statements.done");
+            Ok(())
+        })
+        .await
+    }
+
     pub(crate) async fn swap_state(&self, suffix: &str) -> Result<SwapState> {
         let (files, suffix) = (self.files.clone(), suffix.to_owned());
         self.blocking(Code::DatabaseUnreachable, move || Ok(swap::look(&files, &suffix)?.state())).await

@@ -6,7 +6,7 @@ use eclusa_control::history;
 use eclusa_fault::{Code, Fault, Message, Result};
 use eclusa_model::RunId;
 use eclusa_ports::JournalStore;
-use eclusa_runbook::{Direction, Intent, Outcome, Run};
+use eclusa_runbook::{Direction, Intent, Outcome, Part, Run};
 use serde_json::json;
 
 use super::Session;
@@ -83,9 +83,17 @@ fn one(session: &Session, journal: &dyn JournalStore, id: &RunId) -> Result<Exit
 fn what(run: &Run) -> String {
     match &run.plan.intent {
         Intent::Release { to } | Intent::Rollback { to, .. } => format!("{} {to}", run.plan.intent.word()),
-        Intent::Restore { tenant, check_only, .. } => {
-            format!("{} {tenant}", if *check_only { "restore check" } else { "restore" })
+        Intent::Restore { tenant, check_only, part, .. } => {
+            let word = match part {
+                _ if *check_only => "restore check",
+                Part::Everything => "restore",
+                Part::Database => "restore database",
+                Part::Files(_) => "restore files",
+            };
+            format!("{word} {tenant}")
         }
+        Intent::ErasePerson { tenant, .. } => format!("erase person {tenant}"),
+        Intent::Clone { tenant, to, .. } => format!("clone {tenant} as {to}"),
         other => other.word().to_owned(),
     }
 }

@@ -9,6 +9,7 @@ pub mod audit;
 pub mod backup;
 pub mod backups;
 pub mod bundle;
+pub mod clone;
 pub mod completions;
 pub mod customizations;
 pub mod doctor;
@@ -25,6 +26,7 @@ pub mod migrate;
 pub mod mirror;
 pub mod note;
 pub mod own_run;
+pub mod person;
 pub mod plan;
 pub mod prune;
 pub mod release;
@@ -135,6 +137,8 @@ async fn dispatch(command: Command, session: Arc<Session>) -> Result<Exit> {
         Command::Exec(command) => command.run(session).await,
         Command::Logs(command) => command.run(session).await,
         Command::Restore(command) => command.run(session).await,
+        Command::Clone(command) => command.run(session).await,
+        Command::Person(command) => command.run(session).await,
         Command::Resume(command) => command.run(session).await,
         Command::Abort(command) => command.run(session).await,
         Command::Attach(command) => command.run(session).await,

@@ -13,7 +13,7 @@ use eclusa_runbook::Intent;
 
 use super::Session;
 use super::release::Failing;
-use super::restore::point_of;
+use super::restore::{OnlyPart, point_of};
 use super::rollback::Override;
 use crate::exit::Exit;
 use crate::perform::show;
@@ -75,9 +75,13 @@ enum Wanted {
         #[arg(long)]
         point: Option<String>,
         /// Only somewhere harmless.
-        #[arg(long)]
+        #[arg(long, conflicts_with = "part")]
         check: bool,
+        #[command(flatten)]
+        part: OnlyPart,
     },
+    /// A new site out of a restore point of another.
+    Clone(super::clone::What),
     /// Restore points restored somewhere harmless and proved.
     Drill {
         /// The tenants; all when none is named.
@@ -124,10 +128,12 @@ impl Wanted {
                 options.prove = prove;
                 Intent::Backup { tenants }
             }
-            Self::Restore { tenant, point, check } => {
+            Self::Restore { tenant, point, check, part } => {
                 let point = point_of(assembly, &tenant, point.as_deref()).await?;
-                Intent::Restore { tenant, point, check_only: check, adapt: Default::default() }
+                let part = part.of(assembly, &tenant, &point).await?;
+                Intent::Restore { tenant, point, check_only: check, adapt: Default::default(), part }
             }
+            Self::Clone(what) => what.intent(assembly).await?,
             Self::Drill { tenants, sample, from } => {
                 drill::choose(assembly, &tenants, sample, from).await?.intent
             }

@@ -10,7 +10,7 @@ use eclusa_control::planning::PlanOptions;
 use eclusa_fault::{Code, Fault, Message, Result};
 use eclusa_model::TenantName;
 use eclusa_report::count_text;
-use eclusa_runbook::{Adapt, Intent};
+use eclusa_runbook::{Adapt, Intent, Part};
 
 use super::Session;
 use crate::exit::Exit;
@@ -26,19 +26,55 @@ pub struct Restore {
     #[arg(long, value_name = "POINT", conflicts_with = "from_files")]
     point: Option<String>,
     /// Restore it somewhere harmless, compare everything, and discard the copy.
-    #[arg(long)]
+    #[arg(long, conflicts_with = "part")]
     check: bool,
+    #[command(flatten)]
+    part: OnlyPart,
     #[command(flatten)]
     files: FromFiles,
     #[command(flatten)]
     how: Performance,
 }
 
+/// A part of a restore point instead of all of it.
+#[derive(Debug, Args)]
+#[group(id = "part", multiple = false)]
+pub struct OnlyPart {
+    /// Bring back files only, these sets or every one of the point; the database stays as it is.
+    #[arg(long, num_args = 0.., value_name = "SET")]
+    files_only: Option<Vec<String>>,
+    /// Bring back the database only; the files stay as they are.
+    #[arg(long)]
+    database_only: bool,
+}
+
+impl OnlyPart {
+    /// The part that is meant of a point. What the point does not hold is refused here, before anything is planned.
+    pub async fn of(&self, assembly: &Assembly, tenant: &TenantName, point: &str) -> Result<Part> {
+        let Some(sets) = &self.files_only else {
+            return Ok(if self.database_only { Part::Database } else { Part::Everything });
+        };
+        let known = assembly.ports.vault.find(tenant, point).await?.files;
+        let unknown = sets.iter().find(|set| !known.contains_key(*set)).map(String::as_str);
+        let unknown = unknown.or_else(|| known.is_empty().then_some("files"));
+        if let Some(part) = unknown {
+            let known: Vec<&str> = known.keys().map(String::as_str).collect();
+            return Err(Fault::new(Code::PartUnknown)
+                .with("tenant", tenant)
+                .with("point", point.get(..8).unwrap_or(point))
+                .with("part", part)
+                .with("known", known.join(", ")));
+        }
+        let all = || known.keys().cloned().collect();
+        Ok(Part::Files(if sets.is_empty() { all() } else { sets.iter().cloned().collect() }))
+    }
+}
+
 /// Files of `bench backup` instead of a restore point.
 #[derive(Debug, Args)]
 struct FromFiles {
     /// Files that bench backup wrote, plain, compressed or encrypted: the dump, the public files, the private files.
-    #[arg(long, num_args = 1..=3, value_names = ["DUMP", "FILES", "PRIVATE"])]
+    #[arg(long, num_args = 1..=3, value_names = ["DUMP", "FILES", "PRIVATE"], conflicts_with = "part")]
     from_files: Vec<PathBuf>,
     /// The site's configuration that was backed up with them.
     #[arg(long, value_name = "FILE", requires = "from_files")]
@@ -110,7 +146,8 @@ impl Restore {
             let unknown = || Fault::new(Code::Internal).with("what", "a restore point without an id");
             imported.manifest.id.ok_or_else(unknown)?.to_string()
         };
-        let intent = Intent::Restore { tenant: self.tenant, point, check_only: self.check, adapt };
+        let part = self.part.of(&assembly, &self.tenant, &point).await?;
+        let intent = Intent::Restore { tenant: self.tenant, point, check_only: self.check, adapt, part };
         // A check touches nothing live, so nobody is asked.
         let how = Performance { yes: self.how.yes || self.check, ..self.how };
         perform(session, &assembly, &intent, PlanOptions::default(), None, &how).await

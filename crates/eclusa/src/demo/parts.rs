@@ -180,7 +180,13 @@ pub async fn restored_beside(stage: &Stage) -> Result<bool> {
     heading(stage, "demo-part-restore");
     let tenant = TenantName::new("alpha").map_err(|error| Fault::new(Code::Internal).with("what", error))?;
     let point = point_of(&stage.assembly, &tenant, None).await?;
-    let intent = Intent::Restore { tenant, point, check_only: true, adapt: Default::default() };
+    let intent = Intent::Restore {
+        tenant,
+        point,
+        check_only: true,
+        adapt: Default::default(),
+        part: Default::default(),
+    };
     let exit = quietly(stage, intent, PlanOptions::default()).await?;
     reported(stage, "4-restore-check")?;
     Ok(exit == Exit::Ok)

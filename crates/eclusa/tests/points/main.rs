@@ -176,6 +176,15 @@ fn restore() {
     killed_everywhere("restore");
 }
 
+/// What a restore of files alone does that no other restore does.
+#[test]
+fn restore_of_files_alone() {
+    let only = ["beside.alpha/", "prove.alpha/", "change.swap.alpha/"];
+    let (coverage, failures) = sweep(named("restore-files"), "", &only, (40, usize::MAX, 1));
+    assert!(failures.is_empty(), "{}", failures.join("\n"));
+    assert!(coverage.distinct() >= 20, "{} points", coverage.distinct());
+}
+
 #[test]
 fn everything_killed_at_once() {
     let mut lane = Lane::new(scenario::Ground::Checked);

@@ -69,7 +69,7 @@ pub struct Scenario {
 }
 
 /// All of them.
-pub const SCENARIOS: [Scenario; 8] = [
+pub const SCENARIOS: [Scenario; 9] = [
     Scenario {
         name: "release",
         ground: Ground::Checked,
@@ -142,7 +142,23 @@ pub const SCENARIOS: [Scenario; 8] = [
         end: "done",
         answer: "go",
     },
+    Scenario {
+        name: "restore-files",
+        ground: Ground::Checked,
+        begin: &["restore", "alpha", "--files-only"],
+        from: "v1",
+        to: "v1",
+        end: "done",
+        answer: "go",
+    },
 ];
+
+impl Scenario {
+    /// Whether it brings data of `alpha` back from a restore point.
+    pub fn is_restore(&self) -> bool {
+        self.name.starts_with("restore")
+    }
+}
 
 /// The scenario of a name.
 pub fn named(name: &str) -> &'static Scenario {

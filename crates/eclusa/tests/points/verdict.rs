@@ -182,6 +182,9 @@ fn data(lane: &Lane, scenario: &Scenario, before: &Before, done: bool) -> Vec<St
             }
             (true, "rollback") => found == lane.base[index],
             (true, "restore") if *tenant == "alpha" => found == lane.base[index],
+            (true, "restore-files") if *tenant == "alpha" => {
+                found.tables == before.data[index].tables && found.files == lane.base[index].files
+            }
             _ => found == before.data[index],
         };
         if !same {
@@ -237,7 +240,7 @@ fn services(lane: &Lane, scenario: &Scenario, done: bool) -> Vec<String> {
 /// Files that no ended run should leave.
 fn left_behind(lane: &Lane, scenario: &Scenario, done: bool) -> Vec<String> {
     // What a person asked to be replaced is kept until it is let go.
-    let keeps = done && matches!(scenario.name, "restore" | "rollback");
+    let keeps = done && (scenario.is_restore() || scenario.name == "rollback");
     let mut found = Vec::new();
     for place in ["data", "state/vault", "state/scratch", "state/process"] {
         for path in lane.files(place) {

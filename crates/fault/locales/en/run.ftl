@@ -37,6 +37,17 @@ fact-stands-still = { $tenant }: no scheduled job ran within { $seconds } s; the
 fact-advances-not = { $tenant }: its scheduler is disabled, so nothing is waited for
 fact-asset-known = { $path }: known to { $known }; not known to { $unknown }
 fact-asset-not-asked = { $source } could not be asked: { $problem }
+output-left-out = not taken over: { $names }
+output-statements = { $count ->
+    [one] one kind of secret taken out
+   *[other] { $count } kinds of secrets taken out
+  }
+output-replayed = { $count ->
+    [0] no erasure of a person is newer
+    [one] one erasure of a person replayed
+   *[other] { $count } erasures of persons replayed
+  }
+output-erasures = erasures: { $ids }
 output-settings = changed: { $names }
 output-ended-connections = ended, since it was in the way: connection { $connections }
 fact-contained = needed: { $needed }; there: { $offered }

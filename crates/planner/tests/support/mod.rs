@@ -53,6 +53,9 @@ pub struct Seen {
     #[serde(default)]
     pub prove: bool,
     pub environment: Option<String>,
+    /// How many erasures of persons the ledger of a tenant holds.
+    #[serde(default)]
+    pub erasures: BTreeMap<TenantName, usize>,
     /// Sites whose own maintenance mode is on.
     #[serde(default)]
     pub maintenance: Vec<TenantName>,
@@ -107,6 +110,32 @@ fn tenant(name: &TenantName) -> Tenant {
                 path: format!("/sites/{name}/{file}"),
             })
             .into(),
+    }
+}
+
+/// The same as a site of a bench.
+fn site(name: &TenantName) -> Tenant {
+    let service = ServiceName::new("web").unwrap();
+    let sites = eclusa_config::FrappeTable::default().sites();
+    let place = |set: &str, inside: &str| FilesPlace::Service {
+        name: set.to_owned(),
+        service: service.clone(),
+        path: format!("{sites}/{name}/{inside}"),
+    };
+    Tenant {
+        database: DatabasePlace::Mariadb {
+            service: ServiceName::new("db").unwrap(),
+            host: None,
+            port: None,
+            name: format!("_{}", name.as_str().replace('.', "_")),
+            user: "root".to_owned(),
+            password: None,
+        },
+        files: vec![place("public-files", "public/files"), place("private-files", "private/files")],
+        service_configuration: ["site_config.json", "common_site_config.json"]
+            .map(|file| place(file, file))
+            .into(),
+        ..tenant(name)
     }
 }
 
@@ -168,7 +197,7 @@ impl Seen {
                 .tenants
                 .iter()
                 .map(|(name, migrations)| TenantObservation {
-                    tenant: tenant(name),
+                    tenant: if app == AppKind::Frappe { site(name) } else { tenant(name) },
                     database_version: Some("15.8".to_owned()),
                     database_bytes: None,
                     files_bytes: None,
@@ -183,6 +212,7 @@ impl Seen {
                 .collect(),
             unusable_sites: self.unusable_sites.clone(),
             maintenance: self.kept_closed(),
+            erasures: self.erasures.clone(),
             candidate: self.candidate.as_ref().map(|candidate| CandidateObservation {
                 release: release(&candidate.name, false),
                 migrations: candidate.migrations.clone(),
@@ -271,6 +301,7 @@ impl Scene {
                 nonce: "x1",
                 env_files: vec!["/stack/.env".to_owned()],
                 vault_path: "/stack/vault".to_owned(),
+                persons_path: "/stack/persons".to_owned(),
                 overridden: self.seen.overridden,
                 prove: self.seen.prove,
                 on_failure: self.seen.on_failure,
