@@ -51,6 +51,8 @@ CREATE TABLE `tabversion` (name VARCHAR(140) PRIMARY KEY, creation DATETIME(6), 
 struct Server {
     process: Child,
     socket: PathBuf,
+    /// Where the clients find, after the machine's own settings, where the server is.
+    home: PathBuf,
 }
 
 impl Server {
@@ -66,7 +68,8 @@ impl Server {
         mariadbd.args(["--innodb-log-file-size=512M", "--max-allowed-packet=256M", "--local-infile=1"]);
         mariadbd.args([format!("--datadir={}", data.display()), format!("--socket={}", socket.display())]);
         let process = mariadbd.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log).spawn()?;
-        let server = Self { process, socket };
+        std::fs::write(directory.join("my.cnf"), format!("[client]\nsocket={}\n", socket.display()))?;
+        let server = Self { process, socket, home: directory.to_path_buf() };
         for _ in 0..300 {
             if server.sql("mysql", "SELECT 1").is_ok() {
                 return Ok(server);
@@ -90,7 +93,7 @@ impl Server {
     /// A pipe of the shell.
     fn pipe(&self, text: &str) -> Command {
         let mut command = Command::new("bash");
-        command.args(["-o", "pipefail", "-c", text]).env("MYSQL_UNIX_PORT", &self.socket);
+        command.args(["-o", "pipefail", "-c", text]).env("MYSQL_HOME", &self.home);
         command
     }
 
@@ -158,10 +161,10 @@ fn configuration(server: &Server, port: u16, first: bool) -> String {
         "engine = \"mariadb\", service = \"db\", name = \"shop\", user = \"root\""
     };
     format!(
-        "{}\n[stacks.bench.process.services.db]\ncommand = [\"sleep\", \"1000000\"]\nenvironment = {{ MYSQL_UNIX_PORT = \"{}\" }}\n\n\
+        "{}\n[stacks.bench.process.services.db]\ncommand = [\"sleep\", \"1000000\"]\nenvironment = {{ MYSQL_HOME = \"{}\" }}\n\n\
          [stacks.bench.tenants.shop]\ndomains = [\"shop.example.org\"]\ndatabase = {{ {database} }}\n",
         stack::configuration(port, "database = \"db\""),
-        server.socket.display()
+        server.home.display()
     )
 }
 
