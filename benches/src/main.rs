@@ -3,6 +3,7 @@
 //! `benches/run` builds what this needs and calls it. Nothing here is a test: a time is reported and never asserted.
 //! What is done is checked all the same: a backup that fails is no fast backup.
 
+mod database_stack;
 mod growth;
 mod mariadb;
 mod measure;

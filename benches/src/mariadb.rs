@@ -11,9 +11,10 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
+use crate::database_stack::{DatabaseStack, Served};
 use crate::table::{mebibytes, print};
 use crate::ways::{HEAD, Way, size_of};
-use crate::{Common, Outcome, measure, rows, stack};
+use crate::{Common, Outcome, measure, rows};
 
 /// The arguments.
 #[derive(Debug, clap::Args)]
@@ -154,47 +155,18 @@ impl Drop for Server {
     }
 }
 
-fn configuration(server: &Server, port: u16, first: bool) -> String {
-    let database = if first {
-        "engine = \"sqlite\", path = \"shop.db\""
-    } else {
-        "engine = \"mariadb\", service = \"db\", name = \"shop\", user = \"root\""
-    };
-    format!(
-        "{}\n[stacks.bench.process.services.db]\ncommand = [\"sleep\", \"1000000\"]\nenvironment = {{ MYSQL_HOME = \"{}\" }}\n\n\
-         [stacks.bench.tenants.shop]\ndomains = [\"shop.example.org\"]\ndatabase = {{ {database} }}\n",
-        stack::configuration(port, "database = \"db\""),
-        server.home.display()
-    )
-}
-
-struct Bench<'a> {
-    common: &'a Common,
-    directory: PathBuf,
+struct Bench {
+    stack: DatabaseStack,
     server: Server,
 }
 
-impl Bench<'_> {
-    fn eclusa(&self, arguments: &[&str]) -> Command {
-        stack::command(&self.common.eclusa, &self.directory, arguments)
-    }
-
+impl Bench {
     fn measured(&self, way: &mut Way, command: &mut Command) -> Outcome<()> {
         way.measure(command, &[self.server.process.id()])
     }
 
-    fn forget(&self, names: &[&str]) -> Outcome<()> {
-        for name in names {
-            let path = self.directory.join(name);
-            if path.exists() {
-                std::fs::remove_dir_all(path)?;
-            }
-        }
-        Ok(())
-    }
-
     fn file(&self) -> PathBuf {
-        self.directory.join("shop.sql.gz")
+        self.stack.directory.join("shop.sql.gz")
     }
 
     fn plain_dump(&self, way: &mut Way) -> Outcome<()> {
@@ -209,12 +181,12 @@ impl Bench<'_> {
 
     fn backups(&self, [plain, first, again, mydumper, restic]: &mut [Way; 5]) -> Outcome<()> {
         self.plain_dump(plain)?;
-        self.forget(&["state/vault", "state/keys", "mydumper", "restic"])?;
-        self.measured(first, &mut self.eclusa(&["backup"]))?;
-        first.stored = size_of(&self.directory.join("state/vault"));
-        self.measured(again, &mut self.eclusa(&["backup"]))?;
-        again.stored = size_of(&self.directory.join("state/vault"));
-        let (to, socket) = (self.directory.join("mydumper"), self.server.socket.display().to_string());
+        self.stack.forget_points(&["mydumper", "restic"])?;
+        self.measured(first, &mut self.stack.eclusa(&["backup"]))?;
+        first.stored = size_of(&self.stack.vault());
+        self.measured(again, &mut self.stack.eclusa(&["backup"]))?;
+        again.stored = size_of(&self.stack.vault());
+        let (to, socket) = (self.stack.directory.join("mydumper"), self.server.socket.display().to_string());
         if is_installed("mydumper") {
             let mut command = Command::new("mydumper");
             command.args(["--user=root", "--database=shop", "--threads=2", "--compress"]);
@@ -223,7 +195,7 @@ impl Bench<'_> {
             mydumper.stored = size_of(&to);
         }
         if is_installed("restic") {
-            let to = self.directory.join("restic");
+            let to = self.stack.directory.join("restic");
             let with = format!("RESTIC_PASSWORD=x restic -q -r {}", to.display());
             measure::must(&mut self.server.pipe(&format!("{with} init")))?;
             let text =
@@ -243,12 +215,12 @@ impl Bench<'_> {
             let mut command = Command::new("myloader");
             command.args(["--user=root", "--database=loaded", "--threads=2", "--overwrite-tables"]);
             command.arg(format!("--socket={}", self.server.socket.display()));
-            command.arg(format!("--directory={}", self.directory.join("mydumper").display()));
+            command.arg(format!("--directory={}", self.stack.directory.join("mydumper").display()));
             self.measured(myloader, &mut command)?;
             self.server.sql("mysql", "DROP DATABASE loaded")?;
         }
-        self.measured(check, &mut self.eclusa(&["restore", "shop", "--check"]))?;
-        self.measured(whole, &mut self.eclusa(&["restore", "shop", "--yes"]))?;
+        self.measured(check, &mut self.stack.eclusa(&["restore", "shop", "--check"]))?;
+        self.measured(whole, &mut self.stack.eclusa(&["restore", "shop", "--yes"]))?;
         if self.server.sql("shop", "SELECT COUNT(*) FROM tabledger")? == "0" {
             return Err("the restored database is empty".into());
         }
@@ -261,10 +233,9 @@ impl Bench<'_> {
 
     /// What the days come to, kept as one file each and in the vault.
     fn days(&self, days: u32, [plain, own]: &mut [Way; 2]) -> Outcome<Vec<Vec<String>>> {
-        self.forget(&["state/vault", "state/keys"])?;
-        measure::must(&mut self.eclusa(&["backup"]))?;
-        let (mut files, mut before, mut table) =
-            (0, size_of(&self.directory.join("state/vault")), Vec::new());
+        self.stack.forget_points(&[])?;
+        measure::must(&mut self.stack.eclusa(&["backup"]))?;
+        let (mut files, mut before, mut table) = (0, size_of(&self.stack.vault()), Vec::new());
         let first = before;
         self.plain_dump(plain)?;
         files += plain.stored;
@@ -272,8 +243,8 @@ impl Bench<'_> {
             self.server.day(day)?;
             self.plain_dump(plain)?;
             files += plain.stored;
-            self.measured(own, &mut self.eclusa(&["backup"]))?;
-            let now = size_of(&self.directory.join("state/vault"));
+            self.measured(own, &mut self.stack.eclusa(&["backup"]))?;
+            let now = size_of(&self.stack.vault());
             table.push(vec![
                 format!("day {}", day + 1),
                 mebibytes(plain.stored),
@@ -300,8 +271,6 @@ impl Mariadb {
         let size = if common.small { 60 } else { self.mebibytes };
         let root = tempfile::Builder::new().prefix("eclusa-benches-").tempdir_in(&common.scratch)?;
         let directory = root.path().join("stack");
-        std::fs::create_dir_all(directory.join("releases/r1"))?;
-        std::fs::write(directory.join("releases/r1/VERSION"), "r1\n")?;
         let server = Server::start(&root.path().join("server"))?;
         server.fill(f64::from(size) * f64::from(1 << 20) / BYTES_PER_SCALE)?;
         let bytes = "SELECT SUM(DATA_LENGTH + INDEX_LENGTH) FROM information_schema.TABLES WHERE TABLE_SCHEMA = 'shop'";
@@ -311,16 +280,15 @@ impl Mariadb {
         println!(
             "MariaDB {version}, {} MiB with indexes, on {}",
             mebibytes(bytes),
-            measure::file_system(&directory)
+            measure::file_system(root.path())
         );
-        let bench = Bench { common, directory, server };
-        let (file, port) = (bench.directory.join("eclusa.toml"), stack::free_port()?);
-        rusqlite::Connection::open(bench.directory.join("shop.db"))?
-            .execute_batch("CREATE TABLE sale (id)")?;
-        std::fs::write(&file, configuration(&bench.server, port, true))?;
-        measure::must(&mut bench.eclusa(&["release", "r1", "--yes"]))?;
-        std::fs::write(&file, configuration(&bench.server, port, false))?;
-        measure::must(&mut bench.eclusa(&["start", "--yes"]))?;
+        let served = Served {
+            engine: "mariadb",
+            user: "root",
+            variable: ("MYSQL_HOME", &server.home),
+            programs: None,
+        };
+        let bench = Bench { stack: DatabaseStack::lay(common, directory, &served)?, server };
         let mut backups = [
             "mariadb-dump \\| gzip",
             "eclusa backup, the first",
@@ -350,7 +318,6 @@ impl Mariadb {
         let days = bench.days(if common.small { 3 } else { self.days }, &mut daily)?;
         print("Days", &["", "as a file, MiB", "added to the vault, MiB"], &days);
         print("A day", &HEAD, &table(&daily));
-        let _ = bench.eclusa(&["stop", "--yes"]).output();
         Ok(())
     }
 }

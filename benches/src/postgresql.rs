@@ -8,10 +8,11 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
+use crate::database_stack::{DatabaseStack, Served};
 use crate::measure;
 use crate::table::{mebibytes, print};
 use crate::ways::{HEAD, Way, size_of};
-use crate::{Common, Outcome, rows, stack};
+use crate::{Common, Outcome, rows};
 
 /// The arguments.
 #[derive(Debug, clap::Args)]
@@ -146,71 +147,37 @@ impl Drop for Server {
     }
 }
 
-/// The stack, once with a small file in the place of the database: commands run in the service of a release, and the
-/// first one has none yet.
-fn configuration(server: &Server, port: u16, first: bool) -> String {
-    let database = if first {
-        "engine = \"sqlite\", path = \"shop.db\""
-    } else {
-        "engine = \"postgresql\", service = \"db\", name = \"shop\", user = \"shop\""
-    };
-    format!(
-        "{}\n[stacks.bench.process.services.db]\ncommand = [\"sleep\", \"1000000\"]\nenvironment = {{ PGHOST = \"{}\" }}\n\n\
-         [stacks.bench.tenants.shop]\ndomains = [\"shop.example.org\"]\ndatabase = {{ {database} }}\n",
-        stack::configuration(port, "database = \"db\""),
-        server.sockets.display()
-    )
-}
-
-struct Bench<'a> {
-    common: &'a Common,
-    directory: PathBuf,
+struct Bench {
+    stack: DatabaseStack,
     server: Server,
 }
 
-impl Bench<'_> {
-    fn eclusa(&self, arguments: &[&str]) -> Command {
-        let mut command = stack::command(&self.common.eclusa, &self.directory, arguments);
-        let path = std::env::var("PATH").unwrap_or_default();
-        command.env("PATH", format!("{}:{path}", self.server.programs.display()));
-        command
-    }
-
+impl Bench {
     fn measured(&self, way: &mut Way, command: &mut Command) -> Outcome<()> {
         way.measure(command, &[self.server.process.id()])
     }
 
-    fn forget_points(&self) -> Outcome<()> {
-        for name in ["state/vault", "state/keys"] {
-            let path = self.directory.join(name);
-            if path.exists() {
-                std::fs::remove_dir_all(path)?;
-            }
-        }
-        Ok(())
-    }
-
     fn backups(&self, plain: &mut Way, first: &mut Way, again: &mut Way) -> Outcome<()> {
-        let file = self.directory.join("shop.sql.gz");
+        let file = self.stack.directory.join("shop.sql.gz");
         self.measured(plain, &mut self.server.pipe(&format!("pg_dump shop | gzip >{}", file.display())))?;
         plain.stored = std::fs::metadata(&file)?.len();
-        self.forget_points()?;
-        self.measured(first, &mut self.eclusa(&["backup"]))?;
-        first.stored = size_of(&self.directory.join("state/vault"));
-        self.measured(again, &mut self.eclusa(&["backup"]))?;
-        again.stored = size_of(&self.directory.join("state/vault"));
+        self.stack.forget_points(&[])?;
+        self.measured(first, &mut self.stack.eclusa(&["backup"]))?;
+        first.stored = size_of(&self.stack.vault());
+        self.measured(again, &mut self.stack.eclusa(&["backup"]))?;
+        again.stored = size_of(&self.stack.vault());
         Ok(())
     }
 
     fn restores(&self, plain: &mut Way, check: &mut Way, whole: &mut Way) -> Outcome<()> {
-        let file = self.directory.join("shop.sql.gz");
+        let file = self.stack.directory.join("shop.sql.gz");
         self.server.sql("postgres", "CREATE DATABASE plain")?;
         let pipe =
             format!("gunzip -c {} | psql -X -q -v ON_ERROR_STOP=1 -d plain >/dev/null", file.display());
         self.measured(plain, &mut self.server.pipe(&pipe))?;
         self.server.sql("postgres", "DROP DATABASE plain")?;
-        self.measured(check, &mut self.eclusa(&["restore", "shop", "--check"]))?;
-        self.measured(whole, &mut self.eclusa(&["restore", "shop", "--yes"]))?;
+        self.measured(check, &mut self.stack.eclusa(&["restore", "shop", "--check"]))?;
+        self.measured(whole, &mut self.stack.eclusa(&["restore", "shop", "--yes"]))?;
         let rows = self.server.sql("shop", "SELECT count(*) FROM ledger")?;
         if rows == "0" {
             return Err("the restored database is empty".into());
@@ -233,8 +200,6 @@ impl Postgresql {
         let root = tempfile::Builder::new().prefix("eclusa-benches-").tempdir_in(&common.scratch)?;
         std::fs::set_permissions(root.path(), std::os::unix::fs::PermissionsExt::from_mode(0o755))?;
         let directory = root.path().join("stack");
-        std::fs::create_dir_all(directory.join("releases/r1"))?;
-        std::fs::write(directory.join("releases/r1/VERSION"), "r1\n")?;
         let server = Server::start(&root.path().join("server"))?;
         #[allow(clippy::cast_precision_loss)]
         let scale = f64::from(size) * f64::from(1 << 20) / rows::BYTES_PER_SCALE as f64;
@@ -244,16 +209,15 @@ impl Postgresql {
         println!(
             "PostgreSQL {version}, {} MiB with indexes, on {}",
             mebibytes(bytes),
-            measure::file_system(&directory)
+            measure::file_system(root.path())
         );
-        let bench = Bench { common, directory, server };
-        let (file, port) = (bench.directory.join("eclusa.toml"), stack::free_port()?);
-        rusqlite::Connection::open(bench.directory.join("shop.db"))?
-            .execute_batch("CREATE TABLE sale (id)")?;
-        std::fs::write(&file, configuration(&bench.server, port, true))?;
-        measure::must(&mut bench.eclusa(&["release", "r1", "--yes"]))?;
-        std::fs::write(&file, configuration(&bench.server, port, false))?;
-        measure::must(&mut bench.eclusa(&["start", "--yes"]))?;
+        let served = Served {
+            engine: "postgresql",
+            user: "shop",
+            variable: ("PGHOST", &server.sockets),
+            programs: Some(&server.programs),
+        };
+        let bench = Bench { stack: DatabaseStack::lay(common, directory, &served)?, server };
         let mut ways = [
             "pg_dump \\| gzip",
             "eclusa backup, the first",
@@ -272,7 +236,6 @@ impl Postgresql {
         let [dump, first, again, load, check, whole] = &ways;
         print("Backup", &HEAD, &[dump.row(dump), first.row(dump), again.row(dump)]);
         print("Restore", &HEAD, &[load.row(load), check.row(load), whole.row(load)]);
-        let _ = bench.eclusa(&["stop", "--yes"]).output();
         Ok(())
     }
 }
