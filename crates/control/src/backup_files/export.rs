@@ -312,6 +312,11 @@ impl<R: Read> Read for WithoutEnd<R> {
     }
 }
 
+/// Whether a stream of this path is SQL: a whole dump, or a part of one.
+fn is_sql(path: &str) -> bool {
+    path == "database.sql" || (path.starts_with("database/") && path.ends_with(".sql"))
+}
+
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
@@ -350,9 +355,4 @@ mod tests {
         let long = "x".repeat(200_000);
         assert_eq!(read(&format!("{long}\n-- Eclusa dump complete\n")), format!("{long}\n"));
     }
-}
-
-/// Whether a stream of this path is SQL: a whole dump, or a part of one.
-fn is_sql(path: &str) -> bool {
-    path == "database.sql" || (path.starts_with("database/") && path.ends_with(".sql"))
 }

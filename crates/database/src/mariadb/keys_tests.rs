@@ -1,3 +1,5 @@
+//! Tests of keys that are put off.
+
 #![allow(clippy::unwrap_used)]
 
 use super::*;

@@ -1,3 +1,5 @@
+//! Tests of the rows in what `mariadb-dump` writes.
+
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 use std::io::{BufReader, Read};
