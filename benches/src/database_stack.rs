@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use crate::ways::{Way, size_of};
 use crate::{Common, Outcome, measure, stack};
 
 /// How the clients find the server, and what the tenant's database is called in the configuration.
@@ -60,6 +61,13 @@ impl DatabaseStack {
     /// Where restore points are.
     pub(crate) fn vault(&self) -> PathBuf {
         self.directory.join("state/vault")
+    }
+
+    /// Measures a backup, the server's share with it, and what the vault holds afterwards.
+    pub(crate) fn back_up(&self, way: &mut Way, server: u32) -> Outcome<()> {
+        way.measure(&mut self.eclusa(&["backup"]), &[server])?;
+        way.stored = size_of(&self.vault());
+        Ok(())
     }
 
     /// Removes all restore points, and what else is named.

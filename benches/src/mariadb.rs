@@ -182,10 +182,9 @@ impl Bench {
     fn backups(&self, [plain, first, again, mydumper, restic]: &mut [Way; 5]) -> Outcome<()> {
         self.plain_dump(plain)?;
         self.stack.forget_points(&["mydumper", "restic"])?;
-        self.measured(first, &mut self.stack.eclusa(&["backup"]))?;
-        first.stored = size_of(&self.stack.vault());
-        self.measured(again, &mut self.stack.eclusa(&["backup"]))?;
-        again.stored = size_of(&self.stack.vault());
+        for way in [first, again] {
+            self.stack.back_up(way, self.server.process.id())?;
+        }
         let (to, socket) = (self.stack.directory.join("mydumper"), self.server.socket.display().to_string());
         if is_installed("mydumper") {
             let mut command = Command::new("mydumper");

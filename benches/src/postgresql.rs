@@ -11,7 +11,7 @@ use std::time::Duration;
 use crate::database_stack::{DatabaseStack, Served};
 use crate::measure;
 use crate::table::{mebibytes, print};
-use crate::ways::{HEAD, Way, size_of};
+use crate::ways::{HEAD, Way};
 use crate::{Common, Outcome, rows};
 
 /// The arguments.
@@ -162,10 +162,9 @@ impl Bench {
         self.measured(plain, &mut self.server.pipe(&format!("pg_dump shop | gzip >{}", file.display())))?;
         plain.stored = std::fs::metadata(&file)?.len();
         self.stack.forget_points(&[])?;
-        self.measured(first, &mut self.stack.eclusa(&["backup"]))?;
-        first.stored = size_of(&self.stack.vault());
-        self.measured(again, &mut self.stack.eclusa(&["backup"]))?;
-        again.stored = size_of(&self.stack.vault());
+        for way in [first, again] {
+            self.stack.back_up(way, self.server.process.id())?;
+        }
         Ok(())
     }
 

@@ -172,7 +172,7 @@ impl Database for Databases {
             Engine::Mariadb(engine) => engine.counts().await,
             _ => {
                 let summary = self.summarise(tenant, &DatabaseCopy::Live, Checksums::default()).await?;
-                Ok(summary.tables.into_iter().map(|(name, table)| (name, table.rows)).collect())
+                Ok(summary.rows_by_table())
             }
         }
     }

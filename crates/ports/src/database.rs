@@ -291,7 +291,7 @@ pub trait Database: Send + Sync {
     /// `DatabaseUnreachable`, `DatabaseDenied`.
     async fn counts(&self, tenant: &Tenant) -> Result<BTreeMap<String, u64>> {
         let summary = self.summarise(tenant, &DatabaseCopy::Live, Checksums::default()).await?;
-        Ok(summary.tables.into_iter().map(|(name, table)| (name, table.rows)).collect())
+        Ok(summary.rows_by_table())
     }
 
     /// What a query of the live database gives that changes nothing and has one column of text.

@@ -309,11 +309,10 @@ const PACK: u64 = 8 * 1024 * 1024;
 
 /// The settings of a new repository; one that is there keeps its own, for with others nothing of it would be found again.
 fn shape() -> ConfigOptions {
-    let piece = PIECE;
     ConfigOptions::default()
-        .set_chunk_size(ByteSize(piece))
-        .set_chunk_min_size(ByteSize(piece / 4))
-        .set_chunk_max_size(ByteSize(piece * 8))
+        .set_chunk_size(ByteSize(PIECE))
+        .set_chunk_min_size(ByteSize(PIECE / 4))
+        .set_chunk_max_size(ByteSize(PIECE * 8))
         .set_datapack_size(ByteSize(PACK))
 }
 

@@ -6,18 +6,9 @@ use secrecy::{ExposeSecret, SecretString};
 use super::catalogue;
 use super::quote::{identifier, literal};
 use super::session::{Access, Failure, Session, client_arguments};
-use crate::server::{Feeding, TRAILER, feed};
+use crate::server::feed_statements;
 
 type Outcome<T> = Result<T, Failure>;
-
-/// How statements are fed to the client: in one transaction, as far as they can be.
-const FEEDING: Feeding = Feeding {
-    // On the same line, so that the server counts lines as the file does.
-    before: "START TRANSACTION; ",
-    tail: TRAILER.len(),
-    is_whole: |tail| tail == TRAILER,
-    point: "mariadb.statements.piece",
-};
 
 pub(crate) async fn execute(access: &Access, database: &str, statements: &str) -> Outcome<()> {
     let mut session = Session::open(access).await?;
@@ -27,9 +18,7 @@ pub(crate) async fn execute(access: &Access, database: &str, statements: &str) -
     let mut arguments = client_arguments();
     arguments.push(format!("--database={database}"));
     let client = access.start_mariadb(session.names.client(), &arguments).await?;
-    // Without a semicolon at their end they are one statement with the commit, which fails: nothing is half done.
-    let text = [statements.as_bytes(), b"\nCOMMIT;\n", TRAILER].concat();
-    feed(client, Box::new(std::io::Cursor::new(text)), &FEEDING).await
+    feed_statements(client, statements, "START TRANSACTION; ", "mariadb.statements.piece").await
 }
 
 /// What is said when something of this name is there that was not made here.

@@ -35,7 +35,7 @@ const STRUCTURE: &str = "database/1-";
 
 /// Whether a stream of this name has rows in it.
 pub(super) fn has_rows(name: &str) -> bool {
-    name.starts_with(ROWS) || !name.contains('/')
+    is_part_with_rows(name) || !name.contains('/')
 }
 
 /// Whether a stream of this name has the tables in it, without their rows.

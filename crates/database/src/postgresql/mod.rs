@@ -29,18 +29,10 @@ use self::quote::{identifier, literal};
 pub(crate) use self::session::PROGRAMS;
 use self::session::{Access, Failure, Session, psql};
 use crate::names::{Part, copy_name, part_name};
-use crate::server::{Feeding, TRAILER, feed};
+use crate::server::feed_statements;
 
 /// The comment by which a scratch database is known, so that no other is ever emptied or dropped as one.
 const SCRATCH: &str = "eclusa scratch";
-
-/// How statements of people are fed to psql.
-const STATEMENTS: Feeding = Feeding {
-    before: "BEGIN; ",
-    tail: TRAILER.len(),
-    is_whole: |tail| tail == TRAILER,
-    point: "postgresql.statements.piece",
-};
 
 /// A tenant's database on a PostgreSQL server.
 pub(crate) struct Postgresql {
@@ -80,10 +72,9 @@ impl Postgresql {
     pub(crate) async fn execute(&self, copy: &DatabaseCopy, statements: &str) -> Result<()> {
         let mut argv = psql();
         argv.extend(["-v", "VERBOSITY=sqlstate", "-f", "-"].map(String::from));
-        let text = [statements.as_bytes(), b"\nCOMMIT;\n", TRAILER].concat();
         let work = async {
             let client = self.access.start_postgresql(argv, &copy_name(&self.name, copy)).await?;
-            feed(client, Box::new(std::io::Cursor::new(text)), &STATEMENTS).await
+            feed_statements(client, statements, "BEGIN; ", "postgresql.statements.piece").await
         };
         self.of(Code::StatementsFailed, work.await)
     }

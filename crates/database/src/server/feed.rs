@@ -7,7 +7,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::sync::{mpsc, oneshot};
 
 use super::reader::keep_end;
-use super::{Failure, PIECE, end};
+use super::{Failure, PIECE, TRAILER, end};
 
 /// How many pieces wait between reader and writer.
 const PIECES: usize = 8;
@@ -22,6 +22,20 @@ pub(crate) struct Feeding {
     pub(crate) is_whole: fn(&[u8]) -> bool,
     /// The place at which a test may kill this process after each piece.
     pub(crate) point: &'static str,
+}
+
+/// Feeds statements of people to a client, in one transaction as far as they can be. `begin` stands on the line of the
+/// first of them, so that the server counts lines as they do.
+pub(crate) async fn feed_statements(
+    client: ExecStream,
+    statements: &str,
+    begin: &'static str,
+    point: &'static str,
+) -> Result<(), Failure> {
+    // Without a semicolon at their end they are one statement with the commit, which fails: nothing is half done.
+    let text = [statements.as_bytes(), b"\nCOMMIT;\n", TRAILER].concat();
+    let feeding = Feeding { before: begin, tail: TRAILER.len(), is_whole: |tail| tail == TRAILER, point };
+    feed(client, Box::new(std::io::Cursor::new(text)), &feeding).await
 }
 
 /// Feeds a dump to a client and waits until it has taken all of it.

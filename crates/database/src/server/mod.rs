@@ -17,7 +17,7 @@ use secrecy::SecretString;
 use tokio::sync::oneshot;
 
 pub(crate) use self::conversation::Conversation;
-pub(crate) use self::feed::{Feeding, feed};
+pub(crate) use self::feed::{Feeding, feed, feed_statements};
 pub(crate) use self::reader::{Begun, DumpReader, Ending, holds, keep_end};
 use crate::fault;
 
