@@ -179,6 +179,7 @@ fn plan(configuration: &Configuration, observation: &Observation, intent: &Inten
         overridden: false,
         prove: false,
         on_failure: None,
+        rehearsed: Default::default(),
     };
     eclusa_planner::plan(&input, intent).map_err(|fault| fault.to_string().into())
 }

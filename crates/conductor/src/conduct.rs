@@ -15,7 +15,7 @@ use jiff::SignedDuration;
 use tokio::sync::{mpsc, watch};
 use tokio::task::{AbortHandle, JoinSet};
 
-use crate::context::{Context, Ports};
+use crate::context::{Context, Listed, Ports};
 use crate::effects::{end_leftover, patiently, perform, while_away};
 use crate::gates::{self, Earlier};
 use crate::notices::Lost;
@@ -53,6 +53,7 @@ pub struct Conductor {
     pub(crate) told: BTreeMap<tokio::task::Id, String>,
     tasks: JoinSet<(StepName, Finished)>,
     busy: BTreeMap<StepName, AbortHandle>,
+    listed: Arc<Listed>,
     samples: (mpsc::Sender<Collected>, mpsc::Receiver<Collected>),
 }
 
@@ -109,6 +110,7 @@ impl Conductor {
             told: BTreeMap::new(),
             tasks: JoinSet::new(),
             busy: BTreeMap::new(),
+            listed: Arc::default(),
             samples: mpsc::channel(16),
         };
         match resumed_by {
@@ -280,7 +282,7 @@ impl Conductor {
     }
 
     fn context(&self, step: &StepName) -> Context {
-        Context::new(&self.ports, &self.recorder.run, step)
+        Context::new(&self.ports, &self.recorder.run, step, &self.listed)
     }
 
     fn start(&mut self, step: StepName, task: impl Future<Output = Finished> + Send + 'static) {

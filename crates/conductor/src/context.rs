@@ -11,9 +11,10 @@ use eclusa_ports::{
     ApplyContext, Clock, Database, Edge, FilesSwap, Host, HttpClient, JournalStore, Lease, LeaseHolder,
     Notifier, Observer, Records, Runtime, SecretResolver, Vault,
 };
-use eclusa_runbook::{EnvironmentValue, Outputs, Plan, PointReference, Run};
+use eclusa_runbook::{EnvironmentValue, Exec, Outputs, Plan, PointReference, Run};
 use jiff::Timestamp;
 use secrecy::SecretString;
+use tokio::sync::{Mutex, OnceCell};
 
 /// Everything behind which the world stands, for one stack.
 #[derive(Clone)]
@@ -54,6 +55,26 @@ pub struct Ports {
     pub holder: LeaseHolder,
 }
 
+/// What commands of a candidate have listed in this run, whole. Each takes a container of its own to ask, and what an image
+/// holds does not change between two tenants.
+#[derive(Default)]
+pub(crate) struct Listed(Mutex<BTreeMap<Exec, Arc<OnceCell<String>>>>);
+
+impl Listed {
+    /// What a command listed, asked where nobody has asked yet.
+    ///
+    /// # Errors
+    /// Those of asking; the next one asks again.
+    pub(crate) async fn once(
+        &self,
+        exec: &Exec,
+        ask: impl Future<Output = Result<String>>,
+    ) -> Result<String> {
+        let cell = self.0.lock().await.entry(exec.clone()).or_default().clone();
+        cell.get_or_try_init(|| ask).await.cloned()
+    }
+}
+
 /// A step's view of its run, taken when it begins.
 #[derive(Clone)]
 pub(crate) struct Context {
@@ -68,10 +89,12 @@ pub(crate) struct Context {
     pub by: PersonName,
     /// The tenants that went back alone.
     pub back: Arc<BTreeSet<TenantName>>,
+    /// What was listed in this run.
+    pub listed: Arc<Listed>,
 }
 
 impl Context {
-    pub(crate) fn new(ports: &Ports, run: &Run, step: &StepName) -> Self {
+    pub(crate) fn new(ports: &Ports, run: &Run, step: &StepName, listed: &Arc<Listed>) -> Self {
         let timeout = run.plan.step(step).map_or(60, |step| step.limits.timeout);
         Self {
             ports: ports.clone(),
@@ -86,6 +109,7 @@ impl Context {
             began_at: run.began_at,
             by: run.by.clone(),
             back: Arc::new(run.tenants_back.keys().cloned().collect()),
+            listed: listed.clone(),
         }
     }
 

@@ -21,7 +21,8 @@ pub struct Drill {
 }
 
 /// Chooses for some tenants, or all; with `sample` only so many of them, those first that were never proved, then those whose
-/// proof is oldest. `from` names a mirror whose copies are restored instead of what is in the vault.
+/// proof is oldest. `from` names a mirror whose copies are restored instead of what is in the vault. `application`: it is
+/// also started on each copy.
 ///
 /// # Errors
 /// As [`points::list`].
@@ -30,15 +31,16 @@ pub async fn choose(
     tenants: &[TenantName],
     sample: Option<u32>,
     from: Option<String>,
+    application: bool,
 ) -> Result<Drill> {
     let all = match &from {
         None => points::list(assembly, tenants).await?,
         Some(mirror) => points::list_at(assembly, tenants, mirror).await?,
     };
-    Ok(of(all, sample, from))
+    Ok(of(all, sample, from, application))
 }
 
-fn of(all: Vec<TenantPoints>, sample: Option<u32>, from: Option<String>) -> Drill {
+fn of(all: Vec<TenantPoints>, sample: Option<u32>, from: Option<String>, application: bool) -> Drill {
     let (mut found, mut without): (Vec<(Option<Proof>, TenantName, PointId)>, _) = (Vec::new(), Vec::new());
     let mut damaged = Vec::new();
     for TenantPoints { tenant, points, proof, unreadable, .. } in all {
@@ -53,5 +55,5 @@ fn of(all: Vec<TenantPoints>, sample: Option<u32>, from: Option<String>) -> Dril
     found.truncate(sample.map_or(usize::MAX, |count| count as usize));
     let points: BTreeMap<TenantName, PointId> =
         found.into_iter().map(|(_, tenant, point)| (tenant, point)).collect();
-    Drill { intent: Intent::Drill { points, from }, without, unreadable: damaged }
+    Drill { intent: Intent::Drill { points, from, application }, without, unreadable: damaged }
 }

@@ -149,7 +149,9 @@ fn count_changes_since(runs: &[Run], release: &Run, previous: &mut PreviousRelea
 /// Releases that are older than the running one and the `keep` before it.
 fn outdated(runs: &[Run], keep: usize) -> Vec<Release> {
     let mut seen: Vec<Release> = Vec::new();
-    for run in runs.iter().filter(|run| is_accepted(run)) {
+    // What was only rehearsed has never run here, so it takes nobody's place.
+    let came = |run: &&Run| is_accepted(run) && !matches!(run.plan.intent, Intent::Rehearse { .. });
+    for run in runs.iter().filter(came) {
         for release in run.plan.to.iter().chain(&run.plan.from) {
             if !seen.iter().any(|other| other.name == release.name) {
                 seen.push(release.clone());

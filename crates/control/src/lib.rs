@@ -26,6 +26,7 @@ pub mod planning;
 pub mod point_difference;
 pub mod points;
 pub mod redaction;
+pub mod rehearsal;
 pub mod reporting;
 pub mod requests;
 pub mod retention;

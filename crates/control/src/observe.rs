@@ -46,7 +46,7 @@ pub(crate) fn fingerprint(assembly: &Assembly, observation: &Observation) -> Res
 pub(crate) async fn observe(assembly: &Assembly, intent: Option<&Intent>) -> Result<Observation> {
     let runtime = assembly.ports.runtime.observe().await?;
     let candidate = match intent {
-        Some(Intent::Release { to }) => {
+        Some(Intent::Release { to } | Intent::Rehearse { to, .. }) => {
             Some(candidate::look_up(assembly, to, runtime.release.as_ref()).await?)
         }
         _ => None,

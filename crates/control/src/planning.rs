@@ -3,11 +3,11 @@
 use eclusa_config::OnFailure;
 use eclusa_fault::{Code, Fault, Result};
 use eclusa_model::Observation;
-use eclusa_planner::PlanInput;
+use eclusa_planner::{PlanInput, Rehearsed};
 use eclusa_runbook::{Action, Effect, EnvironmentValue, Gate, GateKind, Intent, Plan, Reversibility, Undo};
 
 use crate::observe::{fingerprint, observe};
-use crate::{Assembly, VERSION, history};
+use crate::{Assembly, VERSION, history, rehearsal};
 
 /// How a plan is to be made.
 #[derive(Debug, Clone, Copy, Default)]
@@ -18,6 +18,8 @@ pub struct PlanOptions {
     pub overridden: bool,
     /// What becomes of a release when one tenant's migration fails; none: what the configuration says.
     pub on_failure: Option<OnFailure>,
+    /// A release is refused that was not rehearsed.
+    pub rehearsed: bool,
 }
 
 /// Makes a plan from the stack as it is now.
@@ -76,6 +78,13 @@ fn from_observation(
     let history = history::of(assembly)?;
     let nonce = assembly.ports.clock.random_text(8);
     let now = assembly.ports.clock.now();
+    let rehearsed = match (intent, &observation.candidate) {
+        (Intent::Release { .. }, Some(candidate)) => {
+            let tenants = observation.tenants.iter().map(|tenant| tenant.tenant.name.clone()).collect();
+            rehearsal::known(assembly, &candidate.release, &tenants, options.rehearsed)?
+        }
+        _ => Rehearsed::default(),
+    };
     eclusa_planner::plan(
         &PlanInput {
             name: &assembly.name,
@@ -98,6 +107,7 @@ fn from_observation(
             overridden: options.overridden,
             prove: options.prove,
             on_failure: options.on_failure,
+            rehearsed,
         },
         intent,
     )

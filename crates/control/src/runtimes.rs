@@ -132,7 +132,6 @@ async fn compose(wanted: &Wanted<'_>) -> Result<Chosen> {
         let public = std::net::SocketAddr::from(([0, 0, 0, 0], EDGE_CONTAINER_PORT));
         let config = edge_config(wanted, &upstream, public, Path::new("/run/eclusa"))?;
         Some(EdgeSettings {
-            binary: wanted.binary.to_owned(),
             control_directory: edge_directory.clone(),
             config_json: json(&config)?,
             listen_port: EDGE_CONTAINER_PORT,
@@ -170,6 +169,7 @@ async fn compose(wanted: &Wanted<'_>) -> Result<Chosen> {
         frontend,
         frontend_port,
         side_door_port: stack.edge.side_door,
+        binary: wanted.binary.to_owned(),
         edge,
     };
     let runtime = Arc::new(ComposeRuntime::new(settings, wanted.host.clone()));

@@ -9,8 +9,8 @@ use eclusa_model::PersonName;
 use crate::commands::{
     abort, adopt, answer, apps, attach, audit, backup, backups, bundle, clone, completions, customizations,
     doctor, drill, edge, erase, exec, history, keys, logs, maintenance, man, migrate, mirror, note, own_run,
-    person, plan, prune, release, report, restore, resume, rollback, schedule, seed, shop, start, status,
-    stop, supervise, tenants,
+    person, plan, prune, rehearse, release, report, restore, resume, rollback, schedule, seed, shop, start,
+    status, stop, supervise, tenants,
 };
 use crate::demo;
 
@@ -81,6 +81,8 @@ pub enum Command {
     Erase(erase::Erase),
     /// Try to restore the newest restore points somewhere harmless, and prove them.
     Drill(drill::Drill),
+    /// Try a release on restored copies of tenants, while everybody is served.
+    Rehearse(rehearse::Rehearse),
     /// What is due when, and whether it was done; `schedule run` does it.
     Schedule(schedule::Schedule),
     /// Bring a tenant's data back from a restore point.

@@ -45,7 +45,7 @@ pub async fn follow_after(
         language: language.clone(),
         json,
         run: None,
-        seen: 0,
+        seen: None,
         live: (terminal::is_live() && !json).then(|| Live::new(assembly.ports.outputs.join(id.as_str()))),
     };
     let mut ownerless: Option<tokio::time::Instant> = None;
@@ -93,33 +93,30 @@ struct Follower {
     language: Language,
     json: bool,
     run: Option<Run>,
-    seen: u64,
+    /// The last event that was read.
+    seen: Option<Entry>,
     live: Option<Live>,
 }
 
 impl Follower {
     /// Shows what is new; says whether anything was.
     async fn glance(&mut self) -> Result<bool> {
-        let (journal, id, seen) = (self.journal.clone(), self.id.clone(), self.seen);
-        let entries = tokio::task::spawn_blocking(move || -> Result<Vec<Entry>> {
-            // Counting is cheap; the whole run is read, and its chain checked, only when it has grown.
-            let grown =
-                journal.runs(None, 50)?.iter().any(|summary| summary.run == id && summary.events > seen);
-            if grown || seen == 0 { journal.read(&id) } else { Ok(Vec::new()) }
+        let (journal, id, seen) = (self.journal.clone(), self.id.clone(), self.seen.clone());
+        let mut new = tokio::task::spawn_blocking(move || match &seen {
+            Some(last) => journal.read_after(&id, last),
+            None => journal.read(&id),
         })
         .await
         .map_err(|error| Fault::new(Code::Internal).with("what", error))??;
-        let new: Vec<&Entry> = entries.iter().filter(|entry| entry.sequence > self.seen).collect();
         for entry in &new {
             self.take(entry)?;
         }
-        if let Some(last) = new.last() {
-            self.seen = last.sequence;
-        }
+        let is_new = !new.is_empty();
+        self.seen = new.pop().or_else(|| self.seen.take());
         if let (Some(live), Some(run)) = (&mut self.live, &self.run) {
             live.draw(run, &self.language);
         }
-        Ok(!new.is_empty())
+        Ok(is_new)
     }
 
     fn take(&mut self, entry: &Entry) -> Result<()> {

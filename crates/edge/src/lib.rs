@@ -19,6 +19,7 @@ mod page;
 mod persistence;
 mod protocol;
 mod proxy;
+mod relay;
 mod samples;
 mod server;
 mod state;
@@ -34,6 +35,7 @@ pub use protocol::{
     CloseRequest, Drained, EdgeStatus, HoldRequest, OpenRequest, Opened, PROTOCOL, SampleBatch, TenantStats,
     TenantStatus,
 };
+pub use relay::relay;
 pub use samples::{Sample, Totals};
 pub use server::{EdgeServer, serve};
 pub use state::{Closure, Gate, Holding, Notice};

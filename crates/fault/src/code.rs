@@ -94,6 +94,8 @@ codes! {
     SiteUnusable = 313,
     /// No such app in the release that runs.
     AppUnknown = 316,
+    /// The release was not rehearsed, or not lately, or not on every tenant.
+    NotRehearsed = 317,
     /// The release asked for is older than what the data has been migrated to.
     ReleaseOlder = 310,
 
@@ -151,6 +153,10 @@ codes! {
     PartUnknown = 610,
     /// A tenant cannot be copied under another name.
     CloneRefused = 611,
+    /// The application cannot be tried on a copy of this stack.
+    TrialUnavailable = 612,
+    /// The application did not come up on a restored copy.
+    TrialFailed = 613,
     /// A file with keys that cannot be used.
     EscrowInvalid = 620,
     /// The copies of a tenant must not be destroyed now.

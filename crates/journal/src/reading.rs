@@ -80,25 +80,36 @@ pub(crate) fn head(connection: &Connection, run: &str) -> Result<Option<Head>, T
 
 /// The events of a run.
 pub(crate) fn entries(connection: &Connection, run: &RunId) -> Result<Vec<Entry>, Trouble> {
+    entries_after(connection, run, None)
+}
+
+/// The events of a run after one that is known; all of them where none is.
+pub(crate) fn entries_after(
+    connection: &Connection,
+    run: &RunId,
+    known: Option<&Entry>,
+) -> Result<Vec<Entry>, Trouble> {
     let head =
         head(connection, run.as_str())?.ok_or_else(|| Fault::new(Code::RunUnknown).with("run", run))?;
+    let begin = known.map_or(0, |entry| entry.sequence);
+    let known_hash = known.map_or(chain::FIRST_PREVIOUS, |entry| entry.hash.as_str());
     let mut statement = connection.prepare_cached(
-        "SELECT sequence, at, previous, hash, event FROM entries WHERE run = ?1 ORDER BY sequence",
+        "SELECT sequence, at, previous, hash, event FROM entries WHERE run = ?1 AND sequence > ?2 ORDER BY sequence",
     )?;
-    let mut rows = statement.query([run.as_str()])?;
+    let mut rows = statement.query(params![run.as_str(), i64::try_from(begin).unwrap_or(i64::MAX)])?;
     let mut found: Vec<Entry> = Vec::new();
     while let Some(row) = rows.next()? {
-        let expected = found.len() as u64 + 1;
-        let previous = found.last().map_or(chain::FIRST_PREVIOUS, |entry| entry.hash.as_str()).to_owned();
-        let writer = found.first().map(|entry| &entry.event);
+        let expected = begin + found.len() as u64 + 1;
+        let previous = found.last().map_or(known_hash, |entry| entry.hash.as_str()).to_owned();
+        let writer = known.or(found.first()).map(|entry| &entry.event);
         let entry = entry(run, row, expected, &previous, writer)?;
         found.push(entry);
     }
-    let last = found.last().map_or(chain::FIRST_PREVIOUS, |entry| entry.hash.as_str());
-    if found.len() as u64 != head.length()? || last != head.hash {
+    let last = found.last().map_or(known_hash, |entry| entry.hash.as_str());
+    if begin + found.len() as u64 != head.length()? || last != head.hash {
         return Err(Trouble::entry(
             run.as_str(),
-            found.len() as u64 + 1,
+            begin + found.len() as u64 + 1,
             format!("the chain ends before it, and should have {} entries", head.events),
         ));
     }

@@ -350,6 +350,10 @@ impl JournalStore for SqliteJournal {
         self.look(|connection| reading::entries(connection, run))
     }
 
+    fn read_after(&self, run: &RunId, last: &Entry) -> Result<Vec<Entry>> {
+        self.look(|connection| reading::entries_after(connection, run, Some(last)))
+    }
+
     fn runs(&self, stack: Option<&StackName>, most: usize) -> Result<Vec<RunSummary>> {
         self.look(|connection| reading::runs(connection, stack, most))
     }

@@ -9,7 +9,7 @@ use eclusa_fault::Code;
 use eclusa_journal::{FIRST_PREVIOUS, OpenMode, SqliteJournal, entry_hash};
 use eclusa_model::{PersonName, StackName, TenantName};
 use eclusa_ports::{JournalStore, Proof, RequestKind};
-use eclusa_runbook::{Event, Outcome};
+use eclusa_runbook::{Entry, Event, Outcome};
 use proptest::prelude::*;
 use support::*;
 
@@ -34,6 +34,23 @@ fn what_was_appended_is_read_back_by_a_later_process() {
     );
     assert_eq!(journal.verify().unwrap(), 5);
     assert_eq!(journal.read(&run("r-2")).unwrap_err().code, Code::RunUnknown);
+}
+
+#[test]
+fn what_follows_a_known_event_is_read_and_checked_against_it() {
+    let directory = tempfile::tempdir().unwrap();
+    let journal = writable(&path_in(directory.path()));
+    let written = fill(&journal, "r-1", 5);
+    assert_eq!(journal.read_after(&run("r-1"), &written[1]).unwrap(), written[2..]);
+    assert_eq!(journal.read_after(&run("r-1"), &written[4]).unwrap(), []);
+    // One that is of another history is not gone on from.
+    let foreign = Entry { hash: FIRST_PREVIOUS.to_owned(), ..written[1].clone() };
+    assert_eq!(journal.read_after(&run("r-1"), &foreign).unwrap_err().code, Code::JournalDamaged);
+    let foreign = Entry { hash: FIRST_PREVIOUS.to_owned(), ..written[4].clone() };
+    assert_eq!(journal.read_after(&run("r-1"), &foreign).unwrap_err().code, Code::JournalDamaged);
+    let later = Entry { sequence: 9, ..written[4].clone() };
+    assert_eq!(journal.read_after(&run("r-1"), &later).unwrap_err().code, Code::JournalDamaged);
+    assert_eq!(journal.read_after(&run("r-2"), &written[1]).unwrap_err().code, Code::RunUnknown);
 }
 
 #[test]

@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use eclusa_config::Stack;
 use eclusa_fault::Message;
 use eclusa_model::{AppKind, FilesPlace, Release, ServiceName, Tenant, TenantName, TenantObservation};
-use eclusa_runbook::{Exec, Expect, GateKind, OnNoGo, Place, PointReference, Scrub};
+use eclusa_runbook::{
+    Exec, Expect, GateKind, OnNoGo, Place, PointReference, Scrub, TrialCopy, TrialServices,
+};
 
 /// A command with the name that its step gets.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -81,6 +83,15 @@ pub struct CloneShape {
     pub scrub: Vec<Scrub>,
     /// What succeeds when the application can use the copy.
     pub proof: Exec,
+}
+
+/// How the application is started on a copy of a tenant's data.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TrialShape {
+    /// What the copy is made of.
+    pub copy: TrialCopy,
+    /// What is started.
+    pub services: TrialServices,
 }
 
 /// A gate of the application's own.
@@ -248,6 +259,12 @@ pub trait App: Send + Sync {
     /// A copy of a tenant under another name; none where tenants cannot be made without changing the configuration.
     fn clone_shape(&self, stack: &Stack, from: &Tenant, to: &TenantName) -> Option<CloneShape> {
         let (_, _, _) = (stack, from, to);
+        None
+    }
+
+    /// How the application is started on a copy of a tenant's data; none where it cannot be.
+    fn trial_shape(&self, stack: &Stack, tenant: &Tenant) -> Option<TrialShape> {
+        let (_, _) = (stack, tenant);
         None
     }
 

@@ -8,7 +8,7 @@ use eclusa_model::{PersonName, Release, ServiceName, StepName, Tenant, TenantNam
 use eclusa_runbook::{
     Action, Effect, EnvironmentValue, Exec, Expect, Gate, GateKind, Intent, Lane, LeaseOperation, Limits,
     OnNoGo, PARTS_PLAN_FORMAT, PLAN_FORMAT, Phase, Place, Plan, Question, Recovery, Reversibility, Scope,
-    Step, Undo,
+    Step, TRIAL_PLAN_FORMAT, Trial, Undo,
 };
 
 use crate::PlanInput;
@@ -58,7 +58,7 @@ impl NewStep {
         title: Message,
         kind: GateKind,
     ) -> Result<Self> {
-        let gate = Gate { kind, on_no_go: OnNoGo::Back, on_hold: OnNoGo::Back };
+        let gate = Gate { kind, on_no_go: OnNoGo::Back, on_hold: OnNoGo::Back, trial: None };
         Self::new(phase, name, scope, title, Action::Judge(gate))
     }
 
@@ -102,6 +102,14 @@ impl NewStep {
 
     pub(crate) fn lane(mut self, lane: Lane) -> Self {
         self.step.lane = Some(lane);
+        self
+    }
+
+    /// A gate that is asked of a copy, in place of what is live.
+    pub(crate) fn in_trial(mut self, trial: &Trial) -> Self {
+        if let Action::Judge(gate) = &mut self.step.action {
+            gate.trial = Some(trial.clone());
+        }
         self
     }
 
@@ -287,9 +295,20 @@ impl<'a, 'b> Draft<'a, 'b> {
             step.lane = Some(Lane::Follows);
         }
         step.after.clone_from(&self.frontier);
-        step.expected = self.input.history.durations.get(step.name.as_str()).copied();
+        step.expected = self.expected(&step);
         self.steps.push(step);
         Ok(())
+    }
+
+    /// How long a step took before. What a release was rehearsed with says more of a migration than other releases do.
+    fn expected(&self, step: &Step) -> Option<u64> {
+        let rehearsed = match &step.scope {
+            Scope::Tenant(tenant) if step.name.as_str() == format!("migrate.{tenant}") => {
+                self.input.rehearsed.migrations.get(tenant)
+            }
+            _ => None,
+        };
+        rehearsed.or_else(|| self.input.history.durations.get(step.name.as_str())).copied()
     }
 
     /// The first step of every plan that changes something: nobody else does at the same time.
@@ -388,7 +407,16 @@ pub(crate) fn format_of(steps: &[Step]) -> u32 {
         matches!(&step.action, Action::Perform(effect) if has_part(effect))
             || matches!(&step.undo, Undo::By(effect) if has_part(effect))
     });
-    if parts { PARTS_PLAN_FORMAT } else { PLAN_FORMAT }
+    let tried = steps.iter().any(|step| match &step.action {
+        Action::Perform(effect) => matches!(effect, Effect::Trial(_)),
+        Action::Judge(gate) => gate.trial.is_some(),
+        Action::Ask(_) => false,
+    });
+    match (tried, parts) {
+        (true, _) => TRIAL_PLAN_FORMAT,
+        (false, true) => PARTS_PLAN_FORMAT,
+        (false, false) => PLAN_FORMAT,
+    }
 }
 
 /// Who may answer gates: those whose duty it is, else every approver, else anyone.

@@ -1,8 +1,8 @@
 //! How long services may take to end.
 
-/// How long a scheduler, which has nothing left to finish, may take to end, in seconds. It is what Docker itself gives;
-/// some programs use all of it.
-pub(crate) const NOTHING_LEFT: u64 = 10;
+/// How long a scheduler, which has nothing left to finish, may take to end, in seconds. Those that do not know the signal,
+/// such as `bench schedule` as the first process of a container, use all of it.
+pub(crate) const NOTHING_LEFT: u64 = 3;
 
 /// How long what serves may take to end once the gate is closed and the requests in flight have ended, in seconds. Some
 /// use all of it, such as a shell that does not pass the signal on to its nginx, and every tenant is closed meanwhile.

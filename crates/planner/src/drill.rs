@@ -10,11 +10,13 @@ use crate::PlanInput;
 use crate::backup::one;
 use crate::draft::{Draft, Frame, NewStep};
 use crate::restore::short;
+use crate::trial;
 
 pub(crate) fn plan(
     input: &PlanInput<'_>,
     points: &BTreeMap<TenantName, PointId>,
     from: Option<&str>,
+    application: bool,
 ) -> Result<Plan> {
     let all: Vec<Tenant> = input.observation.tenants.iter().map(|tenant| tenant.tenant.clone()).collect();
     if points.is_empty() {
@@ -25,15 +27,21 @@ pub(crate) fn plan(
     let mut draft = Draft::new(input);
     draft.take_lease()?;
     draft.phase(Phase::Validate)?;
-    let (mut steps, mut tenants) = (Vec::new(), Vec::new());
-    for (name, point) in points {
-        tenants.push(one(&all, name)?);
-        steps.push(check(name, point.as_str(), from)?);
+    let tenants = points.keys().map(|name| one(&all, name)).collect::<Result<Vec<_>>>()?;
+    if application {
+        let mut lanes = Vec::new();
+        for (number, (tenant, point)) in tenants.iter().zip(points.values()).enumerate() {
+            lanes.push(trial::lane(input, tenant, point.as_str(), from, number)?);
+        }
+        draft.lanes(lanes)?;
+    } else {
+        draft.remarks.push(Message::new("remark-drill-data"));
+        let steps = points.iter().map(|(name, point)| check(name, point.as_str(), from));
+        // One tenant's failure keeps no other from its drill; the run's end says whose point was not proved.
+        draft.together(steps.collect::<Result<_>>()?)?;
     }
-    // One tenant's failure keeps no other from its drill; the run's end says whose point was not proved.
-    draft.together(steps)?;
     draft.finish(Frame {
-        intent: Intent::Drill { points: points.clone(), from: from.map(str::to_owned) },
+        intent: Intent::Drill { points: points.clone(), from: from.map(str::to_owned), application },
         to: None,
         tenants,
         services: Vec::new(),

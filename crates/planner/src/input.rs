@@ -39,6 +39,15 @@ pub struct History {
     pub kept: Vec<(TenantName, String)>,
 }
 
+/// What rehearsals of the release that is planned tell.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Rehearsed {
+    /// How long the migration of each tenant took, in milliseconds.
+    pub migrations: BTreeMap<TenantName, u64>,
+    /// The images, by service, with which every tenant was rehearsed; none: that was not asked for.
+    pub images: Option<BTreeMap<String, String>>,
+}
+
 /// Everything a plan is made from.
 pub struct PlanInput<'a> {
     /// The stack's name.
@@ -71,6 +80,8 @@ pub struct PlanInput<'a> {
     pub prove: bool,
     /// What becomes of a release when one tenant's migration fails; none: what the configuration says.
     pub on_failure: Option<OnFailure>,
+    /// What rehearsals tell.
+    pub rehearsed: Rehearsed,
 }
 
 impl PlanInput<'_> {

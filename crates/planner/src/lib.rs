@@ -19,6 +19,7 @@ mod migrate;
 mod mirror;
 mod order;
 mod prune;
+mod rehearsal;
 mod release;
 mod release_end;
 mod release_gates;
@@ -31,9 +32,10 @@ mod rollback;
 mod services;
 mod settings;
 mod simple;
+mod trial;
 
-pub use app::{App, Back, CloneShape, NamedCommand, NamedGate, Reversible, Setting, TestRun};
-pub use input::{History, PlanInput, PreviousRelease};
+pub use app::{App, Back, CloneShape, NamedCommand, NamedGate, Reversible, Setting, TestRun, TrialShape};
+pub use input::{History, PlanInput, PreviousRelease, Rehearsed};
 pub use lint::{Finding, lint};
 pub use retention::{Candidate, Needed, Why, retain};
 pub use simple::log_rule;
@@ -62,7 +64,10 @@ pub fn plan(input: &PlanInput<'_>, intent: &Intent) -> Result<Plan> {
         Intent::ErasePerson { tenant, statements, reason } => {
             erasure::plan(input, tenant, statements, reason)?
         }
-        Intent::Drill { points, from } => drill::plan(input, points, from.as_deref())?,
+        Intent::Drill { points, from, application } => {
+            drill::plan(input, points, from.as_deref(), *application)?
+        }
+        Intent::Rehearse { to, points } => rehearsal::plan(input, to, points)?,
         Intent::Mirror { mirrors, tenants, way } => mirror::plan(input, mirrors, tenants, *way)?,
         Intent::Prune { points } => prune::plan(input, points)?,
         Intent::Migrate { tenants } => migrate::plan(input, tenants)?,

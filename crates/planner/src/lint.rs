@@ -5,8 +5,8 @@ use std::fmt;
 
 use eclusa_model::{StepName, TenantName};
 use eclusa_runbook::{
-    Action, CloneStep, EdgeOperation, Effect, Lane, LeaseOperation, MaintenanceOperation, Part, Phase, Plan,
-    PointReference, RestoreOperation, RuntimeOperation, Step, Undo, VaultOperation,
+    Action, CloneStep, EdgeOperation, Effect, Gate, Lane, LeaseOperation, MaintenanceOperation, Part, Phase,
+    Plan, PointReference, RestoreOperation, RuntimeOperation, Step, TrialStep, Undo, VaultOperation,
 };
 
 use crate::draft::format_of;
@@ -89,6 +89,8 @@ struct Safety<'a> {
     proofs: BTreeMap<(&'a TenantName, &'a Part), Vec<usize>>,
     /// What was done of a copy, by its name and the step's word.
     copies: BTreeMap<(&'a TenantName, &'static str), Vec<usize>>,
+    /// What was done of a trial, by its name and the step's word.
+    trials: BTreeMap<(&'a str, &'static str), Vec<usize>>,
     /// The steps that take a point, by name and tenant.
     takings: BTreeMap<(&'a StepName, &'a TenantName), Vec<usize>>,
 }
@@ -109,6 +111,10 @@ impl<'a> Safety<'a> {
                 }
                 Action::Perform(Effect::Clone(copy)) => {
                     safety.copies.entry((&copy.to, copy.operation.word())).or_default().push(place);
+                }
+                Action::Perform(Effect::Trial(operation)) => {
+                    let key = (operation.trial.name.as_str(), operation.operation.word());
+                    safety.trials.entry(key).or_default().push(place);
                 }
                 _ => {}
             }
@@ -153,6 +159,7 @@ fn needs(
             found(format!("{} is published and stays when the run goes back", copy.to));
         }
     }
+    trial(step, earlier, safety, found);
     if let Action::Perform(Effect::Restore(RestoreOperation::SwapIn { tenant, part, .. })) = &step.action {
         if !earlier(safety.points.get(tenant)) {
             found(format!("{tenant} is overwritten without a restore point of what is there"));
@@ -162,6 +169,42 @@ fn needs(
         }
         if !earlier(Some(&safety.stops)) {
             found(format!("{tenant} is overwritten while its services run"));
+        }
+    }
+}
+
+/// What is asked of a copy is asked of one that was proved and started, and whatever becomes of the run, it goes.
+fn trial(
+    step: &Step,
+    earlier: &impl Fn(Option<&Vec<usize>>) -> bool,
+    safety: &Safety<'_>,
+    found: &mut impl FnMut(String),
+) {
+    let (trial, needed): (_, &[&'static str]) = match &step.action {
+        Action::Perform(Effect::Trial(operation)) => match &operation.operation {
+            TrialStep::Fill { .. } => {
+                let ends = |effect: &Effect| {
+                    matches!(effect, Effect::Trial(back) if back.trial == operation.trial
+                        && matches!(back.operation, TrialStep::End { .. }))
+                };
+                if !matches!(&step.undo, Undo::By(effect) if ends(effect)) {
+                    found("a copy stays when the run goes back".to_owned());
+                }
+                if !safety.trials.contains_key(&(operation.trial.name.as_str(), "end")) {
+                    found("a copy is made and never removed".to_owned());
+                }
+                return;
+            }
+            TrialStep::Prove { .. } | TrialStep::End { .. } => (&operation.trial, &["fill"]),
+            TrialStep::Start { .. } => (&operation.trial, &["prove"]),
+            TrialStep::Run { .. } | TrialStep::Works { .. } => (&operation.trial, &["start"]),
+        },
+        Action::Judge(Gate { trial: Some(trial), .. }) => (trial, &["start"]),
+        _ => return,
+    };
+    for word in needed {
+        if !earlier(safety.trials.get(&(trial.name.as_str(), *word))) {
+            found(format!("it needs a copy of {} after its step “{word}”", trial.tenant));
         }
     }
 }
@@ -225,7 +268,7 @@ fn whole(plan: &Plan, findings: &mut Vec<Finding>) {
         say("the lease is not given up at the end".to_owned());
     }
     if plan.format < format_of(&plan.steps) {
-        say(format!("its format, {}, does not know parts of restore points", plan.format));
+        say(format!("its format, {}, is too low for what it says", plan.format));
     }
     if plan.steps.is_empty() {
         say("it has no steps".to_owned());

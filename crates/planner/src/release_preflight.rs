@@ -26,6 +26,11 @@ pub(crate) fn preflight(draft: &mut Draft<'_, '_>, release: &ReleaseDraft) -> Re
     .undo(Undo::By(Effect::Runtime(RuntimeOperation::LetGo { release: release.to.clone() })))
     .seconds(draft.input.stack.limits.build.as_seconds());
     draft.then(prepare)?;
+    if let Some(images) = draft.input.rehearsed.images.clone() {
+        let title = Message::new("step-rehearsed").with("release", &release.to.name);
+        let kind = GateKind::Rehearsed { images };
+        draft.then(NewStep::judge(phase, "preflight.rehearsed", Scope::Stack, title, kind)?)?;
+    }
     candidate_checks(draft, release)?;
     let input = draft.input;
     let mut gates = Vec::new();

@@ -163,7 +163,7 @@ fn data_without_a_restore_point() {
     );
     finds(
         &findings("restore-database", |plan| plan.format = 1),
-        "its format, 1, does not know parts of restore points",
+        "its format, 1, is too low for what it says",
     );
     for (word, problem) in [
         ("prove", "was not proved"),
@@ -187,6 +187,32 @@ fn data_without_a_restore_point() {
                 Undo::Nothing { why: Message::new("undo-nothing-clone") };
         }),
         "staging.localhost is published and stays when the run goes back",
+    );
+    for (word, problem) in [
+        ("prove", "it needs a copy of a.localhost after its step “prove”"),
+        ("start", "it needs a copy of a.localhost after its step “start”"),
+        ("end", "a copy is made and never removed"),
+    ] {
+        finds(
+            &findings("bench-rehearse", |plan| {
+                without(
+                    plan,
+                    |effect| matches!(effect, Effect::Trial(trial) if trial.operation.word() == word),
+                );
+            }),
+            problem,
+        );
+    }
+    finds(
+        &findings("bench-drill-application", |plan| {
+            step(plan, "validate.copy.a.localhost").undo =
+                Undo::Nothing { why: Message::new("undo-nothing-trial") };
+        }),
+        "a copy stays when the run goes back",
+    );
+    finds(
+        &findings("bench-drill-application", |plan| plan.format = 2),
+        "its format, 2, is too low for what it says",
     );
     for scene in ["restore", "restore-files", "restore-database", "rollback-with-data"] {
         finds(
@@ -280,6 +306,7 @@ proptest! {
             unusable_sites: Default::default(),
             owned: Vec::new(),
             unmigrated: Vec::new(),
+            rehearsed: None,
             on_failure: (keeps && edge).then_some(eclusa_config::OnFailure::KeepClosed),
         };
         let more: Vec<&str> = PARTS.iter().zip(&parts).filter(|(_, wanted)| **wanted).map(|(part, _)| *part).collect();

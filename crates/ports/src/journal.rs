@@ -102,6 +102,13 @@ pub trait JournalStore: Send + Sync {
     /// `RunUnknown`, `JournalDamaged`.
     fn read(&self, run: &RunId) -> Result<Vec<Entry>>;
 
+    /// The events of a run after one that was read before, with the hash chain checked from there on. Whoever follows a run
+    /// reads each event once.
+    ///
+    /// # Errors
+    /// `RunUnknown`, `JournalDamaged`.
+    fn read_after(&self, run: &RunId, last: &Entry) -> Result<Vec<Entry>>;
+
     /// The runs, newest first, of one stack or of all.
     ///
     /// # Errors

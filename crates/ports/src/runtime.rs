@@ -2,11 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use eclusa_fault::Result;
-use eclusa_model::{FilesPlace, Release, RunId, RuntimeKind, ServiceName, ServiceObservation, StepName};
+use eclusa_fault::{Code, Fault, Result};
+use eclusa_model::{
+    FilesPlace, Release, RunId, RuntimeKind, ServiceName, ServiceObservation, StepName, TenantName,
+};
 use eclusa_runbook::{Outputs, Place, RuntimeOperation};
 use jiff::Timestamp;
 use secrecy::SecretString;
@@ -106,6 +109,60 @@ pub struct ServiceStats {
     pub memory_bytes: u64,
 }
 
+/// A directory of the host in the services of a trial.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TrialMount {
+    /// Where it lies on the host.
+    pub source: PathBuf,
+    /// Where it is seen.
+    pub target: String,
+    /// Whether it cannot be written there.
+    pub read_only: bool,
+}
+
+/// Services that are started beside those of the stack, on a copy of a tenant's data. They reach each other and the server
+/// of the copy's database, nothing else, and nobody but this host reaches them.
+#[derive(Debug, Clone)]
+pub struct TrialSpec {
+    /// What all of it is named by.
+    pub name: String,
+    /// Whose copy it is.
+    pub tenant: TenantName,
+    /// The release whose images run; for a service that it has none for, or without a release: what runs now.
+    pub release: Option<Release>,
+    /// Outputs of earlier steps that prepared a release: `image.SERVICE` and `reference.SERVICE`.
+    pub images: Outputs,
+    /// What serves requests.
+    pub web: Vec<ServiceName>,
+    /// What stands in front of it.
+    pub frontend: ServiceName,
+    /// Caches and queues, of which empty ones are started.
+    pub caches: Vec<ServiceName>,
+    /// The server of the copy's database, as services of the stack reach it. In the trial it is called
+    /// [`TRIAL_DATABASE`].
+    pub database: (String, u16),
+    /// The service whose networks lead to it.
+    pub through: ServiceName,
+    /// What they see of the host in place of their own volumes.
+    pub mounts: Vec<TrialMount>,
+    /// How long all of it may take to become healthy.
+    pub healthy_within: Duration,
+}
+
+/// The name by which the services of a trial reach the server of the copy's database, at the server's own port.
+pub const TRIAL_DATABASE: &str = "eclusa-database";
+
+/// That a runtime cannot start an application on a copy.
+fn no_trials(kind: RuntimeKind) -> Fault {
+    let what = match kind {
+        RuntimeKind::Compose => "these services",
+        RuntimeKind::Process => "processes that Eclusa runs itself",
+        RuntimeKind::Supervisor => "programs of a supervisor on the host",
+    };
+    let problem = format!("{what} cannot be started a second time beside those that run");
+    Fault::new(Code::TrialUnavailable).with("problem", problem)
+}
+
 /// What runs the services of one stack.
 #[async_trait]
 pub trait Runtime: Send + Sync {
@@ -197,4 +254,32 @@ pub trait Runtime: Send + Sync {
     /// # Errors
     /// `ServiceMissing` when nothing is published.
     async fn public_address(&self) -> Result<String>;
+
+    /// Starts services on a copy, in place of what runs under that name; waits until they are healthy.
+    ///
+    /// # Errors
+    /// `TrialUnavailable`; `TrialFailed` when one of them does not come up. What was started stays until
+    /// [`Runtime::trial_end`].
+    async fn trial_start(&self, spec: &TrialSpec, output: &dyn OutputSink) -> Result<()> {
+        let _ = (spec, output);
+        Err(no_trials(self.kind()))
+    }
+
+    /// Ends and removes everything that was started under a name. Idempotent.
+    ///
+    /// # Errors
+    /// When the engine does not answer.
+    async fn trial_end(&self, name: &str) -> Result<()> {
+        let _ = name;
+        Ok(())
+    }
+
+    /// What was started under a name, as a runtime of its own: commands run in it, its side door leads to it.
+    ///
+    /// # Errors
+    /// `TrialUnavailable`.
+    fn trial(&self, name: &str) -> Result<Arc<dyn Runtime>> {
+        let _ = name;
+        Err(no_trials(self.kind()))
+    }
 }

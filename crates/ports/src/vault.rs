@@ -104,6 +104,12 @@ impl PointManifest {
         if old { 1 } else { MANIFEST_FORMAT }
     }
 
+    /// The bytes of all of it, as they are in the database's streams and in the files.
+    #[must_use]
+    pub fn bytes(&self) -> u64 {
+        self.database_bytes() + self.files.values().map(FilesManifest::bytes).sum::<u64>()
+    }
+
     /// The bytes of the database's streams.
     #[must_use]
     pub fn database_bytes(&self) -> u64 {

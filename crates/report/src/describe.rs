@@ -5,7 +5,7 @@ use eclusa_model::TenantName;
 use eclusa_runbook::{
     CloneStep, DatabaseOperation, EdgeOperation, Effect, ErasureOperation, Gate, GateKind, Intent,
     LeaseOperation, MaintenanceOperation, MirrorWay, OnNoGo, Part, PointKind, PointReference, ProbeRoute,
-    RestoreOperation, RowRule, RuntimeOperation, SettingsOperation, Undo, VaultOperation,
+    RestoreOperation, RowRule, RuntimeOperation, SettingsOperation, TrialStep, Undo, VaultOperation,
 };
 
 use crate::words::{bytes_text, duration_text, listed, short};
@@ -34,7 +34,13 @@ pub fn intent_text(intent: &Intent, language: &Language) -> String {
             .with("tenant", tenant)
             .with("point", short(point, 8))
             .with("to", to),
-        Intent::Drill { points, .. } => Message::new("plan-intent-drill").with("count", points.len()),
+        Intent::Drill { points, application, .. } => {
+            let id = if *application { "plan-intent-drill-application" } else { "plan-intent-drill" };
+            Message::new(id).with("count", points.len())
+        }
+        Intent::Rehearse { to, points } => {
+            Message::new("plan-intent-rehearse").with("to", to).with("count", points.len())
+        }
         Intent::Mirror { mirrors, way, .. } => {
             let id = if *way == MirrorWay::Back { "plan-intent-mirror-back" } else { "plan-intent-mirror" };
             Message::new(id).with("mirrors", mirrors.join(", "))
@@ -124,6 +130,15 @@ pub fn effect_text(effect: &Effect, language: &Language) -> String {
             _ => Message::new("back-clone").with("point", short(&copy.point, 8)),
         }
         .with("to", &copy.to),
+        Effect::Trial(operation) => match &operation.operation {
+            TrialStep::Fill { point, .. } => Message::new("back-trial-fill").with("point", short(point, 8)),
+            TrialStep::Run { exec } => Message::new("back-trial-run").with("command", exec.shown()),
+            TrialStep::Prove { .. } => Message::new("back-trial-prove"),
+            TrialStep::Start { .. } => Message::new("back-trial-start"),
+            TrialStep::Works { .. } => Message::new("back-trial-works"),
+            TrialStep::End { .. } => Message::new("back-trial-end"),
+        }
+        .with("tenant", &operation.trial.tenant),
         Effect::Erasure(operation) => {
             let (id, tenant) = match operation {
                 ErasureOperation::Record { tenant, .. } => ("back-person-record", tenant),
@@ -267,6 +282,7 @@ pub fn gate_question(kind: &GateKind, language: &Language) -> String {
             None if *allowed => Message::new("asks-pending-any"),
             _ => Message::new("asks-pending-none"),
         },
+        GateKind::Rehearsed { .. } => Message::new("asks-rehearsed"),
         GateKind::Remaining { tenants } => Message::new("asks-remaining").with("tenants", listed(tenants)),
         GateKind::Healthy { services, within } => {
             Message::new("asks-healthy").with("services", listed(services)).with("duration", seconds(*within))

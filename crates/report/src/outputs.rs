@@ -7,7 +7,7 @@ use crate::words::{bytes_text, count_text, duration_text, short};
 
 /// Outputs that are said together or stand elsewhere in the report: the reference of an image repeats its id.
 fn is_left_out(name: &str) -> bool {
-    name.starts_with("reference.") || matches!(name, "stored" | "record" | "difference")
+    name.starts_with("reference.") || matches!(name, "stored" | "record" | "difference" | "copied-seconds")
 }
 
 /// The order in which outputs are said: what matters most comes first.
@@ -54,6 +54,10 @@ fn phrase(name: &str, value: &str) -> Message {
             Message::new("output-closed").with("duration", duration_text(time))
         }
         ("seconds", _, Some(time)) => Message::new("output-proof-took").with("duration", duration_text(time)),
+        ("works", ..) => Message::new(if value == "yes" { "output-works" } else { "output-works-not" }),
+        ("problem", ..) => {
+            Message::new("output-problem").with("problem", value.chars().take(240).collect::<String>())
+        }
         ("point", ..) => Message::new("output-point").with("point", short(value, 8)),
         ("proved", ..) => Message::new("output-proved"),
         ("kept", ..) => Message::new("output-kept").with("suffix", value),

@@ -7,7 +7,7 @@ use eclusa_model::{MaintenanceOwner, PointId, Release, RunId, ServiceName, StepN
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::{CloneOperation, ErasureOperation, MirrorWay, Part, SettingsOperation};
+use crate::{CloneOperation, ErasureOperation, MirrorWay, Part, SettingsOperation, TrialOperation};
 
 /// A generic operation on the world.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -27,6 +27,8 @@ pub enum Effect {
     Restore(RestoreOperation),
     /// A copy of a tenant under another name.
     Clone(CloneOperation),
+    /// The application on a restored copy.
+    Trial(TrialOperation),
     /// The erasure of a person.
     Erasure(ErasureOperation),
     /// Settings in a file of a service.

@@ -7,7 +7,7 @@ use eclusa_model::{ServiceName, StepName, TenantName};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::{AssetSource, Exec, PointReference, Query, RowRule, SignIn, Visit};
+use crate::{AssetSource, Exec, PointReference, Query, RowRule, SignIn, Trial, Visit};
 
 /// Which way a probe reaches the application.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -267,6 +267,11 @@ pub enum GateKind {
         /// Whether any may be pending at all.
         allowed: bool,
     },
+    /// What this run prepared is what was rehearsed.
+    Rehearsed {
+        /// The images of then, by service.
+        images: BTreeMap<String, String>,
+    },
     /// Some tenant has not gone back alone: where all have, there is nobody to go on for.
     Remaining {
         /// Who could have.
@@ -349,6 +354,9 @@ pub struct Gate {
     pub on_no_go: OnNoGo,
     /// What a hold leads to.
     pub on_hold: OnNoGo,
+    /// The trial that is asked in place of what is live.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trial: Option<Trial>,
 }
 
 /// One measured answer.

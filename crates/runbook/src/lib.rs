@@ -14,6 +14,7 @@ mod plan;
 mod run;
 mod settings;
 mod statistics;
+mod trial;
 
 pub use asked::{AssetSource, Query, RowChange, RowRule, SignIn, Visit, is_like, row_changes};
 pub use clone::{CloneOperation, CloneStep, Scrub, StatementFile};
@@ -33,8 +34,9 @@ pub use gate::{
 pub use part::Part;
 pub use plan::{
     Action, Adapt, Intent, Lane, Limits, MirrorWay, NEWEST_PLAN_FORMAT, PARTS_PLAN_FORMAT, PLAN_FORMAT,
-    Phase, Plan, Question, Recovery, Reversibility, Scope, Step, Undo,
+    Phase, Plan, Question, Recovery, Reversibility, Scope, Step, TRIAL_PLAN_FORMAT, Undo,
 };
 pub use run::{Decision, Direction, Illegal, Next, Note, Progress, Run, Timing, UndoProgress};
 pub use settings::SettingsOperation;
 pub use statistics::{LatencyComparison, compare_latency, judge_watch, median, wilson};
+pub use trial::{Trial, TrialCopy, TrialDatabase, TrialOperation, TrialServices, TrialStep};

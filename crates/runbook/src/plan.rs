@@ -19,8 +19,12 @@ pub const PLAN_FORMAT: u32 = 1;
 /// everything, so it must refuse the plan.
 pub const PARTS_PLAN_FORMAT: u32 = 2;
 
+/// The format of a plan that tries the application on a copy. A binary that does not know trials would ask their gates of
+/// what is live.
+pub const TRIAL_PLAN_FORMAT: u32 = 3;
+
 /// The newest format that is known here.
-pub const NEWEST_PLAN_FORMAT: u32 = PARTS_PLAN_FORMAT;
+pub const NEWEST_PLAN_FORMAT: u32 = TRIAL_PLAN_FORMAT;
 
 /// What is done with restored data that comes from elsewhere, so that it fits the stack.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -108,6 +112,16 @@ pub enum Intent {
         /// The mirror they are read from; none: the vault.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         from: Option<String>,
+        /// Whether the application is started on each copy, and answers.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        application: bool,
+    },
+    /// A release tried on restored copies, while everybody is served.
+    Rehearse {
+        /// What the operator called it.
+        to: String,
+        /// The restore points that it is tried on.
+        points: BTreeMap<TenantName, PointId>,
     },
     /// Restore points copied to another place, or back from it.
     Mirror {
@@ -172,6 +186,7 @@ impl Intent {
             Self::Clone { .. } => "clone",
             Self::ErasePerson { .. } => "erase-person",
             Self::Drill { .. } => "drill",
+            Self::Rehearse { .. } => "rehearse",
             Self::Mirror { .. } => "mirror",
             Self::Prune { .. } => "prune",
             Self::Migrate { .. } => "migrate",

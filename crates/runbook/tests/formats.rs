@@ -118,7 +118,7 @@ fn watch(rates: [f64; 3]) -> GateKind {
 }
 
 fn gate(kind: GateKind) -> Action {
-    Action::Judge(Gate { kind, on_no_go: OnNoGo::Ask, on_hold: OnNoGo::Warn })
+    Action::Judge(Gate { kind, on_no_go: OnNoGo::Ask, on_hold: OnNoGo::Warn, trial: None })
 }
 
 /// A plan with a step of each kind of action and undo, whose shares are no round numbers.

@@ -45,7 +45,7 @@ impl ComposeRuntime {
         let now = self.pinned().await?.unwrap_or_else(|| Pinned::nothing(self.stack.name.clone()));
         // Also after a crash in the middle of this operation, the way back is a stack without an edge.
         let before = Pinned { edge: None, ..now };
-        let image = self.edge_image(&settings.binary, context, output).await?;
+        let image = self.own_image(&self.stack.binary, context.timeout, output).await?;
         self.write_edge_configuration(&settings).await?;
         let edge = self.edge_pin(&settings, image).await?;
         let wanted = Pinned { edge: Some(edge), ..before.clone() };
@@ -234,11 +234,11 @@ impl ComposeRuntime {
             .await
     }
 
-    /// The edge's image: an empty one with the binary, tagged by the binary's hash.
-    async fn edge_image(
+    /// The image of what is Eclusa's own: an empty one with the binary, tagged by the binary's hash.
+    pub(crate) async fn own_image(
         &self,
         binary: &Path,
-        context: &ApplyContext,
+        within: Duration,
         output: &dyn OutputSink,
     ) -> Result<String> {
         let binary_text = binary.display().to_string();
@@ -257,7 +257,7 @@ impl ComposeRuntime {
         self.host.write_durably(&context_directory.join("Dockerfile"), recipe, 0o644).await?;
         let directory = context_directory.display().to_string();
         let argv = ["docker", "build", "--network", "none", "--tag", &image, &directory];
-        let result = self.host.run(CommandSpec::new(argv, context.timeout), output).await?;
+        let result = self.host.run(CommandSpec::new(argv, within), output).await?;
         let _ = self.small(CommandSpec::new(["rm", "-rf", "--", &directory], SMALL)).await;
         if result.code == 0 {
             return Ok(image);

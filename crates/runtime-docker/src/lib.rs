@@ -24,6 +24,7 @@ mod runtime;
 pub mod shown;
 mod stack;
 mod stream;
+mod trial;
 mod wait;
 
 pub use engine::Engine;

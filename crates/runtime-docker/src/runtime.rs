@@ -8,7 +8,7 @@ use eclusa_fault::{Code, Fault, Result};
 use eclusa_model::{FilesPlace, RuntimeKind, ServiceName};
 use eclusa_ports::{
     ApplyContext, CommandResult, ExecSpec, ExecStream, Host, LogLine, OutputSink, Runtime,
-    RuntimeObservation, ServiceStats, Took,
+    RuntimeObservation, ServiceStats, Took, TrialSpec,
 };
 use eclusa_runbook::{Outputs, Place, RuntimeOperation};
 use jiff::Timestamp;
@@ -20,6 +20,7 @@ use crate::engine::Engine;
 use crate::observe::service_name;
 use crate::overlay::Pinned;
 use crate::stack::ComposeStack;
+use crate::trial::TrialRuntime;
 
 /// One Compose stack.
 pub struct ComposeRuntime {
@@ -180,6 +181,18 @@ impl Runtime for ComposeRuntime {
 
     async fn public_address(&self) -> Result<String> {
         self.published_address().await
+    }
+
+    async fn trial_start(&self, spec: &TrialSpec, output: &dyn OutputSink) -> Result<()> {
+        self.start_trial(spec, output).await
+    }
+
+    async fn trial_end(&self, name: &str) -> Result<()> {
+        self.end_trial(name).await
+    }
+
+    fn trial(&self, name: &str) -> Result<Arc<dyn Runtime>> {
+        Ok(Arc::new(TrialRuntime::of(self, name)))
     }
 }
 

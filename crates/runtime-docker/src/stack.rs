@@ -26,8 +26,6 @@ pub enum StackSource {
 /// The edge in front of the stack.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EdgeSettings {
-    /// The static binary that the edge's image is made of.
-    pub binary: PathBuf,
     /// The directory of the host that is mounted at `/run/eclusa` inside the edge: its configuration, its state and
     /// its control socket.
     pub control_directory: PathBuf,
@@ -65,6 +63,8 @@ pub struct ComposeStack {
     pub frontend_port: u16,
     /// The loopback port of this host by which it is reached past the edge.
     pub side_door_port: u16,
+    /// The static binary of which images of Eclusa's own are made: the edge's, and that of a trial's relay.
+    pub binary: PathBuf,
     /// The edge, where one is configured. Whether it is installed stands in the override.
     pub edge: Option<EdgeSettings>,
 }

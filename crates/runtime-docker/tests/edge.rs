@@ -54,12 +54,12 @@ async fn the_edge_takes_the_port_over_and_gives_it_back() {
     let mut stack = project.stack();
     std::fs::create_dir_all(&stack.state_directory).unwrap();
     let settings = EdgeSettings {
-        binary: stand_in(directory),
         control_directory: directory.join("control"),
         config_json: b"the edge".to_vec(),
         listen_port: 9000,
     };
-    stack.edge = Some(settings.clone());
+    stack.binary = stand_in(directory);
+    stack.edge = Some(settings);
     let runtime = ComposeRuntime::new(stack.clone(), project.host.clone());
     let compose_file = std::fs::read(project.shop().join("compose.yml")).unwrap();
     project.release_to(&runtime, "v1").await.unwrap();
@@ -117,7 +117,7 @@ async fn the_edge_takes_the_port_over_and_gives_it_back() {
     assert_eq!(runtime.side_door().await.unwrap(), public);
 
     // An edge that does not stay up: the frontend gets its port back.
-    stack.edge = Some(EdgeSettings { binary: PathBuf::from("/bin/false"), ..settings });
+    stack.binary = PathBuf::from("/bin/false");
     let broken = ComposeRuntime::new(stack, project.host.clone());
     let fault = broken.apply(&install, &context(Outputs::new()), &NoOutput).await.unwrap_err();
     assert!(matches!(fault.code, Code::ServiceUnhealthy | Code::ServiceControl), "{fault:?}");

@@ -108,6 +108,10 @@ impl JournalStore for MemoryJournal {
         Ok(entries.clone())
     }
 
+    fn read_after(&self, run: &RunId, last: &Entry) -> Result<Vec<Entry>> {
+        Ok(self.read(run)?.into_iter().filter(|entry| entry.sequence > last.sequence).collect())
+    }
+
     fn runs(&self, stack: Option<&StackName>, most: usize) -> Result<Vec<RunSummary>> {
         let content = self.0.lock().unwrap();
         let mut found: Vec<RunSummary> = content

@@ -109,7 +109,7 @@ impl Scenario {
     pub fn plan(&self, intent: &Intent) -> Result<Plan> {
         let (name, stack) = self.configuration.stack(None)?;
         let candidate = match intent {
-            Intent::Release { to } => Some(to.as_str()),
+            Intent::Release { to } | Intent::Rehearse { to, .. } => Some(to.as_str()),
             _ => None,
         };
         let observation = self.world.observation(name, candidate, self.clock.now());
@@ -130,6 +130,7 @@ impl Scenario {
                 overridden: false,
                 prove: false,
                 on_failure: self.keeps_closed.then_some(OnFailure::KeepClosed),
+                rehearsed: eclusa_planner::Rehearsed::default(),
             },
             intent,
         )

@@ -1,5 +1,7 @@
 //! A copy of a site under another name: where it lies, and what must not go along with it.
 
+use std::collections::BTreeMap;
+
 use eclusa_config::Stack;
 use eclusa_model::{DatabasePlace, FilesPlace, Tenant, TenantName};
 use eclusa_planner::CloneShape;
@@ -27,7 +29,7 @@ const SCRUB: &[(&str, &str)] = &[
 ];
 
 /// What bench makes for a new site, beside the files.
-const DIRECTORIES: [&str; 3] = ["private/backups", "locks", "logs"];
+pub(super) const DIRECTORIES: [&str; 3] = ["private/backups", "locks", "logs"];
 
 pub(super) fn shape(stack: &Stack, from: &Tenant, to: &TenantName, place: Place) -> Option<CloneShape> {
     let sites = stack.bench().sites();
@@ -47,22 +49,30 @@ pub(super) fn shape(stack: &Stack, from: &Tenant, to: &TenantName, place: Place)
     tenant.service_configuration = from.service_configuration.iter().map(moved).collect();
     let DatabasePlace::Mariadb { name, .. } = &mut tenant.database else { return None };
     *name = database_name(to);
-    let inside = |place: &FilesPlace| {
-        let (FilesPlace::Service { path, .. } | FilesPlace::Directory { path, .. }) = place;
-        Some((place.name().to_owned(), path.strip_prefix(&own)?.to_owned()))
-    };
-    let sets = from.files.iter().map(inside).collect::<Option<_>>()?;
-    let FilesPlace::Service { service, .. } = from.files.first()? else { return None };
+    let (sites, sets) = lies(stack, from)?;
     let proof = on_site(stack, &place, to, &["list-apps"]);
     let scrub = SCRUB.iter().map(|(table, sql)| Scrub { table: (*table).to_owned(), sql: (*sql).to_owned() });
     Some(CloneShape {
         tenant,
-        sites: FilesPlace::Service { name: "sites".to_owned(), service: service.clone(), path: sites },
+        sites,
         sets,
         directories: DIRECTORIES.map(String::from).to_vec(),
         scrub: scrub.collect(),
         proof,
     })
+}
+
+/// Where the sites lie, and each set of a site's files in the site's directory.
+pub(super) fn lies(stack: &Stack, tenant: &Tenant) -> Option<(FilesPlace, BTreeMap<String, String>)> {
+    let path = stack.bench().sites();
+    let own = format!("{path}/{}/", tenant.name);
+    let inside = |place: &FilesPlace| {
+        let (FilesPlace::Service { path, .. } | FilesPlace::Directory { path, .. }) = place;
+        Some((place.name().to_owned(), path.strip_prefix(&own)?.to_owned()))
+    };
+    let sets = tenant.files.iter().map(inside).collect::<Option<_>>()?;
+    let FilesPlace::Service { service, .. } = tenant.files.first()? else { return None };
+    Some((FilesPlace::Service { name: "sites".to_owned(), service: service.clone(), path }, sets))
 }
 
 /// As bench names them: an underscore and sixteen hexadecimal digits that follow from the site's name.

@@ -318,7 +318,7 @@ pub(super) fn queues(stack: &Stack, tenants: &[Tenant], mark: &str) -> Vec<(Tena
     found
 }
 
-fn queue_service(stack: &Stack) -> Option<ServiceName> {
+pub(super) fn queue_service(stack: &Stack) -> Option<ServiceName> {
     let bench = stack.bench();
     let called = |service: &&ServiceName| service.as_str().contains("queue");
     bench.gates.queue.clone().or_else(|| {

@@ -8,11 +8,14 @@ pub mod customizations;
 mod gates;
 mod settings;
 mod site;
+mod trial;
 
 use eclusa_config::Stack;
 use eclusa_fault::Message;
 use eclusa_model::{AppKind, Release, ServiceName, Tenant, TenantName, TenantObservation};
-use eclusa_planner::{App, Back, CloneShape, NamedCommand, NamedGate, Reversible, Setting, TestRun};
+use eclusa_planner::{
+    App, Back, CloneShape, NamedCommand, NamedGate, Reversible, Setting, TestRun, TrialShape,
+};
 use eclusa_runbook::{Exec, Expect, GateKind, Listing, OnNoGo, PageProbe, Place, PointReference, ProbeRoute};
 
 use crate::generic::{exec, filled, numbered, tests};
@@ -310,6 +313,10 @@ impl App for Frappe {
 
     fn clone_shape(&self, stack: &Stack, from: &Tenant, to: &TenantName) -> Option<CloneShape> {
         clone::shape(stack, from, to, running(stack)?)
+    }
+
+    fn trial_shape(&self, stack: &Stack, tenant: &Tenant) -> Option<TrialShape> {
+        trial::shape(stack, tenant)
     }
 
     fn has_customizations(&self) -> bool {

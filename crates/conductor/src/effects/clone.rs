@@ -3,18 +3,16 @@
 //! of the database and in the copy's own configuration, so that nothing else is ever removed.
 
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use eclusa_fault::{Code, Fault, Result};
-use eclusa_model::Tenant;
-use eclusa_ports::{CommandSpec, DatabaseCopy, NoOutput, PointManifest, SwapState};
+use eclusa_ports::PointManifest;
 use eclusa_runbook::{CloneOperation, CloneStep, Outputs, PointReference, Scrub, StatementFile};
 use secrecy::SecretString;
 use serde_json::{Value, json};
 
+use super::copying::Copying;
+use super::directories::shown;
 use super::erasure;
-use super::point::id_of;
-use super::restore::{compare, compare_files, proof_failed, stored};
 use super::settings::{self, Object};
 use super::statements;
 use crate::context::Context;
@@ -32,21 +30,30 @@ const MOST: u64 = 4 * 1024 * 1024;
 
 /// A copy, and where it is.
 struct Copy<'a> {
-    context: &'a Context,
     operation: &'a CloneOperation,
-    from: &'a Tenant,
-    to: &'a Tenant,
+    copying: Copying<'a>,
     sites: PathBuf,
 }
 
+impl<'a> std::ops::Deref for Copy<'a> {
+    type Target = Copying<'a>;
+
+    fn deref(&self) -> &Copying<'a> {
+        &self.copying
+    }
+}
+
 pub(super) async fn perform(context: &Context, operation: &CloneOperation) -> Result<Outputs> {
-    let copy = Copy {
+    let sites = context.ports.runtime.files_directory(&operation.sites).await?;
+    let copying = Copying {
         context,
-        operation,
         from: context.tenant(&operation.from)?,
         to: context.tenant(&operation.to)?,
-        sites: context.ports.runtime.files_directory(&operation.sites).await?,
+        suffix: &operation.suffix,
+        mark: format!("eclusa: copy {}", operation.suffix),
+        directory: sites.join(MAKING).join(operation.to.as_str()),
     };
+    let copy = Copy { operation, copying, sites };
     match &operation.operation {
         CloneStep::Fill => copy.fill().await?,
         CloneStep::Prove => return copy.prove().await,
@@ -63,27 +70,9 @@ pub(super) async fn perform(context: &Context, operation: &CloneOperation) -> Re
 }
 
 impl Copy<'_> {
-    /// By which the database is known as made by this plan.
-    fn mark(&self) -> String {
-        format!("eclusa: copy {}", self.operation.suffix)
-    }
-
-    fn beside(&self) -> DatabaseCopy {
-        DatabaseCopy::Beside(self.operation.suffix.clone())
-    }
-
-    /// Where it is made.
-    fn made(&self) -> PathBuf {
-        self.sites.join(MAKING).join(self.to.name.as_str())
-    }
-
     /// Where it will be.
     fn place(&self) -> PathBuf {
         self.sites.join(self.to.name.as_str())
-    }
-
-    fn refused(&self, problem: impl std::fmt::Display) -> Fault {
-        Fault::new(Code::CloneRefused).with("tenant", &self.to.name).with("problem", problem)
     }
 
     async fn manifest(&self) -> Result<PointManifest> {
@@ -91,52 +80,19 @@ impl Copy<'_> {
     }
 
     async fn fill(&self) -> Result<()> {
-        let ports = &self.context.ports;
-        if self.exists(&self.place()).await? {
+        if self.directories().exists(&self.place()).await? {
             return Err(
                 self.refused(format!("{} is there, and nothing is ever overwritten", self.place().display()))
             );
         }
-        let manifest = self.manifest().await?;
-        let id = id_of(&manifest)?;
-        if manifest.database.is_empty() {
-            return Err(self.refused(format!("restore point {} holds no database", id.short())));
-        }
-        ports.database.make(self.to, self.from, &self.mark()).await?;
-        eclusa_crash::point("clone.database-made");
-        let dump = stored(ports, &self.from.name, &id, &manifest).await?;
-        ports.database.restore_beside(self.to, &self.operation.suffix, dump).await?;
-        eclusa_crash::point("clone.database-beside");
-        self.remove(&self.made()).await?;
-        self.make_directory(&self.made(), "0700").await?;
-        for inside in &self.operation.directories {
-            self.make_directory(&self.made().join(inside), "0755").await?;
-        }
-        for (set, inside) in &self.operation.sets {
-            let directory = self.made().join(inside);
-            self.make_directory(&directory, "0755").await?;
-            if manifest.files.contains_key(set) {
-                ports.vault.restore_files(&self.from.name, &id, set, &directory).await?;
-            }
-        }
-        Ok(())
+        self.copying.fill(&self.manifest().await?, &self.operation.sets, &self.operation.directories).await
     }
 
     async fn prove(&self) -> Result<Outputs> {
-        let ports = &self.context.ports;
-        let manifest = self.manifest().await?;
-        let found = ports.database.summarise(self.to, &self.beside(), manifest.summary.checksums).await?;
-        compare(self.to, &manifest, &found)?;
-        let mut files = 0;
-        for (set, expected) in &manifest.files {
-            let inside = self.operation.sets.get(set).ok_or_else(|| {
-                proof_failed(self.to, format!("the restore point holds files {set}, which have no place"))
-            })?;
-            let found = ports.vault.summarise_files(&self.made().join(inside)).await?;
-            files += compare_files(self.to, set, expected, &found)?;
-        }
-        let rows = found.rows().to_string();
-        Ok(Outputs::from([("rows".to_owned(), rows), ("files".to_owned(), files.to_string())]))
+        let compared =
+            self.copying.prove(&self.manifest().await?, &self.beside(), &self.operation.sets).await?;
+        let files = compared.files.to_string();
+        Ok(Outputs::from([("rows".to_owned(), compared.rows.to_string()), ("files".to_owned(), files)]))
     }
 
     async fn scrub(
@@ -170,7 +126,7 @@ impl Copy<'_> {
     }
 
     async fn configure(&self, maintenance: bool) -> Result<Outputs> {
-        let path = self.made().join(CONFIGURATION);
+        let path = self.directory.join(CONFIGURATION);
         let place = self.from.service_configuration.iter().find(|place| place.name() == CONFIGURATION);
         let place =
             place.ok_or_else(|| self.refused(format!("{} has no {CONFIGURATION}", self.from.name)))?;
@@ -181,7 +137,8 @@ impl Copy<'_> {
             return Err(self.refused("its database is not MariaDB"));
         };
         // A try that was cut off has written them already.
-        let written = if self.exists(&path).await? { self.read(&path).await? } else { Object::new() };
+        let written =
+            if self.directories().exists(&path).await? { self.read(&path).await? } else { Object::new() };
         let secret =
             |member: &str, fresh: String| written.get(member).cloned().unwrap_or_else(|| json!(fresh));
         let clock = &self.context.ports.clock;
@@ -209,73 +166,60 @@ impl Copy<'_> {
     }
 
     async fn account(&self) -> Result<()> {
-        let configuration = self.read(&self.made().join(CONFIGURATION)).await?;
+        let configuration = self.read(&self.directory.join(CONFIGURATION)).await?;
         let password = configuration.get("db_password").and_then(Value::as_str).unwrap_or_default();
         if password.is_empty() {
             return Err(self.refused("its configuration has no password"));
         }
         let password = SecretString::from(password.to_owned());
-        self.context.ports.database.make_account(self.to, self.from, &self.mark(), &password).await
+        self.make_account(&password).await
     }
 
     async fn publish(&self) -> Result<()> {
-        let database = &self.context.ports.database;
-        let suffix = &self.operation.suffix;
-        if database.swap_state(self.to, suffix).await? != SwapState::Nothing {
-            database.swap_in(self.to, suffix).await?;
-            eclusa_crash::point("clone.database-swapped");
-            database.drop_copy(self.to, &DatabaseCopy::Kept(suffix.clone())).await?;
-        }
-        // What a try before this one has swapped in must be there; an empty database is no copy of anything.
-        if database.counts(self.to).await?.is_empty() {
-            return Err(proof_failed(self.to, "its database is empty"));
-        }
-        let (made, place) = (self.made(), self.place());
-        if self.exists(&made).await? {
-            if self.exists(&place).await? {
+        self.swap_database().await?;
+        let (host, made, place) = (self.directories(), &self.directory, self.place());
+        if host.exists(made).await? {
+            if host.exists(&place).await? {
                 return Err(self.refused(format!("{} is there by now", place.display())));
             }
             // Who owns the directory of the site that is copied runs this one too.
-            let like = format!("--reference={}", self.sites.join(self.from.name.as_str()).display());
-            self.command(&["chown", "--recursive", "--no-dereference", &like, "--", &shown(&made)]).await?;
-            let mode = format!("--reference={}", self.sites.join(self.from.name.as_str()).display());
-            self.command(&["chmod", &mode, "--", &shown(&made)]).await?;
-            self.command(&["sync", "--file-system", &shown(&self.sites)]).await?;
+            let like = self.sites.join(self.from.name.as_str());
+            host.own(made, &like).await?;
+            host.mode(made, &like).await?;
+            host.command(&["sync", "--file-system", &shown(&self.sites)]).await?;
             eclusa_crash::point("clone.owned");
-            self.command(&["mv", "--no-target-directory", "--", &shown(&made), &shown(&place)]).await?;
+            host.command(&["mv", "--no-target-directory", "--", &shown(made), &shown(&place)]).await?;
             eclusa_crash::point("clone.placed");
         }
         if !self.is_ours(&place).await? {
             return Err(self.refused(format!("{} is not what was made", place.display())));
         }
-        self.command(&["sync", "--file-system", &shown(&self.sites)]).await?;
-        self.clear_making().await
+        host.command(&["sync", "--file-system", &shown(&self.sites)]).await?;
+        host.remove_empty(&self.sites.join(MAKING)).await
     }
 
     async fn unpublish(&self) -> Result<()> {
         if self.is_ours(&self.place()).await? {
-            self.make_directory(&self.sites.join(MAKING), "0700").await?;
-            self.remove(&self.made()).await?;
-            self.command(&["mv", "--no-target-directory", "--", &shown(&self.place()), &shown(&self.made())])
-                .await?;
+            let host = self.directories();
+            host.make(&self.sites.join(MAKING), "0700").await?;
+            host.remove(&self.directory).await?;
+            let (place, made) = (shown(&self.place()), shown(&self.directory));
+            host.command(&["mv", "--no-target-directory", "--", &place, &made]).await?;
         }
         Ok(())
     }
 
     async fn discard(&self) -> Result<()> {
-        self.remove(&self.made()).await?;
-        self.clear_making().await?;
-        let database = &self.context.ports.database;
-        let suffix = &self.operation.suffix;
-        database.drop_copy(self.to, &self.beside()).await?;
-        database.drop_copy(self.to, &DatabaseCopy::Kept(suffix.clone())).await?;
-        database.drop_made(self.to, &self.mark()).await
+        let host = self.directories();
+        host.remove(&self.directory).await?;
+        host.remove_empty(&self.sites.join(MAKING)).await?;
+        self.discard_database().await
     }
 
     /// Whether a directory holds what this plan made.
     async fn is_ours(&self, directory: &Path) -> Result<bool> {
         let path = directory.join(CONFIGURATION);
-        if !self.exists(&path).await? {
+        if !self.directories().exists(&path).await? {
             return Ok(false);
         }
         let configuration = self.read(&path).await?;
@@ -284,50 +228,9 @@ impl Copy<'_> {
         Ok(suffix == Some(self.operation.suffix.as_str()))
     }
 
-    /// The directory in which copies are made, when no other is made in it.
-    async fn clear_making(&self) -> Result<()> {
-        let making = shown(&self.sites.join(MAKING));
-        self.command(&["rmdir", "--ignore-fail-on-non-empty", "--", &making]).await.or_else(|fault| {
-            if fault.causes.iter().any(|cause| cause.contains("No such file")) { Ok(()) } else { Err(fault) }
-        })
-    }
-
     async fn read(&self, path: &Path) -> Result<Object> {
         settings::parsed(&self.context.ports.host.read(path, MOST).await?, &shown(path))
     }
-
-    /// Whether something is there, a link that leads nowhere too.
-    async fn exists(&self, path: &Path) -> Result<bool> {
-        let text = shown(path);
-        let argv = ["test", "-e", &text, "-o", "-L", &text];
-        let spec = CommandSpec::new(argv, Duration::from_secs(30));
-        Ok(self.context.ports.host.run(spec, &NoOutput).await?.code == 0)
-    }
-
-    async fn make_directory(&self, path: &Path, mode: &str) -> Result<()> {
-        let mode = format!("--mode={mode}");
-        self.command(&["mkdir", "--parents", &mode, "--", &shown(path)]).await
-    }
-
-    async fn remove(&self, path: &Path) -> Result<()> {
-        self.command(&["rm", "--recursive", "--force", "--one-file-system", "--", &shown(path)]).await
-    }
-
-    async fn command(&self, argv: &[&str]) -> Result<()> {
-        let spec = CommandSpec::new(argv.iter().copied(), Duration::from_secs(300));
-        let result = self.context.ports.host.run(spec, &NoOutput).await?;
-        if result.code == 0 {
-            return Ok(());
-        }
-        Err(Fault::new(Code::FileAccess)
-            .with("path", argv.last().copied().unwrap_or_default())
-            .with("operation", format!("changed by {}", argv.first().copied().unwrap_or_default()))
-            .because(result.last_line().unwrap_or_default()))
-    }
-}
-
-fn shown(path: &Path) -> String {
-    path.display().to_string()
 }
 
 /// What a copy takes over of a site's settings: switches and numbers. A text, or what holds texts, may be a secret or lead

@@ -2,6 +2,8 @@
 
 mod clone;
 mod command;
+mod copying;
+mod directories;
 mod erasure;
 mod maintenance;
 mod output;
@@ -10,6 +12,7 @@ mod record;
 mod restore;
 mod settings;
 mod statements;
+mod trial;
 mod unblock;
 
 pub use point::discard_proof;
@@ -93,6 +96,7 @@ async fn carry_out(context: &Context, effect: &Effect) -> Result<Outputs> {
         Effect::Vault(operation) => point::perform(context, operation).await,
         Effect::Restore(operation) => restore::perform(context, operation).await,
         Effect::Clone(operation) => clone::perform(context, operation).await,
+        Effect::Trial(operation) => trial::perform(context, operation).await,
         Effect::Erasure(operation) => erasure::perform(context, operation).await,
         Effect::Settings(operation) => settings::perform(context, operation).await,
         Effect::Edge(operation) => edge(context, operation).await,
@@ -149,6 +153,7 @@ pub(crate) async fn took_effect(context: &Context, effect: &Effect) -> Result<To
         | Effect::Vault(_)
         | Effect::Restore(_)
         | Effect::Clone(_)
+        | Effect::Trial(_)
         | Effect::Erasure(_)
         | Effect::Settings(_)
         | Effect::Edge(_)

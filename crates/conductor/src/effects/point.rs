@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use eclusa_fault::{Code, Fault, Message, Result};
 use eclusa_model::{FilesPlace, PointId, Release, Tenant, TenantName};
@@ -146,8 +147,7 @@ pub(super) fn id_of(manifest: &PointManifest) -> Result<PointId> {
 
 fn describe(manifest: &PointManifest, id: &PointId) -> Outputs {
     let files: usize = manifest.files.values().map(|set| set.files.len()).sum();
-    let file_bytes: u64 = manifest.files.values().map(eclusa_ports::FilesManifest::bytes).sum();
-    let bytes = file_bytes + manifest.database_bytes();
+    let bytes = manifest.bytes();
     Outputs::from([
         ("point".to_owned(), id.to_string()),
         ("bytes".to_owned(), bytes.to_string()),
@@ -182,21 +182,31 @@ async fn prove(context: &Context, tenant: &Tenant, manifest: &PointManifest) -> 
     restore::discard(&context.ports, tenant, suffix, &Part::Everything).await?;
     eclusa_crash::point("point.discarded");
     proved?;
-    let milliseconds = context.ports.clock.now().duration_since(began).as_millis().max(0) as u64;
+    let taken = Duration::try_from(context.ports.clock.now().duration_since(began)).unwrap_or_default();
+    record_proof(context, &tenant.name, manifest, taken).await?;
+    let mut outputs = describe(manifest, &id_of(manifest)?);
+    outputs.insert("seconds".to_owned(), format!("{:.3}", taken.as_secs_f64()));
+    Ok(outputs)
+}
+
+/// Records that a point was restored and compared, and how long that took.
+pub(super) async fn record_proof(
+    context: &Context,
+    tenant: &TenantName,
+    manifest: &PointManifest,
+    taken: Duration,
+) -> Result<()> {
     let proof = Proof {
-        tenant: tenant.name.clone(),
+        tenant: tenant.clone(),
         point: id_of(manifest)?.to_string(),
         at: context.ports.clock.now(),
-        milliseconds,
+        milliseconds: u64::try_from(taken.as_millis()).unwrap_or(u64::MAX),
         rows: manifest.summary.rows(),
     };
     let (journal, stack) = (context.ports.journal.clone(), context.plan.stack.clone());
     tokio::task::spawn_blocking(move || journal.record_proof(&stack, &proof))
         .await
-        .map_err(|error| Fault::new(Code::Internal).with("what", error))??;
-    let mut outputs = describe(manifest, &id_of(manifest)?);
-    outputs.insert("seconds".to_owned(), format!("{:.3}", milliseconds as f64 / 1000.0));
-    Ok(outputs)
+        .map_err(|error| Fault::new(Code::Internal).with("what", error))?
 }
 
 /// The live directory of a set of files, by its name in a point.

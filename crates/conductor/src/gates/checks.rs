@@ -1,13 +1,13 @@
 //! Checks of what is there: files, disks, databases, commands, services.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::time::Duration;
 
 use eclusa_fault::{Code, Fault, Message, Result};
 use eclusa_model::{Health, ServiceName, ServiceState, TenantName};
 use eclusa_ports::clean_line;
-use eclusa_runbook::{Evidence, Exec, Fact, Listing, VerdictKind, unmet};
+use eclusa_runbook::{Evidence, Exec, Fact, Listing, Place, VerdictKind, unmet};
 
 use super::fact;
 use crate::context::Context;
@@ -23,6 +23,21 @@ pub(super) async fn unmoved(context: &Context) -> Result<Evidence> {
         .with("now", now.short())
         .with("then", context.plan.observation.short());
     Ok(one(fact(now == context.plan.observation, text)))
+}
+
+/// Whether the images that this run prepared are those of a rehearsal.
+pub(super) fn rehearsed(context: &Context, images: &BTreeMap<String, String>) -> Evidence {
+    let prepared = context.images();
+    let now = |service: &String| prepared.get(&format!("image.{service}"));
+    let others: Vec<&str> = images
+        .iter()
+        .filter(|(service, id)| now(service) != Some(id))
+        .map(|(service, _)| service.as_str())
+        .collect();
+    let text = Message::new(if others.is_empty() { "fact-rehearsed" } else { "fact-not-rehearsed" })
+        .with("count", images.len())
+        .with("services", others.join(", "));
+    one(fact(others.is_empty(), text))
 }
 
 pub(super) async fn placeholders(
@@ -160,16 +175,25 @@ pub(super) async fn contained(context: &Context, needed: &Listing, offered: &Lis
 
 /// The texts that a command lists. What it prints besides its document (warnings, progress) stands on lines before it.
 pub(super) async fn listed(context: &Context, listing: &Listing) -> Result<BTreeSet<String>> {
-    end_leftover(context, &listing.exec).await?;
-    let result = run_command(context, &listing.exec).await?;
-    if unmet(&listing.exec.expect, result.code, &result.tail).is_some() {
-        return Err(crate::effects::run_failure(&listing.exec, &result));
-    }
-    texts_of(&result.stdout, listing).ok_or_else(|| {
+    let exec = &listing.exec;
+    let ask = async {
+        end_leftover(context, exec).await?;
+        let result = run_command(context, exec).await?;
+        if unmet(&exec.expect, result.code, &result.tail).is_some() {
+            return Err(crate::effects::run_failure(exec, &result));
+        }
+        Ok(result.stdout)
+    };
+    let output = match exec.place {
+        Place::Candidate { .. } => context.listed.once(exec, ask).await?,
+        _ => ask.await?,
+    };
+    texts_of(&output, listing).ok_or_else(|| {
+        let last = output.lines().rfind(|line| !line.trim().is_empty()).unwrap_or_default();
         Fault::new(Code::CommandFailed)
-            .with("command", listing.exec.shown())
+            .with("command", exec.shown())
             .with("status", "output that is not the list that was asked for")
-            .because(result.last_line().unwrap_or_default().chars().take(200).collect::<String>())
+            .because(last.chars().take(200).collect::<String>())
     })
 }
 
@@ -274,7 +298,7 @@ pub(super) async fn proof_age(context: &Context, tenant: &TenantName, within: u6
 
 #[cfg(test)]
 mod tests {
-    use eclusa_runbook::{Expect, Place};
+    use eclusa_runbook::Expect;
 
     use super::*;
 

@@ -42,6 +42,8 @@ pub(crate) async fn judge(
     earlier: Earlier,
     samples: Samples,
 ) -> Result<(Evidence, Verdict)> {
+    let inside = gate.trial.as_ref().map(|trial| context.in_trial(trial)).transpose()?;
+    let context = inside.as_ref().unwrap_or(context);
     let evidence = match &gate.kind {
         GateKind::Watch { probes, rule, logs, .. } => {
             return watch::watch(context, &asked(context, probes), rule, logs, earlier, samples).await;
@@ -78,6 +80,7 @@ pub(crate) async fn judge(
         GateKind::PendingMigrations { exec, expected, allowed } => {
             checks::pending(context, exec, expected.as_deref(), *allowed).await?
         }
+        GateKind::Rehearsed { images } => checks::rehearsed(context, images),
         GateKind::Remaining { tenants } => remaining(context, tenants),
         GateKind::Healthy { services, within } => checks::healthy(context, services, *within).await?,
         GateKind::ProofAge { tenant, within } => checks::proof_age(context, tenant, *within).await?,

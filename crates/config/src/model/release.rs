@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use serde::Deserialize;
 
-use super::AppSource;
+use super::{AppSource, Period};
 
 /// Where a release comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
@@ -51,6 +51,9 @@ pub struct ReleaseTable {
     /// What becomes of a release when the migration of one tenant fails.
     #[serde(default)]
     pub on_failure: OnFailure,
+    /// How long a rehearsal of the release counts for `eclusa release --rehearsed`.
+    #[serde(default = "a_week")]
+    pub rehearsed_within: Period,
     /// Files of the release whose change means that third-party code changes too; shell patterns.
     #[serde(default = "default_dependency_files")]
     pub dependency_files: Vec<String>,
@@ -61,6 +64,10 @@ pub struct ReleaseTable {
 
 fn default_repository() -> PathBuf {
     PathBuf::from(".")
+}
+
+fn a_week() -> Period {
+    Period::minutes(7 * 24 * 60)
 }
 
 fn default_keep() -> u32 {

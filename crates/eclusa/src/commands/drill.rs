@@ -23,6 +23,9 @@ pub struct Drill {
     /// From the copies at this mirror, instead of the vault.
     #[arg(long, value_name = "MIRROR")]
     from: Option<String>,
+    /// Also start the application on each copy, where nothing leads out, and ask it what a release is asked.
+    #[arg(long)]
+    application: bool,
     #[command(flatten)]
     how: Performance,
 }
@@ -31,7 +34,8 @@ impl Drill {
     /// Plans and carries it out. Nothing live is touched, so nobody is asked.
     pub async fn run(self, session: &Session) -> Result<Exit> {
         let assembly = session.assembly().await?;
-        let chosen = drill::choose(&assembly, &self.tenants, self.sample, self.from).await?;
+        let chosen =
+            drill::choose(&assembly, &self.tenants, self.sample, self.from, self.application).await?;
         let how = Performance { yes: true, ..self.how };
         let nothing = matches!(&chosen.intent, Intent::Drill { points, .. } if points.is_empty());
         // When no point can be tried, what is said about those that are there is the answer.

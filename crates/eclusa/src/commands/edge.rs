@@ -37,6 +37,16 @@ enum Wanted {
     /// Be the edge; `--config` names its own configuration.
     #[command(hide = true)]
     Serve,
+    /// Pass connections on to a server, and do nothing else.
+    #[command(hide = true)]
+    Relay {
+        /// Where it listens.
+        #[arg(long)]
+        listen: std::net::SocketAddr,
+        /// Where connections lead to, as `HOST:PORT`.
+        #[arg(long)]
+        to: String,
+    },
 }
 
 impl EdgeCommand {
@@ -44,6 +54,10 @@ impl EdgeCommand {
     pub async fn run(self, session: &Session) -> Result<Exit> {
         match self.wanted {
             Wanted::Serve => serve(session).await,
+            Wanted::Relay { listen, to } => {
+                eclusa_edge::relay(listen, &to).await.map_err(failed("relay"))?;
+                Ok(Exit::Ok)
+            }
             Wanted::Install(how) => {
                 let assembly = session.assembly().await?;
                 perform(session, &assembly, &Intent::EdgeInstall, PlanOptions::default(), None, &how).await
@@ -59,13 +73,16 @@ impl EdgeCommand {
 }
 
 async fn serve(session: &Session) -> Result<Exit> {
-    let path = &session.arguments.config;
-    let fault = |error: eclusa_edge::EdgeError| {
-        Fault::new(Code::EdgeFailed).with("operation", "serve").because(format!("{}: {error}", error.code()))
-    };
-    let config = EdgeConfig::load(path).map_err(fault)?;
-    eclusa_edge::serve(config).await.map_err(fault)?;
+    let config = EdgeConfig::load(&session.arguments.config).map_err(failed("serve"))?;
+    eclusa_edge::serve(config).await.map_err(failed("serve"))?;
     Ok(Exit::Ok)
+}
+
+fn failed(operation: &'static str) -> impl Fn(eclusa_edge::EdgeError) -> Fault {
+    move |error| {
+        let fault = Fault::new(Code::EdgeFailed).with("operation", operation);
+        fault.because(format!("{}: {error}", error.code()))
+    }
 }
 
 async fn status(session: &Session) -> Result<Exit> {

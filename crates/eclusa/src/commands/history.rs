@@ -82,7 +82,9 @@ fn one(session: &Session, journal: &dyn JournalStore, id: &RunId) -> Result<Exit
 /// What a run was for, in a few words.
 fn what(run: &Run) -> String {
     match &run.plan.intent {
-        Intent::Release { to } | Intent::Rollback { to, .. } => format!("{} {to}", run.plan.intent.word()),
+        Intent::Release { to } | Intent::Rollback { to, .. } | Intent::Rehearse { to, .. } => {
+            format!("{} {to}", run.plan.intent.word())
+        }
         Intent::Restore { tenant, check_only, part, .. } => {
             let word = match part {
                 _ if *check_only => "restore check",

@@ -29,6 +29,7 @@ pub mod own_run;
 pub mod person;
 pub mod plan;
 pub mod prune;
+pub mod rehearse;
 pub mod release;
 pub mod report;
 pub mod restore;
@@ -133,6 +134,7 @@ async fn dispatch(command: Command, session: Arc<Session>) -> Result<Exit> {
         Command::Keys(command) => command.run(session).await,
         Command::Erase(command) => command.run(session).await,
         Command::Drill(command) => command.run(session).await,
+        Command::Rehearse(command) => command.run(session).await,
         Command::Customizations(command) => command.run(session).await,
         Command::Exec(command) => command.run(session).await,
         Command::Logs(command) => command.run(session).await,

@@ -12,7 +12,7 @@ use eclusa_model::TenantName;
 use eclusa_runbook::Intent;
 
 use super::Session;
-use super::release::Failing;
+use super::release::Making;
 use super::restore::{OnlyPart, point_of};
 use super::rollback::Override;
 use crate::exit::Exit;
@@ -43,7 +43,7 @@ enum Wanted {
         /// The release.
         release: String,
         #[command(flatten)]
-        failing: Failing,
+        making: Making,
     },
     /// Back to the release before.
     Rollback {
@@ -92,7 +92,12 @@ enum Wanted {
         /// From the copies at this mirror, instead of the vault.
         #[arg(long, value_name = "MIRROR")]
         from: Option<String>,
+        /// Also start the application on each copy.
+        #[arg(long)]
+        application: bool,
     },
+    /// A release tried on restored copies.
+    Rehearse(super::rehearse::What),
     /// Restore points copied to other places, or back.
     Mirror(super::mirror::What),
     /// Restore points that nothing needs thrown away.
@@ -116,8 +121,8 @@ impl Wanted {
     async fn intent(self, session: &Session, assembly: &Assembly) -> Result<(Intent, PlanOptions)> {
         let mut options = PlanOptions::default();
         let intent = match self {
-            Self::Release { release, failing } => {
-                options = failing.options();
+            Self::Release { release, making } => {
+                options = making.options();
                 Intent::Release { to: release }
             }
             Self::Rollback { decision } => {
@@ -134,9 +139,10 @@ impl Wanted {
                 Intent::Restore { tenant, point, check_only: check, adapt: Default::default(), part }
             }
             Self::Clone(what) => what.intent(assembly).await?,
-            Self::Drill { tenants, sample, from } => {
-                drill::choose(assembly, &tenants, sample, from).await?.intent
+            Self::Drill { tenants, sample, from, application } => {
+                drill::choose(assembly, &tenants, sample, from, application).await?.intent
             }
+            Self::Rehearse(what) => what.intent(assembly).await?,
             Self::Mirror(what) => what.intent(assembly),
             Self::Prune { tenants } => retention::intent(&retention::decide(assembly, &tenants).await?),
             Self::Maintenance { wanted } => wanted.intent(assembly)?,

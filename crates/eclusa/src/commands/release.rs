@@ -12,12 +12,15 @@ use super::Session;
 use crate::exit::Exit;
 use crate::perform::{Performance, perform};
 
-/// What becomes of the others when one tenant's migration fails.
+/// How the plan of a release is to be made.
 #[derive(Debug, Clone, Copy, Args)]
-pub struct Failing {
+pub struct Making {
     /// What happens when the migration of one tenant fails; otherwise what release.on_failure says.
     #[arg(long, value_name = "WHAT", value_enum)]
     on_failure: Option<Choice>,
+    /// Refuse it unless it was rehearsed on every tenant, lately, with the images that are released.
+    #[arg(long)]
+    rehearsed: bool,
 }
 
 /// The choices.
@@ -29,14 +32,14 @@ enum Choice {
     KeepClosed,
 }
 
-impl Failing {
+impl Making {
     /// How a plan is to be made with it.
     pub fn options(self) -> PlanOptions {
         let on_failure = self.on_failure.map(|choice| match choice {
             Choice::AllBack => OnFailure::AllBack,
             Choice::KeepClosed => OnFailure::KeepClosed,
         });
-        PlanOptions { on_failure, ..PlanOptions::default() }
+        PlanOptions { on_failure, rehearsed: self.rehearsed, ..PlanOptions::default() }
     }
 }
 
@@ -46,10 +49,10 @@ pub struct Release {
     /// The release: a tag, branch or commit, an image tag, or a directory's name.
     release: String,
     /// A plan that was saved; it is refused when the stack has moved since.
-    #[arg(long, value_name = "FILE", conflicts_with = "on_failure")]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["on_failure", "rehearsed"])]
     plan: Option<PathBuf>,
     #[command(flatten)]
-    failing: Failing,
+    making: Making,
     #[command(flatten)]
     how: Performance,
 }
@@ -59,6 +62,6 @@ impl Release {
     pub async fn run(self, session: &Session) -> Result<Exit> {
         let assembly = session.assembly().await?;
         let intent = Intent::Release { to: self.release };
-        perform(session, &assembly, &intent, self.failing.options(), self.plan, &self.how).await
+        perform(session, &assembly, &intent, self.making.options(), self.plan, &self.how).await
     }
 }

@@ -255,8 +255,18 @@ erase-left = The keys of { $tenant } are destroyed here, but copies are left at 
 erase-readers = The certificate names who could still decrypt a copy that is left anywhere.
 erase-certificate = Certificate: { $path }
 hint-erase-configured = Take the tenant out of eclusa.toml first; or, if it is meant so: eclusa erase { $tenant } --still-configured
+hint-backup-first = Take one: eclusa backup { $tenant }
 hint-clone-frappe = For a stack of one tenant, lay a second stack with a configuration of its own, and bring its data there with eclusa backups export.
 person-none = No person was erased; a restore replays nothing.
 person-line = { $tenant }  { $id }  done { $at } by { $by }: { $reason }
 hint-erase-held = When the reason is gone: eclusa backups end-hold { $point } --reason TEXT
 hint-erase-yes = At a terminal you are asked. Otherwise: eclusa erase { $tenant } --yes --confirm { $tenant }
+
+## What a rehearsal found.
+
+rehearsed-good = { $tenant }: { $release } came through. Migrated in { $migrated }; closed for about { $closed }; { $bytes } of room while a restore lies beside. No release runs that could have been started on the migrated data.
+rehearsed-back-code = { $tenant }: { $release } came through. Migrated in { $migrated }; closed for about { $closed }; { $bytes } of room while a restore lies beside. The release that runs now works on the migrated data too: there is a way back without the data of before.
+rehearsed-back-data = { $tenant }: { $release } came through. Migrated in { $migrated }; closed for about { $closed }; { $bytes } of room while a restore lies beside. The release that runs now does NOT work on the migrated data: the way back is by the restore point.
+rehearsed-bad = { $tenant }: { $release } did NOT come through. { $tenant } is served as before; what went wrong stands above and in the report.
+rehearsed-closed-unknown = For how long tenants will be closed is known once a release has run here: the time of its other steps counts too.
+rehearsed-next = To bring this release, and refuse any other images: eclusa release { $release } --rehearsed

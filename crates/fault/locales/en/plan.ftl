@@ -56,6 +56,13 @@ step-clone-configure = Write the configuration of { $to }: a database, a passwor
 step-clone-account = Make the database account of { $to }
 step-clone-publish = Give { $to } its place: from here on it can be seen
 step-clone-answers = Ask { $to } for its apps, as the application sees it
+step-trial-fill = Restore point { $point } of { $tenant } into a database and a directory of its own
+step-trial-prove = Compare what was restored of { $tenant } with the restore point
+step-trial-start = Start the application on the copy of { $tenant }, under the release that wrote it, where nothing leads out
+step-trial-start-new = Start the new release on the copy of { $tenant }, where nothing leads out
+step-trial-migrate = Migrate the copy of { $tenant }
+step-trial-works = Start the release that runs now on the migrated copy of { $tenant }, and see whether it works there
+step-trial-end = End what runs on the copy of { $tenant }, and remove the copy
 step-person-record = Write erasure { $id } into the ledger of { $tenant }, before it is done
 step-person-apply = Run the statements of the erasure on the live database of { $tenant }, in one transaction
 step-person-replay = Erase anew, on what was restored of { $tenant }, the persons who were erased since point { $point } was taken
@@ -99,6 +106,7 @@ step-disown = Write down that nobody keeps { $tenant } closed any more
 step-maintenance-as-it-is = Leave { $tenant } in the maintenance mode that it is in
 step-pages = Ask for the pages of { $tenant } and for everything they name
 step-workers-online = Look whether workers serve { $tenant }
+step-rehearsed = Check that what was built or pulled of { $release } is what was rehearsed
 step-migrate = Migrate { $tenant } to { $release }
 step-static = Collect the static files
 step-probes = Send the probes by the side door, past the gate
@@ -117,6 +125,7 @@ step-edge-remove = Take the edge away from in front of the stack
 undo-nothing-statements = they run in one transaction; what was erased is not brought back
 undo-nothing-beside = what was restored beside is discarded as a whole
 undo-nothing-clone = all that was made of the copy is removed
+undo-nothing-trial = the copy is removed as a whole
 undo-nothing-check = it only looks
 undo-nothing-gather = it does nothing itself
 undo-nothing-hook = the hook has no undo of its own
@@ -168,6 +177,8 @@ remark-clone-secrets = { $to } gets a database account, a password and an encryp
 remark-clone-edge = The edge in front does not know { $to }: it answers for that host name, and a release can close its gate, once it was put there anew: eclusa edge remove, then eclusa edge install
 remark-clone-unmasked = No masking file was given: { $to } holds the names, addresses and figures of real people. To change that: --masking FILE.sql
 remark-clone-release = The restore point is of { $release }, and { $running } runs: { $to } is left in maintenance mode. To bring it up: eclusa migrate { $to }, then eclusa maintenance off { $to }
+remark-drill-data = The data is proved: every table, row and file. The application is not started on it. To see that too: eclusa drill --application
+remark-rehearsal = Everybody is served meanwhile. Copies share the database server, the disk and the processor with what is live, and reach nothing but their own database. What the release does outside of databases and files of tenants is not rehearsed: services that run in front, workers, schedulers, mail.
 remark-erase-person = The statements run on the live database of { $tenant } while it is served, and stay: going back does not bring the person back. They are kept, since every later restore of an older point runs them again: running them twice must be the same as running them once. Restore points that were taken before hold the person until they are thrown away.
 remark-part-files = Only files are brought back ({ $sets }); the database stays as it is now. It may name files that the restore point does not have yet, and files that were taken away since come back without a row that names them.
 remark-part-database = Only the database is brought back; the files stay as they are now. It may name files that were taken away since, and files that were added since have no row that names them.
@@ -221,6 +232,12 @@ back-person-forget = take the erasure out of the ledger of { $tenant } again, un
 back-person-apply = run the statements of an erasure on { $tenant }
 back-person-replay = erase anew in what was restored of { $tenant }
 back-clone-unpublish = take { $to } away again
+back-trial-fill = restore point { $point } of { $tenant } into a copy
+back-trial-prove = compare the copy of { $tenant } with its restore point
+back-trial-start = start the application on the copy of { $tenant }
+back-trial-run = { $command } on the copy of { $tenant }
+back-trial-works = start another release on the copy of { $tenant }
+back-trial-end = end what runs on the copy of { $tenant } and remove the copy
 back-clone-discard = remove all that was made of { $to }
 back-clone = make { $to } out of restore point { $point }
 back-discard = drop the copy beside { $tenant }
@@ -262,6 +279,7 @@ asks-command-line = Does it end with code { $code } and a last line that contain
 asks-pending-known = Are exactly these migrations pending: { $migrations }?
 asks-pending-none = Is no migration pending?
 asks-pending-any = Which migrations are pending? Any are taken.
+asks-rehearsed = Are the images those that were rehearsed?
 asks-remaining = Was at least one migrated, of { $tenants }?
 asks-healthy = Are { $services } running and healthy within { $duration }?
 asks-probes-side = { $count ->
@@ -308,6 +326,14 @@ plan-intent-stop = Stop the services
 plan-intent-edge-install = Install the edge
 plan-intent-edge-remove = Remove the edge
 plan-intent-drill = Try to restore { $count ->
+    [one] one tenant
+   *[other] { $count } tenants
+    }
+plan-intent-drill-application = Try to restore { $count ->
+    [one] one tenant
+   *[other] { $count } tenants
+    } and start the application on it
+plan-intent-rehearse = Rehearse { $to } on copies of { $count ->
     [one] one tenant
    *[other] { $count } tenants
     }

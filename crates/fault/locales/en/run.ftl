@@ -63,6 +63,11 @@ fact-pending = { $count ->
   }
 fact-pending-unexpected = pending migrations: { $migrations }; expected: { $expected }
 fact-service = { $service } is { $state }
+fact-rehearsed = { $count ->
+    [one] one image is
+   *[other] all { $count } images are
+  } what was rehearsed
+fact-not-rehearsed = the images of { $services } are not those that were rehearsed
 fact-never-proved = no restore point of { $tenant } was ever restored and proved
 fact-proved = { $hours ->
     [0] point { $point } of { $tenant } was proved less than an hour ago
@@ -200,6 +205,9 @@ output-verified = { $count ->
   }
 output-proved = proved by restoring
 output-proof-took = restored and proved in { $duration }
+output-works = it works there
+output-works-not = IT DOES NOT WORK there
+output-problem = { $problem }
 output-remaining = { $count ->
     [0] no request was cut off
     [one] one request was still running

@@ -13,7 +13,7 @@ use eclusa_model::{
     ReleaseSource, RuntimeKind, ServiceName, ServiceObservation, ServiceRole, ServiceState, SiteObservation,
     Tenant, TenantName, TenantObservation,
 };
-use eclusa_planner::{History, PlanInput, PreviousRelease};
+use eclusa_planner::{History, PlanInput, PreviousRelease, Rehearsed};
 use eclusa_runbook::{Action, Effect, Intent, Plan, Reversibility, Scope, Step, Undo};
 use jiff::Timestamp;
 use serde::Deserialize;
@@ -65,6 +65,8 @@ pub struct Seen {
     #[serde(default)]
     pub owned: Vec<TenantName>,
     pub on_failure: Option<OnFailure>,
+    /// With which images, by service, the candidate was rehearsed on every tenant.
+    pub rehearsed: Option<BTreeMap<String, String>>,
     /// Tenants that the run before keeps closed, since their data could not be brought to v2.
     #[serde(default)]
     pub unmigrated: Vec<TenantName>,
@@ -305,6 +307,7 @@ impl Scene {
                 overridden: self.seen.overridden,
                 prove: self.seen.prove,
                 on_failure: self.seen.on_failure,
+                rehearsed: Rehearsed { images: self.seen.rehearsed.clone(), ..Rehearsed::default() },
             },
             &self.intent,
         )

@@ -106,7 +106,7 @@ fn only_looks() -> Undo {
 }
 
 fn judge(kind: GateKind) -> Action {
-    Action::Judge(Gate { kind, on_no_go: OnNoGo::Back, on_hold: OnNoGo::Back })
+    Action::Judge(Gate { kind, on_no_go: OnNoGo::Back, on_hold: OnNoGo::Back, trial: None })
 }
 
 fn probes() -> Vec<HttpProbe> {
@@ -211,6 +211,7 @@ fn preflight(steps: &mut Steps, known: bool) {
         kind: GateKind::Baseline { probes: probes(), samples: 30, logs: logs() },
         on_no_go: OnNoGo::Warn,
         on_hold: OnNoGo::Warn,
+        trial: None,
     };
     let title = Message::new("step-baseline");
     steps.one(Preflight, "preflight.baseline", title, Action::Judge(gate), only_looks(), time(2_100));
@@ -330,6 +331,7 @@ fn proving(steps: &mut Steps, known: bool) {
         },
         on_no_go: OnNoGo::Back,
         on_hold: OnNoGo::Ask,
+        trial: None,
     };
     let title = Message::new("step-watch").with("minutes", "1.0");
     steps.one(Phase::Watch, "watch.stack", title, Action::Judge(gate), only_looks(), time(60_000));

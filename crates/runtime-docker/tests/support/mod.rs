@@ -272,6 +272,7 @@ volumes:
             frontend: service("web"),
             frontend_port: 8000,
             side_door_port: self.side_door,
+            binary: "/bin/false".into(),
             edge: None,
         }
     }

@@ -1,0 +1,178 @@
+//! Which restore points a release is tried on, and what rehearsals tell of a release.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use eclusa_fault::{Code, Fault, Message, Result};
+use eclusa_model::{Release, RunId, TenantName};
+use eclusa_planner::Rehearsed;
+use eclusa_runbook::{Intent, Outcome, Run};
+use jiff::{SignedDuration, Timestamp};
+
+use crate::{Assembly, drill, history};
+
+/// From how many of the newest runs rehearsals are taken.
+const RUNS_READ: usize = 100;
+
+/// What a rehearsal found of one tenant.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Tried {
+    /// Whose copy.
+    pub tenant: TenantName,
+    /// Whether the release came through on it.
+    pub good: bool,
+    /// How long its migration took, in milliseconds.
+    pub migrated: Option<u64>,
+    /// Whether the release that ran works on the migrated data; none: not tried.
+    pub way_back: Option<bool>,
+    /// Bytes of its restore point: a release needs as much again while it restores beside.
+    pub bytes: Option<u64>,
+}
+
+/// A rehearsal that has ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rehearsal {
+    /// Its run.
+    pub run: RunId,
+    /// When it ended.
+    pub at: Timestamp,
+    /// What was tried.
+    pub release: Release,
+    /// The images that it prepared, by service.
+    pub images: BTreeMap<String, String>,
+    /// What it found.
+    pub tried: Vec<Tried>,
+}
+
+/// A rehearsal on the newest backup of each tenant.
+///
+/// # Errors
+/// As [`drill::choose`]; `NothingToDo` when a tenant has no backup that could be read.
+pub async fn intent(assembly: &Assembly, to: String, tenants: &[TenantName]) -> Result<Intent> {
+    let chosen = drill::choose(assembly, tenants, None, None, true).await?;
+    let unreadable = chosen.unreadable.iter().map(|(tenant, _)| tenant);
+    // A release that was tried on some of them was not tried.
+    if let Some(tenant) = chosen.without.iter().chain(unreadable).next() {
+        let what = format!("there is no restore point of {tenant} that the release could be tried on");
+        let hint = Message::new("hint-backup-first").with("tenant", tenant);
+        return Err(Fault::new(Code::NothingToDo).with("what", what).hint(hint));
+    }
+    match chosen.intent {
+        Intent::Drill { points, .. } => Ok(Intent::Rehearse { to, points }),
+        other => Ok(other),
+    }
+}
+
+/// What a run found, if it is a rehearsal that has ended.
+#[must_use]
+pub fn of(run: &Run) -> Option<Rehearsal> {
+    let Intent::Rehearse { points, .. } = &run.plan.intent else { return None };
+    let at = run.ended_at?;
+    let step = |name: String| run.plan.steps.iter().map(|step| &step.name).find(|step| step.as_str() == name);
+    let tried = |tenant: &TenantName| {
+        let timing = step(format!("validate.migrate.{tenant}")).and_then(|step| run.timings.get(step));
+        let migrated = timing.and_then(|timing| Some(timing.ended?.duration_since(timing.began?)));
+        let output = |word: &str, name: &str| {
+            let step = step(format!("validate.{word}.{tenant}"))?;
+            run.output(step, name).map(str::to_owned)
+        };
+        Tried {
+            tenant: tenant.clone(),
+            good: run.outcome != Some(Outcome::WentBack)
+                && matches!(run.outcome, Some(Outcome::Done | Outcome::Partly))
+                && !run.tenants_back.contains_key(tenant),
+            migrated: migrated.and_then(|taken| u64::try_from(taken.as_millis()).ok()),
+            way_back: output("back", "works").map(|works| works == "yes"),
+            bytes: output("proof", "bytes").and_then(|bytes| bytes.parse().ok()),
+        }
+    };
+    let outputs = step("preflight.image".to_owned()).and_then(|step| run.outputs.get(step));
+    let images = outputs
+        .into_iter()
+        .flatten()
+        .filter_map(|(name, id)| name.strip_prefix("image.").map(|service| (service.to_owned(), id.clone())));
+    Some(Rehearsal {
+        run: run.id.clone(),
+        at,
+        release: run.plan.to.clone()?,
+        images: images.collect(),
+        tried: points.keys().map(tried).collect(),
+    })
+}
+
+/// The newest rehearsal of a release on each tenant, newest first.
+///
+/// # Errors
+/// `JournalDamaged`.
+pub fn of_release(assembly: &Assembly, release: &Release) -> Result<Vec<Rehearsal>> {
+    let runs = history::runs(assembly.journal.as_ref(), Some(&assembly.name), RUNS_READ)?;
+    let same = |other: &Release| other.name == release.name && other.source == release.source;
+    Ok(runs.iter().filter_map(of).filter(|found| same(&found.release)).collect())
+}
+
+/// What the newest run found, where it was for this intent and has ended.
+///
+/// # Errors
+/// `JournalDamaged`.
+pub fn newest(assembly: &Assembly, intent: &Intent) -> Result<Option<Rehearsal>> {
+    let runs = history::runs(assembly.journal.as_ref(), Some(&assembly.name), 1)?;
+    Ok(runs.first().filter(|run| run.plan.intent == *intent).and_then(of))
+}
+
+/// What rehearsals say of a release: how long migrations take, and where every tenant was tried lately, with which images.
+///
+/// # Errors
+/// `JournalDamaged`; where `demanded`, `NotRehearsed`.
+pub(crate) fn known(
+    assembly: &Assembly,
+    release: &Release,
+    tenants: &BTreeSet<TenantName>,
+    demanded: bool,
+) -> Result<Rehearsed> {
+    let found = of_release(assembly, release)?;
+    let mut rehearsed = Rehearsed::default();
+    for tried in found.iter().flat_map(|rehearsal| &rehearsal.tried) {
+        if let (true, Some(time)) = (tried.good, tried.migrated) {
+            rehearsed.migrations.entry(tried.tenant.clone()).or_insert(time);
+        }
+    }
+    if demanded {
+        rehearsed.images = Some(demand(assembly, release, &found, tenants)?);
+    }
+    Ok(rehearsed)
+}
+
+/// Demands that every tenant's newest rehearsal of a release was good and lately, all with the same images; gives these.
+fn demand(
+    assembly: &Assembly,
+    release: &Release,
+    found: &[Rehearsal],
+    tenants: &BTreeSet<TenantName>,
+) -> Result<BTreeMap<String, String>> {
+    let refused = |problem: String| {
+        Fault::new(Code::NotRehearsed).with("release", &release.name).with("problem", problem)
+    };
+    let seconds = i64::try_from(assembly.stack.release.rehearsed_within.as_seconds()).unwrap_or(i64::MAX);
+    let within = SignedDuration::from_secs(seconds);
+    let now = assembly.ports.clock.now();
+    let mut images: Option<&BTreeMap<String, String>> = None;
+    for tenant in tenants {
+        let of_tenant = |rehearsal: &&Rehearsal| rehearsal.tried.iter().any(|tried| tried.tenant == *tenant);
+        let Some(newest) = found.iter().find(of_tenant) else {
+            return Err(refused(format!("it was never rehearsed on {tenant}")));
+        };
+        if newest.tried.iter().any(|tried| tried.tenant == *tenant && !tried.good) {
+            let problem = format!("the rehearsal on {tenant} did not come through (run {})", newest.run);
+            return Err(refused(problem));
+        }
+        if now.duration_since(newest.at) > within {
+            return Err(refused(format!("it was last rehearsed on {tenant} at {}", newest.at)));
+        }
+        if images.is_some_and(|images| *images != newest.images) {
+            return Err(refused(
+                "it was rehearsed with other images on some tenants than on others".to_owned(),
+            ));
+        }
+        images = Some(&newest.images);
+    }
+    images.cloned().ok_or_else(|| refused("there is no tenant".to_owned()))
+}

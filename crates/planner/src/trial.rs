@@ -1,0 +1,156 @@
+//! The application tried on a copy of a tenant: restored, proved, started where nothing leads out, asked, and removed.
+
+use eclusa_fault::{Code, Fault, Message, Result};
+use eclusa_model::{Release, StepName, Tenant};
+use eclusa_runbook::{
+    Effect, GateKind, OnNoGo, Phase, ProbeRoute, Recovery, Scope, Trial, TrialOperation, TrialServices,
+    TrialStep, Undo,
+};
+
+use crate::app::{NamedGate, TrialShape};
+use crate::draft::NewStep;
+use crate::restore::short;
+use crate::simple::probes_of;
+use crate::{PlanInput, application};
+
+/// How long a copy may take to be restored or compared, in seconds.
+const RESTORED_WITHIN: u64 = 6 * 3600;
+
+/// A copy of one tenant on which something is tried.
+pub(crate) struct Copy<'a> {
+    input: &'a PlanInput<'a>,
+    tenant: &'a Tenant,
+    point: &'a str,
+    from: Option<&'a str>,
+    shape: TrialShape,
+    trial: Trial,
+}
+
+/// Everything that a drill does for a tenant: restored, proved, started, asked, removed.
+pub(crate) fn lane(
+    input: &PlanInput<'_>,
+    tenant: &Tenant,
+    point: &str,
+    from: Option<&str>,
+    number: usize,
+) -> Result<Vec<NewStep>> {
+    let copy = Copy::of(input, tenant, point, from, number)?;
+    let mut steps = copy.made()?;
+    steps.push(copy.started(None, "start", "step-trial-start")?);
+    steps.extend(copy.asked("")?);
+    steps.push(copy.ended()?);
+    Ok(steps)
+}
+
+impl<'a> Copy<'a> {
+    pub(crate) fn of(
+        input: &'a PlanInput<'a>,
+        tenant: &'a Tenant,
+        point: &'a str,
+        from: Option<&'a str>,
+        number: usize,
+    ) -> Result<Self> {
+        let shape = input.app.trial_shape(input.stack, tenant).ok_or_else(|| {
+            let problem = "so far only sites of a bench on Compose, with MariaDB, can be";
+            Fault::new(Code::TrialUnavailable).with("problem", problem)
+        })?;
+        let trial = Trial {
+            name: format!("eclusa-trial-{}-{number}", input.nonce),
+            tenant: tenant.name.clone(),
+            database: format!("eclusa_trial_{}_{number}", input.nonce),
+        };
+        Ok(Self { input, tenant, point, from, shape, trial })
+    }
+
+    fn effect(&self, operation: TrialStep) -> Effect {
+        Effect::Trial(TrialOperation { operation, trial: self.trial.clone() })
+    }
+
+    fn step(&self, word: &str, title: &str, operation: TrialStep) -> Result<NewStep> {
+        let name = format!("validate.{word}.{}", self.tenant.name);
+        let title = Message::new(title).with("tenant", &self.tenant.name).with("point", short(self.point));
+        let scope = Scope::Tenant(self.tenant.name.clone());
+        let step = NewStep::perform(Phase::Validate, &name, scope, title, self.effect(operation))?;
+        Ok(step.nothing_to_undo("undo-nothing-trial"))
+    }
+
+    fn end(&self) -> TrialStep {
+        TrialStep::End { sites: self.shape.copy.sites.clone() }
+    }
+
+    /// Restored and proved.
+    pub(crate) fn made(&self) -> Result<Vec<NewStep>> {
+        let (point, from) = (self.point.to_owned(), self.from.map(str::to_owned));
+        let copy = self.shape.copy.clone();
+        let filled = StepName::new(&format!("validate.copy.{}", self.tenant.name))
+            .map_err(|error| Fault::new(Code::Internal).with("what", error))?;
+        let fill = TrialStep::Fill { point: point.clone(), from: from.clone(), copy: copy.clone() };
+        let prove = TrialStep::Prove { point, from, copy, filled };
+        Ok(vec![
+            self.step("copy", "step-trial-fill", fill)?
+                .undo(Undo::By(self.effect(self.end())))
+                .seconds(RESTORED_WITHIN),
+            self.step("proof", "step-trial-prove", prove)?.seconds(RESTORED_WITHIN),
+        ])
+    }
+
+    /// Started, under a release or under the one that wrote the point.
+    pub(crate) fn started(&self, release: Option<&Release>, word: &str, title: &str) -> Result<NewStep> {
+        let services = TrialServices { release: release.cloned(), ..self.shape.services.clone() };
+        let seconds = services.healthy_within;
+        let start = TrialStep::Start {
+            point: self.point.to_owned(),
+            from: self.from.map(str::to_owned),
+            services,
+            sites: self.shape.copy.sites.clone(),
+        };
+        // A second start begins with the end of the first.
+        Ok(self.step(word, title, start)?.seconds(seconds + 120))
+    }
+
+    /// A command in what was started. What it did is not known after a crash; the copy is thrown away then.
+    pub(crate) fn run(&self, word: &str, title: &str, exec: eclusa_runbook::Exec) -> Result<NewStep> {
+        Ok(self.step(word, title, TrialStep::Run { exec })?.recovery(Recovery::GoBack))
+    }
+
+    /// Whether another release works on the copy as it is now.
+    pub(crate) fn works(&self, release: &Release, word: &str, title: &str) -> Result<NewStep> {
+        let services = TrialServices { release: Some(release.clone()), ..self.shape.services.clone() };
+        let gates: Vec<GateKind> = self.questions().into_iter().map(|gate| gate.kind).collect();
+        let seconds = services.healthy_within + 300;
+        let sites = self.shape.copy.sites.clone();
+        let works = TrialStep::Works { point: self.point.to_owned(), services, sites, gates };
+        Ok(self.step(word, title, works)?.seconds(seconds))
+    }
+
+    /// Everything that is asked of a tenant before its gate is opened.
+    pub(crate) fn asked(&self, suffix: &str) -> Result<Vec<NewStep>> {
+        self.questions().into_iter().map(|gate| self.gate(gate, suffix)).collect()
+    }
+
+    fn questions(&self) -> Vec<NamedGate> {
+        let mut gates = vec![NamedGate {
+            name: "probes".to_owned(),
+            title: Message::new("step-probes-tenant").with("tenant", &self.tenant.name),
+            kind: GateKind::Probes {
+                probes: probes_of(self.input, self.tenant),
+                route: ProbeRoute::SideDoor,
+                attempts: 3,
+            },
+            on_no_go: OnNoGo::Back,
+            timeout: 300,
+        }];
+        gates.extend(self.input.app.served_gates(self.input.stack, self.tenant));
+        gates
+    }
+
+    pub(crate) fn gate(&self, gate: NamedGate, suffix: &str) -> Result<NewStep> {
+        // Nobody is there who could be asked, and nobody is kept waiting.
+        let gate = NamedGate { name: format!("{}{suffix}", gate.name), on_no_go: OnNoGo::Back, ..gate };
+        Ok(application::gate(Phase::Validate, gate, &self.tenant.name)?.in_trial(&self.trial))
+    }
+
+    pub(crate) fn ended(&self) -> Result<NewStep> {
+        Ok(self.step("end", "step-trial-end", self.end())?.retries(1).seconds(600))
+    }
+}
