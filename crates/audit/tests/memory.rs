@@ -2,7 +2,7 @@
 //! gigabytes, and what cannot be read whole is said.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use eclusa_audit::{MemoryTree, Report, Request};
 use jiff::civil::date;
@@ -13,10 +13,8 @@ static ALLOCATOR: PeakAlloc = PeakAlloc;
 
 /// What an audit may take at its worst, in MiB, beside the files themselves.
 const MOST: f32 = 256.0;
-/// How long it may take, in a debug build on a busy machine.
-const LONGEST: Duration = Duration::from_secs(20);
 
-/// Audits files, within the bounds.
+/// Audits files, within the bound. How long that takes is printed and not judged: it is the machine's.
 fn audited(name: &str, files: Vec<(String, String)>) -> Report {
     let tree = MemoryTree::new(files);
     let before = ALLOCATOR.current_usage_as_mb();
@@ -26,7 +24,6 @@ fn audited(name: &str, files: Vec<(String, String)>) -> Report {
     let (peak, took) = (ALLOCATOR.peak_usage_as_mb() - before, began.elapsed());
     println!("{name}: {peak:.0} MiB, {} ms, {} findings", took.as_millis(), report.findings.len());
     assert!(peak < MOST, "{name} took {peak} MiB");
-    assert!(took < LONGEST, "{name} took {took:?}");
     report
 }
 

@@ -264,6 +264,7 @@ async fn start(
     };
     let output = StepOutput::open(context);
     context.ports.runtime.trial_start(&spec, &output).await?;
+    eclusa_crash::point("trial.started");
     Ok(Outputs::new())
 }
 

@@ -190,6 +190,12 @@ fn schedule(findings: &mut Findings, path: &KeyPath, stack: &Stack) {
                 Mistake::new("config-schedule-only").with("key", "sample").with("job", "drill"),
             );
         }
+        if job.application && key != "drill" {
+            findings.add_on_key(
+                path.key("application"),
+                Mistake::new("config-schedule-only").with("key", "application").with("job", "drill"),
+            );
+        }
         if job.sample == Some(0) {
             findings.add(path.key("sample"), Mistake::new("config-schedule-sample"));
         }

@@ -103,6 +103,9 @@ pub struct ScheduledJob {
     pub prove: bool,
     /// A drill: only so many tenants, those first whose last proof is oldest.
     pub sample: Option<u32>,
+    /// A drill: the application is also started on each copy.
+    #[serde(default)]
+    pub application: bool,
 }
 
 fn half_a_day() -> Period {

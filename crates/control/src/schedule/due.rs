@@ -105,6 +105,7 @@ mod tests {
             again_after: Period::minutes(again_after),
             prove: false,
             sample: None,
+            application: false,
         }
     }
 

@@ -121,6 +121,9 @@ fn command(kind: JobKind, job: &ScheduledJob) -> Vec<String> {
     if let Some(sample) = job.sample {
         words.extend(["--sample".to_owned(), sample.to_string()]);
     }
+    if kind == JobKind::Drill && job.application {
+        words.push("--application".to_owned());
+    }
     words
 }
 

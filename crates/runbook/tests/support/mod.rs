@@ -75,6 +75,7 @@ pub fn plan(shapes: &[Shape]) -> Plan {
                         kind: GateKind::Unmoved,
                         on_no_go: policy(shape.policy),
                         on_hold: policy(shape.policy / 3),
+                        trial: None,
                     }),
                     1 if shape.policy % 2 == 0 => Action::Ask(Question {
                         text: Message::verbatim("?"),
