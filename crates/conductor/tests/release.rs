@@ -95,6 +95,29 @@ fn counts(name: &str, expected: Outcome) -> (u64, usize) {
     })
 }
 
+/// A release that was rehearsed with these images of its services.
+fn rehearsed_with(image: &str) -> Trial {
+    let mut scenario = Scenario::new(&["alpha"], true, false, "");
+    scenario.rehearsed.images = Some([("web".to_owned(), image.to_owned())].into());
+    let plan = scenario.plan(&Intent::Release { to: "v2".to_owned() }).unwrap();
+    Trial::new(scenario, plan)
+}
+
+#[test]
+fn what_was_rehearsed_is_released_and_nothing_else() {
+    blocking(async {
+        for (image, expected) in [("sha256:v2", Outcome::Done), ("sha256:v2-of-yesterday", Outcome::Refused)]
+        {
+            let mut trial = rehearsed_with(image);
+            trial.world().script(Script::default());
+            let outcome = trial.run_to_the_end().await;
+            assert_eq!(outcome, expected, "{image}: {}", trial.story());
+            let asked = trial.story().to_string().contains("preflight.rehearsed");
+            assert!(asked, "{}", trial.story());
+        }
+    });
+}
+
 #[test]
 fn each_shape_of_a_release_runs_to_its_end() {
     for name in ["schema", "code-only", "two"] {

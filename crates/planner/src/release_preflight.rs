@@ -42,21 +42,27 @@ pub(crate) fn preflight(draft: &mut Draft<'_, '_>, release: &ReleaseDraft) -> Re
     draft.together(gates)?;
     tests(draft, release)?;
     pending(draft, release)?;
+    let probes = baseline_probes(draft.input, &release.tenants);
     let baseline = NewStep::judge(
         phase,
         "preflight.baseline",
         Scope::Stack,
         Message::new("step-baseline"),
-        GateKind::Baseline {
-            probes: baseline_probes(draft.input, &release.tenants),
-            samples: 30,
-            logs: log_rule(draft.input.stack),
-        },
+        GateKind::Baseline { samples: samples_of(probes.len()), probes, logs: log_rule(draft.input.stack) },
     )?
     .on_no_go(OnNoGo::Warn)
     .on_hold(OnNoGo::Warn)
     .seconds(300);
     draft.then(baseline).map(|_| ())
+}
+
+/// How often each probe is sent for the baseline: a stack of many tenants is not asked thousands of times, and of each there
+/// is still enough for a median.
+fn samples_of(probes: usize) -> usize {
+    const ALL: usize = 120;
+    const MOST: usize = 30;
+    const FEWEST: usize = 10;
+    (ALL / probes.max(1)).clamp(FEWEST, MOST)
 }
 
 /// What only a person can confirm, asked before anything is changed.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use eclusa_config::{Configuration, OnFailure};
 use eclusa_fault::Result;
 use eclusa_model::StackName;
-use eclusa_planner::{History, PlanInput};
+use eclusa_planner::{History, PlanInput, Rehearsed};
 use eclusa_ports::Clock;
 use eclusa_runbook::{Intent, Plan};
 
@@ -24,6 +24,8 @@ pub struct Scenario {
     pub history: History,
     /// Whether a tenant whose migration fails stays closed while the others open.
     pub keeps_closed: bool,
+    /// What rehearsals of the release tell.
+    pub rehearsed: Rehearsed,
 }
 
 /// What every scenario has in `[stacks.shop]`.
@@ -99,6 +101,7 @@ impl Scenario {
             clock: Arc::default(),
             history: History::default(),
             keeps_closed: false,
+            rehearsed: Rehearsed::default(),
         }
     }
 
@@ -130,7 +133,7 @@ impl Scenario {
                 overridden: false,
                 prove: false,
                 on_failure: self.keeps_closed.then_some(OnFailure::KeepClosed),
-                rehearsed: eclusa_planner::Rehearsed::default(),
+                rehearsed: self.rehearsed.clone(),
             },
             intent,
         )

@@ -107,7 +107,8 @@ fn logs(findings: &mut Findings, path: &KeyPath, stack: &Stack) {
 
 fn watch(findings: &mut Findings, path: &KeyPath, stack: &Stack) {
     let watch = &stack.watch;
-    for (key, period) in [("for", watch.length), ("interval", watch.interval), ("latency", watch.latency)] {
+    // No time at all: it is not watched, and the plan says so.
+    for (key, period) in [("interval", watch.interval), ("latency", watch.latency)] {
         findings.positive(path.key(key), period);
     }
     if !(0.0..=1.0).contains(&watch.error_rate) {
@@ -123,7 +124,8 @@ fn watch(findings: &mut Findings, path: &KeyPath, stack: &Stack) {
         findings.add(path.key("minimum_samples"), Mistake::new("config-at-least-one"));
     }
     for (key, period) in [("warm_up", watch.warm_up), ("interval", watch.interval)] {
-        if period > watch.length || (key == "warm_up" && period == watch.length) {
+        let short = period > watch.length || (key == "warm_up" && period == watch.length);
+        if short && !watch.length.is_zero() {
             // Shown where it was written; either may be the default.
             let mistake = Mistake::new("config-watch-length").with("key", key).with("period", period);
             findings.add(path.key("for"), mistake.with("length", watch.length));

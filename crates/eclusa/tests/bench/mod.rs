@@ -3,10 +3,12 @@
 
 #![allow(dead_code, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+use std::collections::BTreeMap;
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
+use std::sync::Mutex;
 use std::time::Duration;
 
 pub fn free_port() -> u16 {
@@ -49,6 +51,8 @@ pub struct ComposeBench {
     pub project: String,
     pub port: u16,
     pub root: tempfile::TempDir,
+    /// The database of each site, which stays the same.
+    databases: Mutex<BTreeMap<String, String>>,
 }
 
 impl ComposeBench {
@@ -56,7 +60,13 @@ impl ComposeBench {
     pub fn start(name: &str, sites: usize) -> Self {
         let root = tempfile::Builder::new().prefix("ecl").tempdir_in("/tmp").unwrap();
         let project = format!("{name}{}", std::process::id());
-        let bench = Self { directory: root.path().join("stack"), project, port: free_port(), root };
+        let bench = Self {
+            directory: root.path().join("stack"),
+            project,
+            port: free_port(),
+            root,
+            databases: Mutex::default(),
+        };
         let mut up = Command::new(stacks().join("bench.sh"));
         up.arg(&bench.directory).arg(&bench.project).arg(bench.port.to_string()).arg(sites.to_string());
         let output = up.output().unwrap();
@@ -123,9 +133,13 @@ impl ComposeBench {
         String::from_utf8_lossy(&output.stdout).into_owned()
     }
 
+    /// A command in the only container of a service, past Compose, which would read its files each time.
     #[track_caller]
     pub fn inside(&self, service: &str, argv: &[&str]) -> String {
-        self.compose(&[&["exec", "-T", service], argv].concat())
+        let container = format!("{}-{service}-1", self.project);
+        let output = Command::new("docker").args(["exec", &container]).args(argv).output().unwrap();
+        assert!(output.status.success(), "{argv:?} in {service}: {}", text(&output));
+        String::from_utf8_lossy(&output.stdout).into_owned()
     }
 
     #[track_caller]
@@ -156,9 +170,21 @@ impl ComposeBench {
     pub fn sql(&self, site: &str, sql: &str) -> String {
         let client = "MYSQL_PWD=$MARIADB_ROOT_PASSWORD mariadb --user=root --default-character-set=utf8mb4 -N -B \
              -D \"$0\" -e \"$1\"";
-        let config = self.config(site);
-        let name = config["db_name"].as_str().unwrap();
+        let mut databases = self.databases.lock().unwrap();
+        let name = databases
+            .entry(site.to_owned())
+            .or_insert_with(|| self.config(site)["db_name"].as_str().unwrap().to_owned());
         self.inside("db", &["sh", "-c", client, name, sql]).trim().to_owned()
+    }
+
+    /// The settings of every site, by its name.
+    #[track_caller]
+    pub fn configs(&self) -> BTreeMap<String, serde_json::Value> {
+        let all = "cd sites && for file in */site_config.json; do echo \"${file%/*}\"; tr -d '\\n' <\"$file\"; echo; done";
+        let listed = self.inside("backend", &["sh", "-c", all]);
+        let lines: Vec<&str> = listed.lines().collect();
+        let one = |pair: &[&str]| (pair[0].to_owned(), serde_json::from_str(pair[1]).unwrap());
+        lines.chunks(2).map(one).collect()
     }
 
     pub fn status(&self, site: &str, path: &str) -> u16 {
