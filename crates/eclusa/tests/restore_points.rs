@@ -244,6 +244,71 @@ fn a_drill_tries_those_whose_proof_is_oldest_and_names_whose_points_cannot_be_re
     assert_eq!(shop.censuses(), before);
 }
 
+/// What a backup may take of the machine.
+const LOAD: &str = r#"
+[stacks.shop.backup]
+nice = 3
+ionice = "lowest"
+bytes_per_second = 1_000_000
+
+[[stacks.shop.hooks]]
+name = "turn"
+at = "before.secure"
+command = ["sh", "-c", "nice > turn; ionice >> turn"]
+"#;
+
+#[test]
+fn a_backup_steps_back_and_tells_how_far_it_has_come_and_a_release_does_not() {
+    let shop = Shop::open(&Setting { tables: LOAD.to_owned(), ..Setting::default() });
+    let turn = || std::fs::read_to_string(shop.directory.join("turn")).unwrap();
+    let own = Command::new("nice").output().unwrap();
+    let own: u32 = String::from_utf8(own.stdout).unwrap().trim().parse().unwrap();
+    assert!(turn().starts_with(&format!("{own}\n")), "a release is not slowed: {}", turn());
+    let receipts = shop.directory.join("data/alpha/receipts");
+    std::fs::create_dir_all(&receipts).unwrap();
+    // As it is not held back, this is read before anything could be told.
+    std::fs::write(receipts.join("scan.pdf"), vec![7; 1_500_000]).unwrap();
+    let planned = shop.run(&["plan", "backup", "alpha"]).must(0);
+    planned.shows("nice 3").shows("asks for the disk after everybody").shows("no more than 1 MB a second");
+    let run = shop.begin(&["backup", "alpha"]);
+    let headway = common::wait_for("it is told how far it is", 20, || {
+        let status = shop.status();
+        let told = status["open_run"]["headway"]["secure.point.alpha"].clone();
+        (told["stage"] == "reading" && told["bytes"].as_u64() > Some(0)).then_some(told)
+    });
+    let expected = headway["expected"].as_u64().unwrap();
+    assert!(expected > 1_500_000 && expected < 4_000_000, "{headway}");
+    let shown = shop.run(&["status"]);
+    shown.shows("secure.point.alpha: read").shows("MB of about");
+    let followed = shop.run(&["attach", &run.id]).must(0).shows("GO.");
+    let lowest = format!("{}\nbest-effort: prio 7\n", (own + 3).min(19));
+    assert_eq!(turn(), lowest);
+    // What was told is kept nowhere: not in the journal, and not beside the outputs.
+    let left = std::fs::read_dir(shop.state().join("runs").join(&run.id)).unwrap();
+    let left: Vec<String> = left.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    assert!(!left.iter().any(|name| name.contains("headway")), "{left:?}");
+    assert!(
+        !followed.out.contains("of about"),
+        "so short a backup says nothing in between: {}",
+        followed.out
+    );
+    assert!(shop.status()["open_run"].is_null());
+    // One that is not wanted any more ends at once, and leaves nothing that would pass for a point.
+    let points = || shop.run(&["backups", "alpha", "--json"]).must(0).json()["tenants"][0]["points"].clone();
+    let before = points();
+    let run = shop.begin(&["backup", "alpha"]);
+    common::wait_for("it is told how far it is", 20, || {
+        (!shop.status()["open_run"]["headway"]["secure.point.alpha"].is_null()).then_some(())
+    });
+    shop.run(&["abort", &run.id, "--reason", "the shop is busy"]).must(0);
+    run.wait_for_runner(&shop, None);
+    assert_eq!(points(), before);
+    shop.change_configuration(|text| text.replace("nice = 3", "nice = 20"));
+    shop.run(&["status"]).must(1).says("expected 1 to 19");
+    shop.change_configuration(|text| text.replace("nice = 20", "nice = 3").replace("1_000_000", "1000"));
+    shop.run(&["status"]).must(1).says("expected 1000000 or more");
+}
+
 /// The cron expression of a minute that was so many minutes ago.
 fn minutes_ago(minutes: i64) -> String {
     let at = jiff::Timestamp::now() - jiff::SignedDuration::from_mins(minutes);

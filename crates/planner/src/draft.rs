@@ -7,8 +7,8 @@ use eclusa_fault::{Code, Fault, Message, Result};
 use eclusa_model::{PersonName, Release, ServiceName, StepName, Tenant, TenantName};
 use eclusa_runbook::{
     Action, Effect, EnvironmentValue, Exec, Expect, Gate, GateKind, Intent, Lane, LeaseOperation, Limits,
-    OnNoGo, PARTS_PLAN_FORMAT, PLAN_FORMAT, Phase, Place, Plan, Question, Recovery, Reversibility, Scope,
-    Step, Undo,
+    Load, OnNoGo, PARTS_PLAN_FORMAT, PLAN_FORMAT, Phase, Place, Plan, Question, Recovery, Reversibility,
+    Scope, Step, Undo,
 };
 
 use crate::PlanInput;
@@ -124,6 +124,8 @@ impl NewStep {
 pub(crate) struct Draft<'a, 'b> {
     pub input: &'b PlanInput<'a>,
     pub remarks: Vec<Message>,
+    /// How much of the machine it may take.
+    pub load: Load,
     steps: Vec<Step>,
     names: BTreeSet<StepName>,
     frontier: Vec<StepName>,
@@ -151,6 +153,7 @@ impl<'a, 'b> Draft<'a, 'b> {
         Self {
             input,
             remarks: Vec::new(),
+            load: Load::default(),
             steps: Vec::new(),
             names: BTreeSet::new(),
             frontier: Vec::new(),
@@ -365,6 +368,7 @@ impl<'a, 'b> Draft<'a, 'b> {
             emergency,
             told: stack.duties.told.iter().map(|person| describe(stack, person)).collect(),
             answer_within: Some(stack.decide.deadline.as_seconds()),
+            load: self.load,
             remarks: self.remarks,
             steps: self.steps,
         })

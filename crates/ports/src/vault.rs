@@ -12,7 +12,7 @@ use eclusa_runbook::PointKind;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::{Checksums, DatabaseSummary, Dump};
+use crate::{Checksums, DatabaseSummary, Dump, Meter};
 
 /// The newest format of a restore point's manifest. Since 2 a database may be several streams. A manifest says the
 /// oldest format that it fits, so that older programs read what they can.
@@ -274,6 +274,12 @@ pub struct MirrorFailure {
 /// The restore points of one stack, one repository per tenant.
 #[async_trait]
 pub trait Vault: Send + Sync {
+    /// The same vault, with a meter past which goes whatever it reads; `None` where it measures nothing.
+    fn measured(&self, meter: &Arc<Meter>) -> Option<Arc<dyn Vault>> {
+        let _ = meter;
+        None
+    }
+
     /// Takes a restore point. It is listed only when every stream and file that was expected is in it.
     ///
     /// # Errors

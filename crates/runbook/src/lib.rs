@@ -9,6 +9,8 @@ mod erasure;
 mod event;
 mod expectation;
 mod gate;
+mod headway;
+mod load;
 mod part;
 mod plan;
 mod run;
@@ -30,6 +32,8 @@ pub use gate::{
     BaselineSource, Evidence, Fact, Gate, GateKind, HttpProbe, Listing, LogRule, OnNoGo, PageProbe,
     ProbeRoute, Sample, Verdict, VerdictKind, WatchRule, look_of,
 };
+pub use headway::{Course, HEADWAY_FORMAT, Headway, Stage};
+pub use load::{DiskPriority, Load};
 pub use part::Part;
 pub use plan::{
     Action, Adapt, Intent, Lane, Limits, MirrorWay, NEWEST_PLAN_FORMAT, PARTS_PLAN_FORMAT, PLAN_FORMAT,

@@ -10,7 +10,7 @@ use eclusa_model::{
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::{Effect, Gate, Part, PointReference, StatementFile};
+use crate::{Effect, Gate, Load, Part, PointReference, StatementFile};
 
 /// The format of a plan.
 pub const PLAN_FORMAT: u32 = 1;
@@ -440,6 +440,9 @@ pub struct Plan {
     /// After how many seconds without an answer a question sends the run back; none: it waits.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub answer_within: Option<u64>,
+    /// How much of the machine it may take; absent: as much as there is.
+    #[serde(default, skip_serializing_if = "Load::is_unbounded")]
+    pub load: Load,
     /// What the operator should know before agreeing.
     pub remarks: Vec<Message>,
     /// The steps, in an order in which they could be carried out one by one.

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use bytes::Bytes;
 use eclusa_fault::{Fault, Result};
 use eclusa_ports::Copied;
+use eclusa_runbook::Stage;
 use rustic_core::repofile::{SnapshotFile, SnapshotId};
 use rustic_core::{BytesList, FileType, Id, RusticError};
 
@@ -42,6 +43,14 @@ struct Tally {
     mended: AtomicU64,
 }
 
+/// A file that is to be at the other side.
+struct Wanted {
+    id: Id,
+    bytes: u64,
+    /// Whether it has this size there; `None` when it is not there.
+    there: Option<bool>,
+}
+
 /// A copy that is being made.
 pub(crate) struct Copy<'a> {
     place: &'a Place<'a>,
@@ -67,6 +76,7 @@ impl<'a> Copy<'a> {
 
     /// Copies everything, and says which points are there then.
     pub(crate) fn whole(self) -> Result<(Copied, BTreeMap<Id, u32>)> {
+        self.place.places.meter.begin(Stage::Copying);
         let fail = |error: Box<RusticError>| self.failed(&error);
         let configuration = configuration(self.from.as_ref()).map_err(fail)?;
         self.to.create().map_err(fail)?;
@@ -100,11 +110,17 @@ impl<'a> Copy<'a> {
 
     fn kind(&self, kind: FileType, wanted: &BTreeMap<Id, u32>) -> Result<()> {
         let there = ids(self.to, kind).map_err(|error| self.failed(&error))?;
-        let wanted: Vec<(&Id, Option<bool>)> =
-            wanted.iter().map(|(id, size)| (id, there.get(id).map(|found| found == size))).collect();
+        let of = |(id, size): (&Id, &u32)| Wanted {
+            id: *id,
+            bytes: u64::from(*size),
+            there: there.get(id).map(|found| found == size),
+        };
+        let wanted: Vec<Wanted> = wanted.iter().map(of).collect();
+        let passing = wanted.iter().filter(|file| self.read_all || file.there != Some(true));
+        self.place.places.meter.expect(passing.map(|file| file.bytes).sum());
         let at_once = self.from.at_once().max(self.to.at_once());
         if at_once == 1 {
-            wanted.into_iter().try_for_each(|(id, there)| self.file(kind, id, there))?;
+            wanted.iter().try_for_each(|file| self.file(kind, file))?;
         } else {
             self.side_by_side(kind, &wanted, at_once)?;
         }
@@ -113,16 +129,16 @@ impl<'a> Copy<'a> {
     }
 
     /// Several files at once; after the first that cannot be copied none is begun.
-    fn side_by_side(&self, kind: FileType, wanted: &[(&Id, Option<bool>)], at_once: usize) -> Result<()> {
+    fn side_by_side(&self, kind: FileType, wanted: &[Wanted], at_once: usize) -> Result<()> {
         let (next, stop) = (AtomicUsize::new(0), AtomicBool::new(false));
         let first: Mutex<Option<Fault>> = Mutex::new(None);
         std::thread::scope(|threads| {
             for _ in 0..at_once.min(wanted.len()) {
                 threads.spawn(|| {
                     while !stop.load(Ordering::Relaxed)
-                        && let Some((id, there)) = wanted.get(next.fetch_add(1, Ordering::Relaxed))
+                        && let Some(file) = wanted.get(next.fetch_add(1, Ordering::Relaxed))
                     {
-                        if let Err(fault) = self.file(kind, id, *there) {
+                        if let Err(fault) = self.file(kind, file) {
                             stop.store(true, Ordering::Relaxed);
                             first.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(fault);
                         }
@@ -158,17 +174,19 @@ impl<'a> Copy<'a> {
     }
 
     /// Copies a file unless it is there. One of another size is damaged; so may one of the same size be.
-    fn file(&self, kind: FileType, id: &Id, there: Option<bool>) -> Result<()> {
-        if there == Some(true) {
+    fn file(&self, kind: FileType, file: &Wanted) -> Result<()> {
+        let Wanted { id, bytes, there } = file;
+        if *there == Some(true) {
             if !self.read_all {
                 return Ok(());
             }
             self.done.read.fetch_add(1, Ordering::Relaxed);
             if self.is_sound(kind, id)? {
-                return Ok(());
+                return self.passed(*bytes);
             }
         }
         let content = self.from.read_full(kind, id).map_err(|error| self.failed(&error))?;
+        self.passed(*bytes)?;
         let length = content.len() as u64;
         self.write(kind, id, content)?;
         eclusa_crash::point("vault.mirror.written");
@@ -183,6 +201,10 @@ impl<'a> Copy<'a> {
         self.done.files.fetch_add(1, Ordering::Relaxed);
         self.done.mended.fetch_add(u64::from(there.is_some()), Ordering::Relaxed);
         Ok(())
+    }
+
+    fn passed(&self, bytes: u64) -> Result<()> {
+        self.place.places.meter.pass(bytes).map_err(|error| self.place.fault(error))
     }
 
     fn is_sound(&self, kind: FileType, id: &Id) -> Result<bool> {

@@ -40,8 +40,8 @@ use async_trait::async_trait;
 use eclusa_fault::{Code, Fault, Result};
 use eclusa_model::{PointId, StackName, TenantName};
 use eclusa_ports::{
-    Copied, Copying, FilesManifest, Forgotten, Hold, HoldEnd, MirrorCopies, PointManifest, SecretResolver,
-    TakeRequest, Vault, VerifyReport,
+    Copied, Copying, FilesManifest, Forgotten, Hold, HoldEnd, Meter, MirrorCopies, PointManifest,
+    SecretResolver, TakeRequest, Vault, VerifyReport,
 };
 
 pub use erase::{ErasePlace, Holdings, PlaceStanding, Standing};
@@ -85,6 +85,7 @@ impl LocalVault {
                 unlocked,
                 secrets: SecretSource(None),
                 away: None,
+                meter: Arc::default(),
             },
         }
     }
@@ -127,6 +128,10 @@ impl LocalVault {
 
 #[async_trait]
 impl Vault for LocalVault {
+    fn measured(&self, meter: &Arc<Meter>) -> Option<Arc<dyn Vault>> {
+        Some(Arc::new(Self { places: Places { meter: meter.clone(), ..self.places.clone() } }))
+    }
+
     async fn take(&self, request: TakeRequest) -> Result<PointManifest> {
         self.on_thread(move |places| take::take(places, request)).await
     }
@@ -204,7 +209,8 @@ impl Vault for LocalVault {
         let (tenant, point, path) = (tenant.clone(), point.clone(), path.to_owned());
         self.on_thread(move |places| {
             let point = point::open(places, &tenant, point.as_str())?;
-            Ok(Box::new(PointReader::open(point, &tenant, &path)?) as Box<dyn Read + Send>)
+            let reader = PointReader::open(point, &tenant, &path, places.meter.clone())?;
+            Ok(Box::new(reader) as Box<dyn Read + Send>)
         })
         .await
     }

@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex};
 use bytesize::ByteSize;
 use eclusa_fault::{Code, Fault, Result};
 use eclusa_model::{StackName, TenantName};
+use eclusa_ports::Meter;
 use rustic_core::repofile::MasterKey;
 use rustic_core::{
     ConfigOptions, Credentials, FileType, IndexedFullStatus, KeyOptions, OpenStatus, Repository,
@@ -37,6 +38,8 @@ pub(crate) struct Places {
     pub(crate) secrets: SecretSource,
     /// The mirror whose copies these are; `None` for the vault.
     pub(crate) away: Option<Away>,
+    /// Past which everything goes that is read.
+    pub(crate) meter: Arc<Meter>,
 }
 
 /// The repositories that this process has unlocked. Deriving a key from its password is slow by design, and several

@@ -3,6 +3,7 @@
 mod clone;
 mod command;
 mod erasure;
+mod headway;
 mod maintenance;
 mod output;
 mod point;

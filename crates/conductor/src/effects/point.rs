@@ -6,8 +6,9 @@ use std::path::{Path, PathBuf};
 use eclusa_fault::{Code, Fault, Message, Result};
 use eclusa_model::{FilesPlace, PointId, Release, Tenant, TenantName};
 use eclusa_ports::{Copying, DirectorySet, PointManifest, Proof, TakeRequest};
-use eclusa_runbook::{MirrorWay, Outputs, Part, PointKind, VaultOperation};
+use eclusa_runbook::{Intent, MirrorWay, Outputs, Part, PointKind, Stage, VaultOperation};
 
+use super::headway::measured;
 use super::restore;
 use crate::context::{Context, Ports};
 
@@ -15,7 +16,8 @@ pub(super) async fn perform(context: &Context, operation: &VaultOperation) -> Re
     match operation {
         VaultOperation::Take { tenant, kind, release, prove } => {
             let tenant = context.tenant(tenant)?.clone();
-            take(context, &tenant, *kind, release.clone(), *prove).await
+            measured(context, async |context| take(context, &tenant, *kind, release.clone(), *prove).await)
+                .await
         }
         VaultOperation::Check { tenant, point, from } => {
             let tenant = context.tenant(tenant)?.clone();
@@ -24,12 +26,16 @@ pub(super) async fn perform(context: &Context, operation: &VaultOperation) -> Re
             if let Some(mirror) = from {
                 context.ports.vault = context.ports.vault.at_mirror(mirror)?;
             }
-            let context = &context;
-            let id = context.point(point)?;
-            let manifest = context.ports.vault.find(&tenant.name, &id).await?;
-            prove(context, &tenant, &manifest).await
+            measured(&context, async |context| {
+                let id = context.point(point)?;
+                let manifest = context.ports.vault.find(&tenant.name, &id).await?;
+                prove(context, &tenant, &manifest).await
+            })
+            .await
         }
-        VaultOperation::Copy { tenant, mirror, way } => copy(&context.ports, tenant, mirror, *way).await,
+        VaultOperation::Copy { tenant, mirror, way } => {
+            measured(context, async |context| copy(&context.ports, tenant, mirror, *way).await).await
+        }
         VaultOperation::Forget { tenant, points } => {
             let forgotten = context.ports.vault.forget(tenant, points).await?;
             Ok(BTreeMap::from([
@@ -65,6 +71,11 @@ async fn take(
     let manifest = match ports.vault.find_marked(&tenant.name, &mark).await? {
         Some(manifest) => manifest,
         None => {
+            context.meter.begin(Stage::Reading);
+            match expected(context, tenant).await {
+                Some(bytes) => context.meter.expect(bytes),
+                None => context.meter.expect_anything(),
+            }
             let request = TakeRequest {
                 tenant: tenant.name.clone(),
                 kind,
@@ -97,6 +108,19 @@ async fn take(
         outputs.extend(proof.into_iter().filter(|(name, _)| name == "seconds"));
     }
     Ok(outputs)
+}
+
+/// About how many bytes the dump of a tenant will have. Nobody who is closed meanwhile waits for the answer.
+async fn expected(context: &Context, tenant: &Tenant) -> Option<u64> {
+    if !matches!(context.plan.intent, Intent::Backup { .. }) {
+        return None;
+    }
+    let before = context.ports.vault.newest(&tenant.name).await.ok().flatten();
+    let before = before.map(|point| point.database_bytes()).filter(|bytes| *bytes > 0);
+    match before {
+        Some(bytes) => Some(bytes),
+        None => context.ports.database.facts(tenant, u64::MAX).await.ok().map(|facts| facts.bytes),
+    }
 }
 
 async fn directories(context: &Context, tenant: &Tenant) -> Result<Vec<DirectorySet>> {

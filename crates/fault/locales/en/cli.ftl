@@ -95,6 +95,7 @@ backups-none = No restore point of { $tenant } was taken yet. Take one: eclusa b
 history-none = There was no run yet.
 history-verified = The journal is whole: { $entries } events, each with the hash of the one before it.
 status-disk = { $purpose }: { $free } free ({ $percent } %) at { $path }
+status-headway = { $step }: { $headway }
 status-run = Run { $run } ({ $intent }) has not ended.
 status-well = All is well.
 doctor-configuration = The configuration is valid: { $detail }

@@ -154,6 +154,10 @@ why-restore-keeps = what is live now is kept beside and can be swapped back
 
 ## What the operator should know before agreeing.
 
+remark-load-nice = It steps back from the processor (nice { $nice }), and the clients of the database with it.
+remark-load-ionice-lowest = It asks for the disk after everybody else.
+remark-load-ionice-idle = It asks for the disk only when nobody else does.
+remark-load-rate = It reads no more than { $rate } a second, all tenants together.
 remark-goes-back-alone = The code stays. A tenant that fails goes back alone, from its own restore point, while the others go on; the run then ends with 3.
 remark-all-closed = What serves is stopped meanwhile, so nobody of this stack is served until the end.
 remark-site-left-out = The site { $site } cannot be used and is left out. See: eclusa tenants

@@ -118,6 +118,7 @@ pub fn plan(shapes: &[Shape]) -> Plan {
         emergency: Vec::new(),
         told: Vec::new(),
         answer_within: None,
+        load: Default::default(),
         remarks: Vec::new(),
         steps,
     }
