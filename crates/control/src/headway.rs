@@ -30,6 +30,7 @@ pub fn of(outputs: &Path, step: &StepName, now: Timestamp) -> Option<Headway> {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 

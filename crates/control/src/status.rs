@@ -156,7 +156,7 @@ async fn safety_of(assembly: &Assembly, tenant: &TenantName) -> TenantSafety {
     }
     match assembly.ports.vault.copies(tenant).await {
         Ok(copies) => {
-            found.mirrors = mirrors::safety(&assembly.stack, copies, assembly.ports.clock.now());
+            found.mirrors = mirrors::safety(assembly, copies, assembly.ports.clock.now());
         }
         Err(fault) => found.trouble = Some(assembly.ports.secrets.redact(&fault.to_string())),
     }

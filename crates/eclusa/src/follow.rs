@@ -229,8 +229,12 @@ impl Follower {
                 Message::new("follow-end-mirror").with("tenants", unfinished_tenants(run).join(", "))
             }
             // What was thrown away before stays away: there is nothing to go back to.
-            Intent::Prune { .. } if outcome == Outcome::WentBack => {
-                Message::new("follow-end-prune").with("tenants", unfinished_tenants(run).join(", "))
+            Intent::Prune { at, .. } if outcome == Outcome::WentBack => {
+                let message = match at {
+                    Some(mirror) => Message::new("follow-end-prune-at").with("mirror", mirror),
+                    None => Message::new("follow-end-prune"),
+                };
+                message.with("tenants", unfinished_tenants(run).join(", "))
             }
             _ => Message::new(word).with("why", why),
         };

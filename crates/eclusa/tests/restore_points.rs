@@ -244,6 +244,86 @@ fn a_drill_tries_those_whose_proof_is_oldest_and_names_whose_points_cannot_be_re
     assert_eq!(shop.censuses(), before);
 }
 
+#[test]
+fn a_mirror_has_times_and_rules_of_its_own() {
+    let shop = Shop::open(&Setting::default());
+    let nas = shop.directory.join("nas");
+    std::fs::create_dir(&nas).unwrap();
+    let table = |more: &str| {
+        let nas = nas.display();
+        format!(
+            "\n[[stacks.shop.mirrors]]\nname = \"nas\"\ndirectory = \"{nas}\"\nsame_file_system = true\n{more}\n"
+        )
+    };
+    let configured = |more: &str| {
+        shop.change_configuration(|text| {
+            let before = text.split("\n[[stacks.shop.mirrors]]").next().unwrap_or_default();
+            format!("{before}{}", table(more))
+        });
+    };
+    let copies = || {
+        let listed = shop.run(&["backups", "alpha", "--json"]).must(0).json();
+        let of_alpha = &listed["tenants"][0];
+        (
+            of_alpha["points"].as_array().unwrap().len(),
+            of_alpha["copies"][0]["points"].as_array().unwrap().len(),
+        )
+    };
+    // What is due goes to the mirror whose time it is, and only what it keeps.
+    let due = format!("schedule = {{ cron = \"{}\" }}", minutes_ago(3));
+    configured(&format!("{due}\nkeep = {{ last = 1 }}"));
+    shop.run(&["backup"]).must(0);
+    let before = copies().0;
+    assert!(before > 1, "with the point of its first release");
+    shop.run(&["schedule"]).must(0).shows("mirror nas");
+    let ran = shop.run(&["schedule", "run", "--once"]).must(0);
+    ran.says("eclusa mirror --to nas: ended with 0");
+    assert_eq!(copies(), (before, 1));
+    shop.run(&["schedule", "run", "--once"]).must(0).lacks("ended with");
+    shop.run(&["status"]).must(0);
+
+    // What the rules let go there goes there, stays in the vault, and does not come back.
+    shop.run(&["backup"]).must(0);
+    shop.run(&["mirror"]).must(0);
+    assert_eq!(copies(), (before + 1, 2));
+    shop.run(&["plan", "prune", "--at", "nas"]).must(0).shows("Throw away one restore point of alpha at nas");
+    assert_eq!(copies(), (before + 1, 2), "a plan throws nothing away");
+    let pruned = shop.run(&["prune", "alpha", "--at", "nas", "--yes"]).must(0);
+    pruned.shows("goes").shows("stays: the newest, one of the last").shows("GO.");
+    assert_eq!(copies(), (before + 1, 1));
+    shop.run(&["mirror", "alpha"]).must(0).shows("nothing to copy");
+    shop.run(&["prune", "alpha", "--at", "nas", "--yes"]).must(0).says("No restore point has to go");
+    shop.run(&["drill", "alpha", "--from", "nas"]).must(0).shows("GO.");
+    shop.run(&["prune", "--at", "tape"]).must(1).refused("E0607");
+
+    // Late is late by its own times, whatever other mirrors may be allowed.
+    let record = |tenant: &str| shop.state().join(format!("vault/shop/.mirrors/nas/{tenant}.json"));
+    let copied = |hours: i64| {
+        for tenant in common::TENANTS {
+            let text = std::fs::read_to_string(record(tenant)).unwrap();
+            let mut record_of: serde_json::Value = serde_json::from_str(&text).unwrap();
+            let at = jiff::Timestamp::now() - jiff::SignedDuration::from_hours(hours);
+            record_of["at"] = at.to_string().into();
+            std::fs::write(record(tenant), record_of.to_string()).unwrap();
+        }
+    };
+    copied(72);
+    configured("schedule = { cron = \"0 0 1 * *\", catch_up = \"31d\" }\nkeep = { last = 1 }");
+    shop.run(&["status"]).must(0);
+    configured(&format!("schedule = {{ cron = \"{}\", catch_up = \"2m\" }}", minutes_ago(10)));
+    let late = shop.run(&["status"]).must(1);
+    late.shows("of alpha had to be copied to nas at").shows("eclusa mirror beta --to nas");
+    shop.run(&["mirror"]).must(0);
+    shop.run(&["status"]).must(0);
+    shop.run(&["prune", "--at", "nas"]).must(1).says("every restore point at nas is kept").says("keep = {");
+    configured("stale_after = \"0s\"\nschedule = { cron = \"@daily\" }");
+    shop.run(&["status"]).must(1).shows("older than it may be");
+    configured("keep = { last = 0 }");
+    shop.run(&["status"]).must(1).says("rules that keep no restore point");
+    configured("schedule = { cron = \"@daily\", sample = 2 }");
+    shop.run(&["status"]).must(1).says("sample belongs to drill alone");
+}
+
 /// What a backup may take of the machine.
 const LOAD: &str = r#"
 [stacks.shop.backup]

@@ -63,8 +63,8 @@ pub fn plan(input: &PlanInput<'_>, intent: &Intent) -> Result<Plan> {
             erasure::plan(input, tenant, statements, reason)?
         }
         Intent::Drill { points, from } => drill::plan(input, points, from.as_deref())?,
-        Intent::Mirror { mirrors, tenants, way } => mirror::plan(input, mirrors, tenants, *way)?,
-        Intent::Prune { points } => prune::plan(input, points)?,
+        Intent::Mirror { mirrors, tenants, way, only } => mirror::plan(input, mirrors, tenants, *way, only)?,
+        Intent::Prune { points, at } => prune::plan(input, points, at.as_deref())?,
         Intent::Migrate { tenants } => migrate::plan(input, tenants)?,
         Intent::AppsInstall { app, tenants } => migrate::install(input, app, tenants)?,
         Intent::Maintenance { on, tenants, reason, until } => {

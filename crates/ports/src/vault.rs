@@ -333,6 +333,31 @@ pub trait Vault: Send + Sync {
         Err(Fault::new(Code::MirrorUnknown).with("mirror", mirror))
     }
 
+    /// The same of some points alone: a mirror that keeps others than the vault gets only those that it keeps.
+    ///
+    /// # Errors
+    /// As [`Vault::copy_to`].
+    async fn copy_chosen(
+        &self,
+        tenant: &TenantName,
+        mirror: &str,
+        points: &[PointId],
+        how: Copying,
+    ) -> Result<Copied> {
+        let (_, _, _) = (tenant, points, how);
+        Err(Fault::new(Code::MirrorUnknown).with("mirror", mirror))
+    }
+
+    /// Throws points away at a mirror, with what no other point there needs. Points that are gone already are passed over.
+    /// The last point of a tenant there never goes, nor one that is held.
+    ///
+    /// # Errors
+    /// `MirrorUnknown`; `MirrorFailed`, also when the credentials may not remove anything: then all is as it was.
+    async fn forget_at(&self, tenant: &TenantName, mirror: &str, points: &[PointId]) -> Result<Forgotten> {
+        let (_, _) = (tenant, points);
+        Err(Fault::new(Code::MirrorUnknown).with("mirror", mirror))
+    }
+
     /// Copies what of a tenant's restore points the vault lacks out of a mirror, and what is damaged in the vault.
     ///
     /// # Errors

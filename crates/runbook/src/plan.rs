@@ -117,11 +117,17 @@ pub enum Intent {
         tenants: Vec<TenantName>,
         /// Which way, and how much is read.
         way: MirrorWay,
+        /// By mirror and tenant, which points alone: of mirrors that do not keep all of them.
+        #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+        only: BTreeMap<String, BTreeMap<TenantName, Vec<PointId>>>,
     },
     /// Restore points that nothing needs thrown away.
     Prune {
         /// Which of whom.
         points: BTreeMap<TenantName, Vec<PointId>>,
+        /// The mirror at which; none: in the vault.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        at: Option<String>,
     },
     /// The data of tenants brought to the release that runs, without another release.
     Migrate {

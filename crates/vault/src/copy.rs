@@ -1,16 +1,18 @@
 //! One repository copied into another, file by file.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
 use eclusa_fault::{Fault, Result};
+use eclusa_model::PointId;
 use eclusa_ports::Copied;
 use eclusa_runbook::Stage;
 use rustic_core::repofile::{SnapshotFile, SnapshotId};
 use rustic_core::{BytesList, FileType, Id, RusticError};
 
+use crate::chosen::{self, Chosen, Untold};
 use crate::files::RepositoryFiles;
 use crate::keys;
 use crate::mirror::Place;
@@ -55,8 +57,10 @@ struct Wanted {
 pub(crate) struct Copy<'a> {
     place: &'a Place<'a>,
     from: &'a Arc<dyn RepositoryFiles>,
-    to: &'a dyn RepositoryFiles,
+    to: &'a Arc<dyn RepositoryFiles>,
     read_all: bool,
+    /// The points that are wanted there; none: all of them.
+    only: Option<&'a BTreeSet<PointId>>,
     done: Tally,
 }
 
@@ -64,10 +68,15 @@ impl<'a> Copy<'a> {
     pub(crate) fn new(
         place: &'a Place<'a>,
         from: &'a Arc<dyn RepositoryFiles>,
-        to: &'a dyn RepositoryFiles,
+        to: &'a Arc<dyn RepositoryFiles>,
         read_all: bool,
     ) -> Self {
-        Self { place, from, to, read_all, done: Tally::default() }
+        Self { place, from, to, read_all, only: None, done: Tally::default() }
+    }
+
+    /// Of these points alone.
+    pub(crate) fn of(self, only: Option<&'a BTreeSet<PointId>>) -> Self {
+        Self { only, ..self }
     }
 
     fn failed(&self, error: &RusticError) -> Fault {
@@ -82,9 +91,26 @@ impl<'a> Copy<'a> {
         self.to.create().map_err(fail)?;
         self.to.publish_snapshots();
         // What is published meanwhile is left to the next time: of it, not everything may be copied.
-        let points = ids(self.from.as_ref(), FileType::Snapshot).map_err(fail)?;
+        let mut points = ids(self.from.as_ref(), FileType::Snapshot).map_err(fail)?;
+        if let Some(only) = self.only {
+            points.retain(|id, _| PointId::new(id.to_hex().as_str()).is_ok_and(|id| only.contains(&id)));
+        }
+        let chosen = match self.only {
+            Some(_) => Some(self.chosen(&points)?),
+            None => None,
+        };
         for kind in [FileType::Pack, FileType::Index, FileType::Key] {
             let mut wanted = ids(self.from.as_ref(), kind).map_err(fail)?;
+            if let Some(chosen) = &chosen {
+                match kind {
+                    FileType::Pack => wanted.retain(|id, _| chosen.packs.contains(id)),
+                    FileType::Index => {
+                        self.index(chosen)?;
+                        continue;
+                    }
+                    _ => {}
+                }
+            }
             if kind == FileType::Key {
                 let retired = keys::retired(self.place.places, self.place.tenant)?;
                 wanted.retain(|id, _| !retired.contains(id));
@@ -96,7 +122,7 @@ impl<'a> Copy<'a> {
         }
         self.check(&points)?;
         self.kind(FileType::Snapshot, &points)?;
-        let there = ids(self.to, FileType::Snapshot).map_err(fail)?;
+        let there = ids(self.to.as_ref(), FileType::Snapshot).map_err(fail)?;
         let of = |count: &AtomicU64| count.load(Ordering::Relaxed);
         let done = Copied {
             points: there.len() as u64,
@@ -109,7 +135,7 @@ impl<'a> Copy<'a> {
     }
 
     fn kind(&self, kind: FileType, wanted: &BTreeMap<Id, u32>) -> Result<()> {
-        let there = ids(self.to, kind).map_err(|error| self.failed(&error))?;
+        let there = ids(self.to.as_ref(), kind).map_err(|error| self.failed(&error))?;
         let of = |(id, size): (&Id, &u32)| Wanted {
             id: *id,
             bytes: u64::from(*size),
@@ -152,14 +178,14 @@ impl<'a> Copy<'a> {
     /// Makes sure that all that a new point needs was copied: what is missing here is in no list of files to copy.
     fn check(&self, points: &BTreeMap<Id, u32>) -> Result<()> {
         let fail = |error: Box<RusticError>| self.failed(&error);
-        let there = ids(self.to, FileType::Snapshot).map_err(fail)?;
+        let there = ids(self.to.as_ref(), FileType::Snapshot).map_err(fail)?;
         let new: Vec<&Id> = points.keys().filter(|id| !there.contains_key(id)).collect();
         if new.is_empty() {
             return Ok(());
         }
         let repository = self.place.places.unlocked_on(self.place.tenant, self.from)?;
         let repository = repository.to_indexed().map_err(fail)?;
-        let packs = ids(self.to, FileType::Pack).map_err(fail)?;
+        let packs = ids(self.to.as_ref(), FileType::Pack).map_err(fail)?;
         for id in new {
             let snapshot: SnapshotFile = repository.get_file(&SnapshotId::from(*id)).map_err(fail)?;
             let incomplete = |problem| {
@@ -171,6 +197,36 @@ impl<'a> Copy<'a> {
             }
         }
         Ok(())
+    }
+
+    /// What points that are not there yet need there, of a mirror that does not get all of them.
+    fn chosen(&self, points: &BTreeMap<Id, u32>) -> Result<Chosen> {
+        let fail = |error: Box<RusticError>| self.failed(&error);
+        let Place { places, tenant, .. } = *self.place;
+        let vault = places.unlocked_on(tenant, self.from)?.to_indexed().map_err(fail)?;
+        let there = match configuration(self.to.as_ref()).map_err(fail)? {
+            Some(_) => Some(places.unlocked_on(tenant, self.to)?),
+            None => None,
+        };
+        let have = ids(self.to.as_ref(), FileType::Snapshot).map_err(fail)?;
+        let new: Vec<Id> = points.keys().filter(|id| !have.contains_key(id)).copied().collect();
+        chosen::choose(&vault, &new, self.to.as_ref(), there.as_ref()).map_err(|untold| match untold {
+            Untold::Error(error) => self.failed(&error),
+            Untold::Said(problem) => self.place.fault(problem),
+        })
+    }
+
+    /// Writes the list of what lies where that belongs to the chosen points, and reads it back.
+    fn index(&self, chosen: &Chosen) -> Result<()> {
+        let Some(id) = chosen::write_index(chosen, self.to).map_err(|error| self.failed(&error))? else {
+            return Ok(());
+        };
+        eclusa_crash::point("vault.mirror.kind");
+        if self.is_sound(FileType::Index, &id)? {
+            Ok(())
+        } else {
+            Err(self.place.fault("a list of packs was written, and reads differently"))
+        }
     }
 
     /// Copies a file unless it is there. One of another size is damaged; so may one of the same size be.
@@ -220,7 +276,7 @@ impl<'a> Copy<'a> {
 
     /// `config` is written once and never again.
     fn configuration(&self, content: &Bytes) -> Result<()> {
-        let there = || configuration(self.to).map_err(|error| self.failed(&error));
+        let there = || configuration(self.to.as_ref()).map_err(|error| self.failed(&error));
         if there()?.is_none() {
             self.write(FileType::Config, &Id::default(), content.clone())?;
         }

@@ -6,6 +6,7 @@
 //! has the tags `eclusa`, `mark:MARK` and, in a run, `run:RUN`.
 
 mod backend;
+mod chosen;
 mod copy;
 mod document;
 mod durable;
@@ -31,7 +32,7 @@ mod tally;
 mod verify;
 mod walk;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -163,7 +164,24 @@ impl Vault for LocalVault {
 
     async fn copy_to(&self, tenant: &TenantName, mirror: &str, how: Copying) -> Result<Copied> {
         let (tenant, mirror) = (tenant.clone(), mirror.to_owned());
-        self.on_thread(move |places| mirror::copy_to(places, &tenant, &mirror, how)).await
+        self.on_thread(move |places| mirror::copy_to(places, &tenant, &mirror, how, None)).await
+    }
+
+    async fn copy_chosen(
+        &self,
+        tenant: &TenantName,
+        mirror: &str,
+        points: &[PointId],
+        how: Copying,
+    ) -> Result<Copied> {
+        let (tenant, mirror) = (tenant.clone(), mirror.to_owned());
+        let only: BTreeSet<PointId> = points.iter().cloned().collect();
+        self.on_thread(move |places| mirror::copy_to(places, &tenant, &mirror, how, Some(&only))).await
+    }
+
+    async fn forget_at(&self, tenant: &TenantName, mirror: &str, points: &[PointId]) -> Result<Forgotten> {
+        let (tenant, mirror, points) = (tenant.clone(), mirror.to_owned(), points.to_vec());
+        self.on_thread(move |places| mirror::forget_at(places, &tenant, &mirror, &points)).await
     }
 
     async fn copy_back(&self, tenant: &TenantName, mirror: &str) -> Result<Copied> {

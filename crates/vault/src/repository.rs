@@ -173,11 +173,9 @@ impl Places {
 
     /// Keeps others from deleting, without opening the repository.
     pub(crate) fn lock_to_read(&self, tenant: &TenantName) -> Result<Lock> {
-        // Nothing is removed from a mirror on another machine, and it has no locks.
-        if self.away.as_ref().is_some_and(Away::is_remote) {
-            return Ok(Lock::none());
-        }
-        Lock::to_read(&self.locks(), tenant.as_str()).map_err(|error| self.unreachable(tenant, error))
+        let away = self.away.as_ref().and_then(|away| away.lock_to_read(tenant));
+        let lock = away.unwrap_or_else(|| Lock::to_read(&self.locks(), tenant.as_str()));
+        lock.map_err(|error| self.unreachable(tenant, error))
     }
 
     /// Keeps others from adding and deleting, without opening the repository.

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use eclusa_fault::{Code, Fault, Message, Result};
 use eclusa_model::{FilesPlace, PointId, Release, Tenant, TenantName};
-use eclusa_ports::{Copying, DirectorySet, PointManifest, Proof, TakeRequest};
+use eclusa_ports::{Copying, DirectorySet, Forgotten, PointManifest, Proof, TakeRequest};
 use eclusa_runbook::{Intent, MirrorWay, Outputs, Part, PointKind, Stage, VaultOperation};
 
 use super::headway::measured;
@@ -33,25 +33,39 @@ pub(super) async fn perform(context: &Context, operation: &VaultOperation) -> Re
             })
             .await
         }
-        VaultOperation::Copy { tenant, mirror, way } => {
-            measured(context, async |context| copy(&context.ports, tenant, mirror, *way).await).await
+        VaultOperation::Copy { tenant, mirror, way, only } => {
+            let only = only.as_deref();
+            measured(context, async |context| copy(&context.ports, tenant, mirror, *way, only).await).await
+        }
+        VaultOperation::ForgetAt { tenant, mirror, points } => {
+            Ok(gone(context.ports.vault.forget_at(tenant, mirror, points).await?))
         }
         VaultOperation::Forget { tenant, points } => {
-            let forgotten = context.ports.vault.forget(tenant, points).await?;
-            Ok(BTreeMap::from([
-                ("points".to_owned(), forgotten.points.to_string()),
-                ("freed".to_owned(), forgotten.bytes.to_string()),
-            ]))
+            Ok(gone(context.ports.vault.forget(tenant, points).await?))
         }
     }
 }
 
-async fn copy(ports: &Ports, tenant: &TenantName, mirror: &str, way: MirrorWay) -> Result<Outputs> {
+fn gone(forgotten: Forgotten) -> Outputs {
+    BTreeMap::from([
+        ("points".to_owned(), forgotten.points.to_string()),
+        ("freed".to_owned(), forgotten.bytes.to_string()),
+    ])
+}
+
+async fn copy(
+    ports: &Ports,
+    tenant: &TenantName,
+    mirror: &str,
+    way: MirrorWay,
+    only: Option<&[PointId]>,
+) -> Result<Outputs> {
     let how = |read_all| Copying { read_all, at: ports.clock.now() };
-    let copied = match way {
-        MirrorWay::There => ports.vault.copy_to(tenant, mirror, how(false)).await?,
-        MirrorWay::ThereReadingAll => ports.vault.copy_to(tenant, mirror, how(true)).await?,
-        MirrorWay::Back => ports.vault.copy_back(tenant, mirror).await?,
+    let how = how(way == MirrorWay::ThereReadingAll);
+    let copied = match (way, only) {
+        (MirrorWay::Back, _) => ports.vault.copy_back(tenant, mirror).await?,
+        (_, None) => ports.vault.copy_to(tenant, mirror, how).await?,
+        (_, Some(points)) => ports.vault.copy_chosen(tenant, mirror, points, how).await?,
     };
     let always = [("there", copied.points), ("copied", copied.files)];
     let seldom = [("bytes", copied.bytes), ("reread", copied.read), ("mended", copied.mended)];

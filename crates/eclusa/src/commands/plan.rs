@@ -99,6 +99,9 @@ enum Wanted {
     Prune {
         /// The tenants; all when none is named.
         tenants: Vec<TenantName>,
+        /// At this mirror, by its own rules, instead of in the vault.
+        #[arg(long, value_name = "MIRROR")]
+        at: Option<String>,
     },
     /// The services started.
     Start,
@@ -137,8 +140,14 @@ impl Wanted {
             Self::Drill { tenants, sample, from } => {
                 drill::choose(assembly, &tenants, sample, from).await?.intent
             }
-            Self::Mirror(what) => what.intent(assembly),
-            Self::Prune { tenants } => retention::intent(&retention::decide(assembly, &tenants).await?),
+            Self::Mirror(what) => what.intent(assembly).await?,
+            Self::Prune { tenants, at: Some(mirror) } => {
+                let decided = retention::decide_at(assembly, &tenants, &mirror).await?;
+                retention::intent(&decided, Some(&mirror))
+            }
+            Self::Prune { tenants, at: None } => {
+                retention::intent(&retention::decide(assembly, &tenants).await?, None)
+            }
             Self::Maintenance { wanted } => wanted.intent(assembly)?,
             Self::Migrate(what) => what.intent(assembly),
             Self::AppsInstall(what) => what.intent(session, assembly).await?,

@@ -11,6 +11,7 @@ follow-end-backup = NO-GO. Run { $run } took no restore point of { $tenants }.
 follow-end-backup-some = NO-GO. Run { $run } took no restore point of { $tenants }. Those that it took of the others are good.
 follow-end-mirror = NO-GO. Run { $run } could not copy all restore points of { $tenants }. Of the others everything was copied and read back.
 follow-end-prune = NO-GO. Run { $run } could not throw away the restore points of { $tenants } that had to go. Those that are gone stay gone, all others are as before.
+follow-end-prune-at = NO-GO. Run { $run } could not throw away the restore points of { $tenants } at { $mirror } that had to go. Those that are gone stay gone, all others are as before.
 follow-end-partly = PARTLY. Run { $run } is done but for those who went back alone, each to its own restore point: { $why }.
 follow-end-stuck = STUCK. Run { $run } could not take everything back: { $why }.
 follow-end-kept = { $tenants } stays closed, with its data as before. Once the cause is mended, of each: eclusa migrate TENANT, then eclusa maintenance off TENANT.
@@ -62,6 +63,8 @@ hint-mirror-no-place = Eclusa never makes it. Make it, or mend its name in eclus
 hint-mirror-stranger = Ask whoever runs that host for its key. ssh-keyscan -p { $port } { $host } shows what answers now; when both are the same, add that line to { $path }
 hint-mirror-repository = To bring back what the mirror holds, move { $vault } away and type: eclusa mirror { $tenant } --from { $mirror }
 hint-mirror-other = Is the right disk mounted? If this one shall be used from now on, remove { $path }
+hint-keep-at = Say in eclusa.toml which are kept there, in the table of the mirror, such as: keep = {"{"} daily = 90, monthly = 36 {"}"}
+hint-mirror-keeps = These credentials may only add, so everything there is as it was. With others that may remove, type the same command again; by "env:NAME" in eclusa.toml it takes those of its own environment.
 hint-keep = Say in eclusa.toml which are kept, such as: [stacks.{ $stack }.keep] daily = 14, weekly = 8, monthly = 12
 backups-diff-none = Both restore points hold the same.
 backups-diff-only-counts = One of the points was taken by an older Eclusa, whose checksums are of another kind: of tables, only numbers of rows are compared.
@@ -121,6 +124,7 @@ repair-drill = eclusa drill { $tenant }
 trouble-mirror-never = The restore points of { $tenant } have not been copied to { $mirror } yet
 trouble-mirror-failed = Copying { $tenant }'s restore points to { $mirror } failed at { $at }: { $problem }
 trouble-mirror-stale = The newest copy of { $tenant }'s restore points at { $mirror } is of { $at }; that is older than it may be
+trouble-mirror-late = The restore points of { $tenant } had to be copied to { $mirror } at { $due }; the newest copy is of { $at }
 repair-mirror = eclusa mirror { $tenant } --to { $mirror }
 trouble-never-proved = No restore point of { $tenant } was ever restored and proved
 trouble-service = Service { $service } is { $state }

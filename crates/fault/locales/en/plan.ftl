@@ -36,6 +36,10 @@ step-forget = Throw away { $count ->
     [one] one restore point
    *[other] { $count } restore points
     } of { $tenant }, and what no other needs
+step-forget-at = Throw away { $count ->
+    [one] one restore point
+   *[other] { $count } restore points
+    } of { $tenant } at { $mirror }, and what no other there needs
 step-mirror = Copy the restore points of { $tenant } to { $mirror } and read back what was copied
 step-mirror-all = Copy the restore points of { $tenant } to { $mirror } and read everything there
 step-mirror-back = Copy from { $mirror } what the vault of { $tenant } lacks or has damaged
@@ -136,6 +140,7 @@ undo-nothing-mirror = what was copied is one copy more
 undo-nothing-seed = demo data stays
 undo-no-return-image = images that were let go have to be built or pulled again
 undo-no-return-forget = what is thrown away cannot be brought back; the rules of [stacks.NAME.keep] let it go
+undo-no-return-forget-at = what is thrown away there cannot be brought back; the rules of the mirror let it go
 undo-no-return-kept = what was swapped out is dropped for good; a salvage point holds it
 
 ## How each tenant's data would go back, and why.
@@ -213,6 +218,10 @@ back-forget = throw away { $count ->
     [one] one restore point
    *[other] { $count } restore points
     } of { $tenant }
+back-forget-at = throw away { $count ->
+    [one] one restore point
+   *[other] { $count } restore points
+    } of { $tenant } at { $mirror }
 back-copy = copy restore points of { $tenant } to or from { $mirror }
 back-check = check a restore point of { $tenant }
 back-restore = restore the data of { $tenant } from { $point }, prove it, swap it in
@@ -321,6 +330,10 @@ plan-intent-prune = Throw away { $count ->
     [one] one restore point
    *[other] { $count } restore points
     }
+plan-intent-prune-at = Throw away { $count ->
+    [one] one restore point
+   *[other] { $count } restore points
+    } at { $mirror }
 plan-intent-seed = Load demo data
 plan-headline = { $intent } on { $stack }
 plan-from-to = { $from } → { $to }

@@ -354,6 +354,22 @@ impl Store for SftpStore {
         })
     }
 
+    fn remove(&self, path: &str) -> io::Result<()> {
+        let (shared, path) = (self.0.clone(), self.0.absolute(path));
+        wait(async move {
+            let removed = shared
+                .on(|connection| {
+                    let path = path.clone();
+                    async move { Ok(connection.sftp.fs().remove_file(&path).await?) }
+                })
+                .await;
+            match removed {
+                Err(error) if Trouble::kind_of(&error) == Kind::Missing => Ok(()),
+                removed => removed,
+            }
+        })
+    }
+
     fn remove_unfinished(&self, directory: &str) -> io::Result<()> {
         let (shared, directory) = (self.0.clone(), self.0.absolute(&format!("{directory}/tmp")));
         wait(async move {
