@@ -70,8 +70,9 @@ impl Course {
             let counted = u128::from(bytes.saturating_sub(*before));
             (passed >= TOO_EARLY).then(|| u64::try_from(counted * 1000 / milliseconds).ok())?
         });
+        // More went by than was expected: nobody knows how much there is, or when it ends.
+        let expected = expected.filter(|expected| bytes <= *expected);
         let ends = per_second.zip(expected).and_then(|(rate, expected)| {
-            // More went by than was expected: nobody knows when it ends.
             let left = expected.checked_sub(bytes)?;
             let seconds = i64::try_from(left.checked_div(rate)?).ok()?;
             at.checked_add(SignedDuration::from_secs(seconds)).ok()
@@ -104,8 +105,9 @@ mod tests {
         headway(3700, 9000);
         let after = headway(3702, 9000);
         assert_eq!((after.per_second, after.ends), (Some(0), None));
-        // More than was expected: it is not said when it ends.
-        assert_eq!(headway(3704, 20_000).ends, None);
+        // More than was expected: neither that nor an end is told any more.
+        let after = headway(3704, 20_000);
+        assert_eq!((after.expected, after.ends), (None, None));
     }
 
     #[test]
