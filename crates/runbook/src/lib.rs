@@ -1,6 +1,7 @@
 //! L1: plan, step, effect, undo, gate, verdict, journal events and their replay. Pure and synchronous:
 //! nothing here waits, reads a clock or touches the world.
 
+mod adapt;
 mod asked;
 mod clone;
 mod digest;
@@ -17,6 +18,7 @@ mod run;
 mod settings;
 mod statistics;
 
+pub use adapt::Adapt;
 pub use asked::{AssetSource, Query, RowChange, RowRule, SignIn, Visit, is_like, row_changes};
 pub use clone::{CloneOperation, CloneStep, Scrub, StatementFile};
 pub use digest::digest_of;
@@ -36,8 +38,8 @@ pub use headway::{Course, HEADWAY_FORMAT, Headway, Stage};
 pub use load::{DiskPriority, Load};
 pub use part::Part;
 pub use plan::{
-    Action, Adapt, Intent, Lane, Limits, MirrorWay, NEWEST_PLAN_FORMAT, PARTS_PLAN_FORMAT, PLAN_FORMAT,
-    Phase, Plan, Question, Recovery, Reversibility, Scope, Step, Undo,
+    Action, Intent, Lane, Limits, MirrorWay, NEWEST_PLAN_FORMAT, PARTS_PLAN_FORMAT, PLAN_FORMAT, Phase, Plan,
+    Question, Recovery, Reversibility, Scope, Step, Undo,
 };
 pub use run::{Decision, Direction, Illegal, Next, Note, Progress, Run, Timing, UndoProgress};
 pub use settings::SettingsOperation;

@@ -10,7 +10,7 @@ use eclusa_model::{
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::{Effect, Gate, Load, Part, PointReference, StatementFile};
+use crate::{Adapt, Effect, Gate, Load, Part, PointReference, StatementFile};
 
 /// The format of a plan.
 pub const PLAN_FORMAT: u32 = 1;
@@ -21,25 +21,6 @@ pub const PARTS_PLAN_FORMAT: u32 = 2;
 
 /// The newest format that is known here.
 pub const NEWEST_PLAN_FORMAT: u32 = PARTS_PLAN_FORMAT;
-
-/// What is done with restored data that comes from elsewhere, so that it fits the stack.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub struct Adapt {
-    /// It is brought to the release that runs.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub migrate: bool,
-    /// The key by which stored passwords are read is taken over from the point's configuration.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub encryption_key: bool,
-}
-
-impl Adapt {
-    /// Whether nothing is done.
-    #[must_use]
-    pub fn is_nothing(&self) -> bool {
-        *self == Self::default()
-    }
-}
 
 /// What the operator wants.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
