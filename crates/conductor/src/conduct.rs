@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use eclusa_fault::{Code, Fault, Message, Result};
 use eclusa_model::{PersonName, RunId, StepName};
-use eclusa_ports::Request;
+use eclusa_ports::{Pace, Request};
 use eclusa_runbook::{
-    Action, Direction, EVENT_FORMAT, Effect, Event, Evidence, GateKind, Next, Outcome, Outputs, Plan,
-    Recovery, Run, UndoProgress, Verdict, look_of,
+    Action, Direction, EVENT_FORMAT, Effect, Event, Evidence, GateKind, Intent, Next, Outcome, Outputs, Plan,
+    Recovery, Run, UndoProgress, VaultOperation, Verdict, look_of,
 };
 use jiff::SignedDuration;
 use tokio::sync::{mpsc, watch};
@@ -55,6 +55,8 @@ pub struct Conductor {
     busy: BTreeMap<StepName, AbortHandle>,
     listed: Arc<Listed>,
     samples: (mpsc::Sender<Collected>, mpsc::Receiver<Collected>),
+    /// So many bytes a second may be read by all steps together.
+    pace: Option<Arc<Pace>>,
 }
 
 impl Conductor {
@@ -101,6 +103,7 @@ impl Conductor {
             watchers,
             run: state,
         };
+        let pace = recorder.run.plan.load.bytes_per_second.map(|rate| Arc::new(Pace::new(rate)));
         let mut conductor = Self {
             ports,
             recorder,
@@ -112,6 +115,7 @@ impl Conductor {
             busy: BTreeMap::new(),
             listed: Arc::default(),
             samples: mpsc::channel(16),
+            pace,
         };
         match resumed_by {
             Some(by) => {
@@ -177,14 +181,21 @@ impl Conductor {
         Ok(())
     }
 
-    /// A wish to go back: commands are ended, everything else that is under way finishes first.
+    /// A wish to go back: commands are ended, and backups, which nobody waits for then; everything else that is under way
+    /// finishes first.
     async fn heed_abort(&mut self) -> Result<()> {
         if self.abort.is_none() {
             return Ok(());
         }
+        let backup = matches!(self.recorder.run.plan.intent, Intent::Backup { .. });
         for (step, handle) in &self.busy {
-            let action = self.recorder.run.plan.step(step).map(|step| &step.action);
-            if matches!(action, Some(Action::Perform(Effect::Exec(_)) | Action::Judge(_))) {
+            let ends = match self.recorder.run.plan.step(step).map(|step| &step.action) {
+                Some(Action::Perform(Effect::Exec(_)) | Action::Judge(_)) => true,
+                // A point that is not whole is not listed. One that is proved has a copy beside, which goes with its step.
+                Some(Action::Perform(Effect::Vault(VaultOperation::Take { prove: false, .. }))) => backup,
+                _ => false,
+            };
+            if ends {
                 handle.abort();
             }
         }
@@ -282,7 +293,7 @@ impl Conductor {
     }
 
     fn context(&self, step: &StepName) -> Context {
-        Context::new(&self.ports, &self.recorder.run, step, &self.listed)
+        Context::new(&self.ports, &self.recorder.run, step, &self.listed, self.pace.clone())
     }
 
     fn start(&mut self, step: StepName, task: impl Future<Output = Finished> + Send + 'static) {

@@ -9,7 +9,7 @@ use eclusa_fault::{Code, Fault, Result};
 use eclusa_model::{PersonName, RunId, StepName, Tenant, TenantName};
 use eclusa_ports::{
     ApplyContext, Clock, Database, Edge, FilesSwap, Host, HttpClient, JournalStore, Lease, LeaseHolder,
-    Notifier, Observer, Records, Runtime, SecretResolver, Vault,
+    Meter, Notifier, Observer, Pace, Records, Runtime, SecretResolver, Vault,
 };
 use eclusa_runbook::{EnvironmentValue, Exec, Outputs, Plan, PointReference, Run};
 use jiff::Timestamp;
@@ -91,10 +91,20 @@ pub(crate) struct Context {
     pub back: Arc<BTreeSet<TenantName>>,
     /// What was listed in this run.
     pub listed: Arc<Listed>,
+    /// So many bytes a second may be read by all steps together.
+    pub pace: Option<Arc<Pace>>,
+    /// Past which goes what this step reads.
+    pub meter: Arc<Meter>,
 }
 
 impl Context {
-    pub(crate) fn new(ports: &Ports, run: &Run, step: &StepName, listed: &Arc<Listed>) -> Self {
+    pub(crate) fn new(
+        ports: &Ports,
+        run: &Run,
+        step: &StepName,
+        listed: &Arc<Listed>,
+        pace: Option<Arc<Pace>>,
+    ) -> Self {
         let timeout = run.plan.step(step).map_or(60, |step| step.limits.timeout);
         Self {
             ports: ports.clone(),
@@ -110,6 +120,8 @@ impl Context {
             by: run.by.clone(),
             back: Arc::new(run.tenants_back.keys().cloned().collect()),
             listed: listed.clone(),
+            pace,
+            meter: Arc::default(),
         }
     }
 

@@ -41,6 +41,8 @@ fn heading(path: &[String]) -> String {
     }
     // Databases, files and jobs of tenants are those of stacks.
     let text = parts.join(".");
+    // So are the rules and the times of mirrors.
+    let text = text.replace(".mirrors.keep", ".keep").replace(".mirrors.schedule", ".schedule.JOB");
     if text.contains(".schedule.") || text.ends_with(".database") || text.ends_with(".files") {
         text.replace(".tenants.TENANT", "")
     } else {

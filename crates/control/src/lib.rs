@@ -15,6 +15,7 @@ pub mod drill;
 mod edge_port;
 pub mod erasure;
 pub mod execute;
+pub mod headway;
 pub mod history;
 pub mod keys;
 pub mod maintenance;

@@ -1,7 +1,9 @@
 //! Where copies of restore points are, and which of them are too old.
 
+use std::collections::BTreeMap;
+
 use eclusa_config::model::Stack;
-use eclusa_fault::Message;
+use eclusa_fault::{Code, Message, Result};
 use eclusa_model::TenantName;
 use eclusa_ports::{MirrorCopies, MirrorFailure};
 use eclusa_runbook::{Intent, MirrorWay};
@@ -9,8 +11,8 @@ use eclusa_vault::{Mirror, MirrorPlace, S3Place, SftpPlace};
 use jiff::Timestamp;
 use serde::Serialize;
 
-use crate::Assembly;
 use crate::status::{Severity, Trouble};
+use crate::{Assembly, retention, schedule};
 
 /// A tenant's copies at one place, at a glance.
 #[derive(Debug, Clone, Serialize)]
@@ -25,6 +27,9 @@ pub struct MirrorSafety {
     pub points: usize,
     /// Whether the copy is older than the configuration allows, or there is none.
     pub stale: bool,
+    /// The time of its own schedule that was missed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub due: Option<Timestamp>,
     /// That the last copying failed, and why.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub failed: Option<MirrorFailure>,
@@ -64,25 +69,62 @@ pub(crate) fn of(stack: &Stack) -> Vec<Mirror> {
     stack.mirrors.iter().filter_map(of).collect()
 }
 
-/// What copying to some mirrors, or to all, means as an intent; empty tenants mean all.
-#[must_use]
-pub fn intent(assembly: &Assembly, to: &[String], tenants: &[TenantName], way: MirrorWay) -> Intent {
+/// What copying to some mirrors, or to all, means as an intent; empty tenants mean all. Which points go to a mirror that does
+/// not keep all of them is decided here.
+///
+/// # Errors
+/// `JournalDamaged`.
+pub async fn intent(
+    assembly: &Assembly,
+    to: &[String],
+    tenants: &[TenantName],
+    way: MirrorWay,
+) -> Result<Intent> {
     let all = || assembly.stack.mirrors.iter().map(|mirror| mirror.name.clone()).collect();
     let mirrors = if to.is_empty() { all() } else { to.to_vec() };
-    Intent::Mirror { mirrors, tenants: tenants.to_vec(), way }
+    let mut only = BTreeMap::new();
+    let choosing = assembly.stack.mirrors.iter().filter(|mirror| mirrors.contains(&mirror.name));
+    for (mirror, keep) in choosing.filter_map(|mirror| Some((mirror, mirror.keep?))) {
+        if way == MirrorWay::Back {
+            continue;
+        }
+        let mut of_mirror = BTreeMap::new();
+        for tenant in assembly.tenants.iter().map(|tenant| &tenant.name) {
+            if !tenants.is_empty() && !tenants.contains(tenant) {
+                continue;
+            }
+            match retention::wanted_at(assembly, tenant, keep).await {
+                Ok(points) => drop(of_mirror.insert(tenant.clone(), points)),
+                Err(fault) if fault.code == Code::JournalDamaged => return Err(fault),
+                // One tenant's damaged points keep no other from its copies: its own step says what is wrong.
+                Err(_) => {}
+            }
+        }
+        only.insert(mirror.name.clone(), of_mirror);
+    }
+    Ok(Intent::Mirror { mirrors, tenants: tenants.to_vec(), way, only })
 }
 
 /// How safe the copies of a tenant are.
-pub(crate) fn safety(stack: &Stack, copies: Vec<MirrorCopies>, now: Timestamp) -> Vec<MirrorSafety> {
+pub(crate) fn safety(assembly: &Assembly, copies: Vec<MirrorCopies>, now: Timestamp) -> Vec<MirrorSafety> {
     let of = |copies: MirrorCopies| {
-        let limit = stack.mirrors.iter().find(|mirror| mirror.name == copies.mirror)?.stale_after;
-        let fresh = copies.at.is_some_and(|at| now.duration_since(at).unsigned_abs() <= limit.as_duration());
+        let mirror = assembly.stack.mirrors.iter().find(|mirror| mirror.name == copies.mirror)?;
+        let limit = match (mirror.stale_after, &mirror.schedule) {
+            (Some(limit), _) => Some(limit),
+            (None, Some(_)) => None,
+            (None, None) => Some(eclusa_config::Mirror::STALE_AFTER),
+        };
+        let age = copies.at.map(|at| now.duration_since(at).unsigned_abs());
+        let due = copies.at.and_then(|at| schedule::missed_by_mirror(assembly, mirror, at, now));
+        let old = limit.is_some_and(|limit| age.is_some_and(|age| age > limit.as_duration()));
+        let fresh = age.is_some() && !old && due.is_none();
         Some(MirrorSafety {
             mirror: copies.mirror,
             copied_at: copies.at,
             read_at: copies.read_at,
             points: copies.points.len(),
             stale: !fresh,
+            due,
             failed: copies.failed,
         })
     };
@@ -99,7 +141,11 @@ pub(crate) fn troubles(tenant: &TenantName, mirrors: &[MirrorSafety]) -> Vec<Tro
         });
         let stale = mirror.stale.then(|| match mirror.copied_at {
             None => about("trouble-mirror-never"),
-            Some(at) => about("trouble-mirror-stale").with("at", date(at)),
+            Some(at) => match mirror.due {
+                Some(due) => about("trouble-mirror-late").with("due", date(due)),
+                None => about("trouble-mirror-stale"),
+            }
+            .with("at", date(at)),
         });
         let trouble =
             |text| Trouble { severity: Severity::Problem, text, repair: Some(about("repair-mirror")) };

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use eclusa_config::Keep;
 use eclusa_fault::{Code, Fault, Message, Result};
 use eclusa_model::{PointId, TenantName};
 use eclusa_planner::{Candidate, Needed, Why, retain};
@@ -56,15 +57,52 @@ pub async fn decide(assembly: &Assembly, tenants: &[TenantName]) -> Result<Vec<T
             .with("what", format!("every restore point of {} is kept", assembly.name))
             .hint(Message::new("hint-keep").with("stack", &assembly.name)));
     }
+    let rules = |tenant: &TenantName| stack.tenants.get(tenant).and_then(|table| table.keep).or(stack.keep);
+    decide_by(assembly, points::list(assembly, tenants).await?, rules)
+}
+
+/// Decides about the copies at a mirror.
+///
+/// # Errors
+/// `NothingToDo` when the mirror has no rules, and as [`points::list_at`].
+pub async fn decide_at(
+    assembly: &Assembly,
+    tenants: &[TenantName],
+    mirror: &str,
+) -> Result<Vec<TenantDecided>> {
+    let known = assembly.stack.mirrors.iter().find(|known| known.name == mirror);
+    let known = known.ok_or_else(|| Fault::new(Code::MirrorUnknown).with("mirror", mirror))?;
+    let keep = known.keep.ok_or_else(|| {
+        Fault::new(Code::NothingToDo)
+            .with("what", format!("every restore point at {mirror} is kept"))
+            .hint(Message::new("hint-keep-at"))
+    })?;
+    decide_by(assembly, points::list_at(assembly, tenants, mirror).await?, |_| Some(keep))
+}
+
+/// Which of the vault's points a mirror with these rules is given. One that would go there at once is not copied there.
+///
+/// # Errors
+/// As [`points::list`].
+pub(crate) async fn wanted_at(assembly: &Assembly, tenant: &TenantName, keep: Keep) -> Result<Vec<PointId>> {
+    let points = points::list(assembly, std::slice::from_ref(tenant)).await?;
+    let decided = decide_by(assembly, points, |_| Some(keep))?;
+    let stays = decided.into_iter().flat_map(|tenant| tenant.points).filter(|point| !point.why.is_empty());
+    Ok(stays.filter_map(|decided| decided.point.id).collect())
+}
+
+fn decide_by(
+    assembly: &Assembly,
+    all: Vec<TenantPoints>,
+    rules: impl Fn(&TenantName) -> Option<Keep>,
+) -> Result<Vec<TenantDecided>> {
     let now = assembly.ports.clock.now();
     let zone = TimeZone::system();
     let history = history::of(assembly)?;
     let rollback = history.previous.map(|previous| previous.points).unwrap_or_default();
     let running = in_use(assembly)?;
     let mut decided = Vec::new();
-    for TenantPoints { tenant, points, unreadable, proof, holds, .. } in
-        points::list(assembly, tenants).await?
-    {
+    for TenantPoints { tenant, points, unreadable, proof, holds, .. } in all {
         let needed = Needed {
             proved: proof.and_then(|proof| PointId::new(proof.point).ok()),
             rollback: rollback.get(&tenant).and_then(|id| PointId::new(id.as_str()).ok()),
@@ -76,8 +114,7 @@ pub async fn decide(assembly: &Assembly, tenants: &[TenantName]) -> Result<Vec<T
             Some((Candidate { id, taken_at: point.taken_at, kind: point.kind }, point))
         };
         let (candidates, points): (Vec<_>, Vec<_>) = points.into_iter().filter_map(candidate).unzip();
-        let rules = stack.tenants.get(&tenant).and_then(|table| table.keep).or(stack.keep);
-        let reasons = match &rules {
+        let reasons = match &rules(&tenant) {
             Some(keep) => retain(&candidates, keep, &needed, now, &zone),
             None => vec![BTreeSet::from([Why::NoRule]); candidates.len()],
         };
@@ -87,13 +124,13 @@ pub async fn decide(assembly: &Assembly, tenants: &[TenantName]) -> Result<Vec<T
     Ok(decided)
 }
 
-/// What throwing away means as an intent.
+/// What throwing away means as an intent: in the vault, or at a mirror.
 #[must_use]
-pub fn intent(decided: &[TenantDecided]) -> Intent {
+pub fn intent(decided: &[TenantDecided], at: Option<&str>) -> Intent {
     let going = |tenant: &TenantDecided| (tenant.tenant.clone(), tenant.going());
     let points: BTreeMap<TenantName, Vec<PointId>> =
         decided.iter().map(going).filter(|(_, points)| !points.is_empty()).collect();
-    Intent::Prune { points }
+    Intent::Prune { points, at: at.map(str::to_owned) }
 }
 
 /// The points of runs that have not ended: those that they took, and the one that is being restored.

@@ -1,12 +1,13 @@
 //! Runs: begun, owned by a detached process, taken up again after a crash.
 
+use std::ffi::OsString;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 
 use eclusa_conductor::{Conductor, Ending, Watcher, discard_proof};
 use eclusa_fault::{Code, Fault, Result};
 use eclusa_model::{Environment, PersonName, RunId};
-use eclusa_runbook::{Action, Effect, Intent, Outcome, Plan, Run, VaultOperation};
+use eclusa_runbook::{Action, Effect, Intent, Load, Outcome, Plan, Run, VaultOperation};
 use jiff::tz::TimeZone;
 use tokio::sync::watch;
 
@@ -116,8 +117,13 @@ pub fn spawn_runner(assembly: &Assembly, run: &RunId, resume: Option<&PersonName
             |error| Fault::new(Code::StateDirectory).with("path", directory.display()).because(error),
         )?;
     let errors = log.try_clone().map_err(|error| Fault::new(Code::Internal).with("what", error))?;
-    let mut command = Command::new(&assembly.binary);
+    let load = if resume.is_some() { Load::default() } else { load_of(assembly, run)? };
+    let mut argv = stepping_back(&load);
+    argv.push(assembly.binary.clone().into_os_string());
+    let mut argv = argv.into_iter();
+    let mut command = Command::new(argv.next().unwrap_or_default());
     command
+        .args(argv)
         .arg("--config")
         .arg(&assembly.configuration)
         .arg("--state")
@@ -136,6 +142,28 @@ pub fn spawn_runner(assembly: &Assembly, run: &RunId, resume: Option<&PersonName
     // It is not this process's to end; but while this one lives, it does not leave the ended one in the process table.
     std::thread::spawn(move || child.wait());
     Ok(())
+}
+
+/// How much of the machine a run may take.
+fn load_of(assembly: &Assembly, run: &RunId) -> Result<Load> {
+    Ok(history::replayed(assembly.journal.as_ref(), run)?.plan.load)
+}
+
+/// What stands before the runner, so that it and the programs that it starts step back from others: those of `nice` and
+/// `ionice` that are wanted and there. Only a run's first runner has it: whoever takes a run up after a crash may have to
+/// start services too, and these would inherit it.
+fn stepping_back(load: &Load) -> Vec<OsString> {
+    let there = |program: &str| {
+        let path = std::env::var_os("PATH").unwrap_or_default();
+        let found = std::env::split_paths(&path).any(|directory| directory.join(program).is_file());
+        if !found {
+            tracing::warn!(program, "this machine has no such program: the run does not step back by it");
+        }
+        found
+    };
+    let nice = load.nice.is_some() && there("nice");
+    let ionice = load.ionice.is_some() && there("ionice");
+    load.prefix(nice, ionice).into_iter().map(OsString::from).collect()
 }
 
 /// Owns a run until it ends or this process is told to stop.

@@ -1,17 +1,19 @@
 //! What runs, which release, health, last backup, last drill, disk; and what is wrong with any of it.
 
+use std::collections::BTreeMap;
+
 use eclusa_config::Stack;
 use eclusa_config::model::Period;
 use eclusa_fault::{Fault, Message, Result};
-use eclusa_model::{Health, Observation, RunId, RuntimeKind, ServiceState, TenantName};
+use eclusa_model::{Health, Observation, RunId, RuntimeKind, ServiceState, StepName, TenantName};
 use eclusa_ports::{JournalStore, PointManifest};
-use eclusa_runbook::PointKind;
+use eclusa_runbook::{Headway, PointKind, Run};
 use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::mirrors::MirrorSafety;
 use crate::observe::observe;
-use crate::{Assembly, history, mirrors, running};
+use crate::{Assembly, headway, history, mirrors, running};
 
 /// A tenant's safety at a glance.
 #[derive(Debug, Clone, Serialize)]
@@ -42,6 +44,9 @@ pub struct OpenRun {
     pub intent: String,
     /// Whether a living process owns it.
     pub owned: bool,
+    /// How far the steps have come that read many bytes and are under way.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub headway: BTreeMap<StepName, Headway>,
 }
 
 /// How bad something is.
@@ -94,6 +99,7 @@ pub async fn of(assembly: &Assembly) -> Result<Status> {
         Some(run) => Some(OpenRun {
             owned: running::owner_lives(assembly, &run.id).await,
             intent: run.plan.intent.word().to_owned(),
+            headway: headway(assembly, &run),
             run: run.id,
         }),
         None => None,
@@ -110,6 +116,13 @@ pub async fn of(assembly: &Assembly) -> Result<Status> {
     status.troubles.extend(crate::erasure::troubles(assembly));
     status.troubles.extend(crate::auditing::of_stack(&assembly.stack).await);
     Ok(status)
+}
+
+fn headway(assembly: &Assembly, run: &Run) -> BTreeMap<StepName, Headway> {
+    let outputs = assembly.ports.outputs.join(run.id.as_str());
+    let now = assembly.ports.clock.now();
+    let of = |step: &StepName| Some((step.clone(), headway::of(&outputs, step, now)?));
+    headway::under_way(run).into_iter().filter_map(of).collect()
 }
 
 /// The newest point of what the tenant had: what was taken from files elsewhere is no backup of it.
@@ -143,7 +156,7 @@ async fn safety_of(assembly: &Assembly, tenant: &TenantName) -> TenantSafety {
     }
     match assembly.ports.vault.copies(tenant).await {
         Ok(copies) => {
-            found.mirrors = mirrors::safety(&assembly.stack, copies, assembly.ports.clock.now());
+            found.mirrors = mirrors::safety(assembly, copies, assembly.ports.clock.now());
         }
         Err(fault) => found.trouble = Some(assembly.ports.secrets.redact(&fault.to_string())),
     }

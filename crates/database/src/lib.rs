@@ -14,14 +14,16 @@ mod statements;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use eclusa_fault::{Code, Fault, Result};
-use eclusa_model::{DatabasePlace, ServiceName, Tenant};
+use eclusa_model::{DatabasePlace, RuntimeKind, ServiceName, Tenant};
 use eclusa_ports::{
-    Blocker, Checksums, Database, DatabaseCopy, DatabaseFacts, DatabaseSummary, Dump, Row, RowsWanted,
-    Runtime, SecretResolver, StoredDump, SwapState,
+    Blocker, Checksums, Database, DatabaseCopy, DatabaseFacts, DatabaseSummary, Dump, ExecSpec, Meter,
+    NoOutput, Row, RowsWanted, Runtime, SecretResolver, StoredDump, SwapState,
 };
+use eclusa_runbook::{Load, Place};
 
 use secrecy::SecretString;
 
@@ -31,11 +33,15 @@ use crate::server::Access;
 use crate::sqlite::Sqlite;
 
 /// The databases of one stack, each handled as its engine needs it.
+#[derive(Clone)]
 pub struct Databases {
     runtime: Arc<dyn Runtime>,
     secrets: Arc<dyn SecretResolver>,
     scratch: PathBuf,
     shape: Shape,
+    /// Within which dumps are taken.
+    load: Load,
+    meter: Arc<Meter>,
 }
 
 /// From how many bytes on a dump of MariaDB is several streams: with less than this, starting several programs
@@ -55,7 +61,8 @@ impl Databases {
     ) -> Self {
         let connections = std::thread::available_parallelism().map_or(1, usize::from).min(CONNECTIONS);
         let shape = Shape { several_from: SEVERAL_FROM, connections };
-        Self { runtime, secrets, scratch: scratch.into(), shape }
+        let (scratch, load, meter) = (scratch.into(), Load::default(), Arc::default());
+        Self { runtime, secrets, scratch, shape, load, meter }
     }
 
     /// So many connections read rows of MariaDB side by side.
@@ -73,6 +80,10 @@ impl Databases {
     }
 
     fn engine(&self, tenant: &Tenant) -> Engine {
+        self.engine_after(tenant, &[])
+    }
+
+    fn engine_after(&self, tenant: &Tenant, before: &[String]) -> Engine {
         let access = |programs, service: &ServiceName, user: &str, password: &Option<String>| Access {
             runtime: Arc::clone(&self.runtime),
             secrets: Arc::clone(&self.secrets),
@@ -82,6 +93,7 @@ impl Databases {
             user: user.to_owned(),
             password: password.clone(),
             server: Vec::new(),
+            before: before.to_vec(),
         };
         match &tenant.database {
             DatabasePlace::Postgresql { service, name, user, password } => Engine::Postgresql(
@@ -94,9 +106,49 @@ impl Databases {
                 Engine::Mariadb(Mariadb::new(access, name.clone(), self.scratch.clone(), self.shape))
             }
             DatabasePlace::Sqlite { path } => {
-                Engine::Sqlite(Sqlite::new(tenant.name.as_str(), path.into(), self.scratch.clone()))
+                let (scratch, meter) = (self.scratch.clone(), self.meter.clone());
+                Engine::Sqlite(Sqlite::new(tenant.name.as_str(), path.into(), scratch, meter))
             }
         }
+    }
+
+    /// What stands before the programs of a tenant's server, so that they step back from others. Programs on this machine
+    /// inherit that; in a container they are started by somebody else, and what is missing there is left out.
+    async fn before(&self, tenant: &Tenant) -> Vec<String> {
+        let (DatabasePlace::Postgresql { service, .. } | DatabasePlace::Mariadb { service, .. }) =
+            &tenant.database
+        else {
+            return Vec::new();
+        };
+        if self.runtime.kind() != RuntimeKind::Compose {
+            return Vec::new();
+        }
+        let (nice, ionice) = (self.load.nice.is_some(), self.load.ionice.is_some());
+        for (nice, ionice) in [(nice, ionice), (nice, false), (false, ionice)] {
+            let before = self.load.prefix(nice, ionice);
+            if !before.is_empty() && self.starts(service, &before).await {
+                return before;
+            }
+        }
+        if nice || ionice {
+            tracing::warn!(%service, "neither nice nor ionice can be used in the service of the database");
+        }
+        Vec::new()
+    }
+
+    /// Whether a command can be started behind these words.
+    async fn starts(&self, service: &ServiceName, before: &[String]) -> bool {
+        let spec = ExecSpec {
+            place: Place::Service { service: service.clone() },
+            argv: before.iter().cloned().chain(["true".to_owned()]).collect(),
+            environment: BTreeMap::new(),
+            directory: None,
+            stdin: None,
+            timeout: Duration::from_secs(30),
+            mark: None,
+            images: Default::default(),
+        };
+        matches!(self.runtime.exec(spec, &NoOutput).await, Ok(result) if result.code == 0)
     }
 }
 
@@ -140,8 +192,17 @@ impl Database for Databases {
         }
     }
 
+    fn bounded(&self, load: &Load, meter: &Arc<Meter>) -> Option<Arc<dyn Database>> {
+        Some(Arc::new(Self { load: *load, meter: meter.clone(), ..self.clone() }))
+    }
+
     async fn dump(&self, tenant: &Tenant) -> Result<Dump> {
-        dispatch!(self, tenant, engine => engine.dump())
+        let before = self.before(tenant).await;
+        match self.engine_after(tenant, &before) {
+            Engine::Mariadb(engine) => engine.dump().await,
+            Engine::Postgresql(engine) => engine.dump().await,
+            Engine::Sqlite(engine) => engine.dump().await,
+        }
     }
 
     async fn restore_beside(&self, tenant: &Tenant, suffix: &str, dump: StoredDump) -> Result<()> {

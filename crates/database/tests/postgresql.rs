@@ -178,6 +178,31 @@ async fn writes_during_a_dump_are_in_neither_the_summary_nor_the_stream() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn within_a_load_the_programs_in_a_container_step_back_and_nothing_else_does() {
+    use eclusa_ports::Meter;
+    use eclusa_runbook::{DiskPriority, Load};
+    let cluster = Cluster::start();
+    cluster.sql("postgres", "CREATE DATABASE busy");
+    cluster.sql("busy", "CREATE TABLE t (x text); INSERT INTO t VALUES ('a')");
+    let tenant = cluster.tenant("busy", "postgres");
+    let load = Load { nice: Some(5), ionice: Some(DiskPriority::Idle), bytes_per_second: None };
+    let meter = std::sync::Arc::new(Meter::new());
+    let stepped_back = async |load: &Load| -> Vec<bool> {
+        cluster.runtime.commands.lock().unwrap().clear();
+        let databases = cluster.databases().bounded(load, &meter).unwrap();
+        let dumped = taken(databases.dump(&tenant).await.unwrap()).await.unwrap();
+        assert_eq!(dumped.summary.rows(), 1);
+        let commands = cluster.runtime.commands.lock().unwrap();
+        commands.iter().map(|argv| argv[..6] == ["nice", "-n", "5", "ionice", "-c", "3"]).collect()
+    };
+    // On this machine they inherit it from who starts them.
+    assert_eq!(stepped_back(&load).await, [false, false]);
+    cluster.runtime.contained.store(true, std::sync::atomic::Ordering::Relaxed);
+    assert_eq!(stepped_back(&load).await, [true, true]);
+    assert_eq!(stepped_back(&Load::default()).await, [false, false]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn half_a_dump_is_refused_and_leaves_nothing() {
     let cluster = Cluster::start();
     let (databases, tenant) = (cluster.databases(), cluster.tenant(awkward(&cluster), "postgres"));

@@ -25,7 +25,11 @@ struct Place {
 fn place() -> Place {
     let directory = tempfile::tempdir().unwrap();
     let live = directory.path().join("a b?%23'.sqlite3");
-    let runtime = Arc::new(LocalRuntime { environment: Vec::new(), commands: Default::default() });
+    let runtime = Arc::new(LocalRuntime {
+        environment: Vec::new(),
+        commands: Default::default(),
+        contained: Default::default(),
+    });
     let databases = Databases::new(runtime, Arc::new(Echo), directory.path().join("scratch"));
     let tenant = tenant(DatabasePlace::Sqlite { path: live.display().to_string() });
     Place { directory, live, databases, tenant }

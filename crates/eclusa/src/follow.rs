@@ -7,14 +7,14 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use eclusa_control::{Assembly, running};
+use eclusa_control::{Assembly, headway, running};
 use eclusa_fault::{Code, Fault, Language, Message, Result};
 use eclusa_journal::SqliteJournal;
 use eclusa_model::{RunId, StepName};
 use eclusa_ports::JournalStore;
 use eclusa_runbook::{Action, Entry, Event, Intent, Outcome, Progress, Run, Scope, Step, UndoProgress};
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::exit::Exit;
@@ -22,6 +22,8 @@ use crate::terminal::{self, BOLD, GREEN, RED, YELLOW, say, tell};
 
 /// How often the journal is looked at.
 const GLANCE: Duration = Duration::from_millis(120);
+/// How often it is said how far a step has come, where nothing is drawn.
+const HEADWAY_EVERY: SignedDuration = SignedDuration::from_secs(10);
 /// After this long without an owner a run is said to have none.
 const OWNERLESS: Duration = Duration::from_secs(5);
 
@@ -47,6 +49,8 @@ pub async fn follow_after(
         run: None,
         seen: None,
         live: (terminal::is_live() && !json).then(|| Live::new(assembly.ports.outputs.join(id.as_str()))),
+        outputs: assembly.ports.outputs.join(id.as_str()),
+        told: BTreeMap::new(),
     };
     let mut ownerless: Option<tokio::time::Instant> = None;
     let fault = |error: std::io::Error| Fault::new(Code::Internal).with("what", error);
@@ -96,6 +100,10 @@ struct Follower {
     /// The last event that was read.
     seen: Option<Entry>,
     live: Option<Live>,
+    /// Where the outputs of the steps are.
+    outputs: PathBuf,
+    /// When it was last said of a step how far it has come.
+    told: BTreeMap<StepName, Timestamp>,
 }
 
 impl Follower {
@@ -116,6 +124,7 @@ impl Follower {
         if let (Some(live), Some(run)) = (&mut self.live, &self.run) {
             live.draw(run, &self.language);
         }
+        self.say_headway();
         Ok(is_new)
     }
 
@@ -167,6 +176,23 @@ impl Follower {
         }
     }
 
+    /// Where nothing is drawn it is said every so often how far the steps have come that read many bytes. It is no event, so
+    /// programs that read the events do not get it.
+    fn say_headway(&mut self) {
+        let Some(run) = self.run.as_ref().filter(|_| self.live.is_none() && !self.json) else { return };
+        let now = Timestamp::now();
+        for step in headway::under_way(run) {
+            let told = self.told.entry(step.clone()).or_insert(now);
+            if now.duration_since(*told) < HEADWAY_EVERY {
+                continue;
+            }
+            if let Some(headway) = headway::of(&self.outputs, step, now) {
+                *told = now;
+                say(eclusa_report::headway_line(&headway, step, run, &self.language));
+            }
+        }
+    }
+
     fn clear(&mut self) {
         if let Some(live) = &mut self.live {
             live.clear();
@@ -200,8 +226,12 @@ impl Follower {
                 Message::new("follow-end-mirror").with("tenants", unfinished_tenants(run).join(", "))
             }
             // What was thrown away before stays away: there is nothing to go back to.
-            Intent::Prune { .. } if outcome == Outcome::WentBack => {
-                Message::new("follow-end-prune").with("tenants", unfinished_tenants(run).join(", "))
+            Intent::Prune { at, .. } if outcome == Outcome::WentBack => {
+                let message = match at {
+                    Some(mirror) => Message::new("follow-end-prune-at").with("mirror", mirror),
+                    None => Message::new("follow-end-prune"),
+                };
+                message.with("tenants", unfinished_tenants(run).join(", "))
             }
             _ => Message::new(word).with("why", why),
         };
@@ -299,19 +329,7 @@ impl Live {
     }
 
     fn draw(&mut self, run: &Run, language: &Language) {
-        let under_way: Vec<&StepName> = run
-            .plan
-            .steps
-            .iter()
-            .map(|step| &step.name)
-            .filter(|name| match run.undone.get(*name) {
-                Some(UndoProgress::Begun { .. }) => true,
-                Some(_) => false,
-                None => {
-                    matches!(run.progress.get(*name), Some(Progress::Begun { .. } | Progress::Asking { .. }))
-                }
-            })
-            .collect();
+        let under_way = headway::under_way(run);
         self.steps.retain(|name, bar| {
             let keep = under_way.contains(&name);
             if !keep {
@@ -328,7 +346,10 @@ impl Live {
                 bar.enable_steady_tick(Duration::from_millis(150));
                 bar
             });
-            bar.set_message(describe(run, name, language, last_line(&self.outputs, name)));
+            let headway = headway::of(&self.outputs, name, Timestamp::now());
+            let headway = headway.map(|headway| eclusa_report::headway_text(&headway, language));
+            let tail = headway.or_else(|| last_line(&self.outputs, name));
+            bar.set_message(describe(run, name, language, tail));
         }
     }
 
@@ -353,7 +374,7 @@ fn describe(run: &Run, name: &StepName, language: &Language, tail: Option<String
     };
     let back = if undoing { "← " } else { "" };
     let tail =
-        tail.map(|line| format!("  {}", line.chars().take(70).collect::<String>())).unwrap_or_default();
+        tail.map(|line| format!("  {}", line.chars().take(100).collect::<String>())).unwrap_or_default();
     format!("{back}{}  {elapsed} s{expected}{tail}", step.title.render(language))
 }
 

@@ -244,6 +244,151 @@ fn a_drill_tries_those_whose_proof_is_oldest_and_names_whose_points_cannot_be_re
     assert_eq!(shop.censuses(), before);
 }
 
+#[test]
+fn a_mirror_has_times_and_rules_of_its_own() {
+    let shop = Shop::open(&Setting::default());
+    let nas = shop.directory.join("nas");
+    std::fs::create_dir(&nas).unwrap();
+    let table = |more: &str| {
+        let nas = nas.display();
+        format!(
+            "\n[[stacks.shop.mirrors]]\nname = \"nas\"\ndirectory = \"{nas}\"\nsame_file_system = true\n{more}\n"
+        )
+    };
+    let configured = |more: &str| {
+        shop.change_configuration(|text| {
+            let before = text.split("\n[[stacks.shop.mirrors]]").next().unwrap_or_default();
+            format!("{before}{}", table(more))
+        });
+    };
+    let copies = || {
+        let listed = shop.run(&["backups", "alpha", "--json"]).must(0).json();
+        let of_alpha = &listed["tenants"][0];
+        (
+            of_alpha["points"].as_array().unwrap().len(),
+            of_alpha["copies"][0]["points"].as_array().unwrap().len(),
+        )
+    };
+    // What is due goes to the mirror whose time it is, and only what it keeps.
+    let due = format!("schedule = {{ cron = \"{}\" }}", minutes_ago(3));
+    configured(&format!("{due}\nkeep = {{ last = 1 }}"));
+    shop.run(&["backup"]).must(0);
+    let before = copies().0;
+    assert!(before > 1, "with the point of its first release");
+    shop.run(&["schedule"]).must(0).shows("mirror nas");
+    let ran = shop.run(&["schedule", "run", "--once"]).must(0);
+    ran.says("eclusa mirror --to nas: ended with 0");
+    assert_eq!(copies(), (before, 1));
+    shop.run(&["schedule", "run", "--once"]).must(0).lacks("ended with");
+    shop.run(&["status"]).must(0);
+
+    // What the rules let go there goes there, stays in the vault, and does not come back.
+    shop.run(&["backup"]).must(0);
+    shop.run(&["mirror"]).must(0);
+    assert_eq!(copies(), (before + 1, 2));
+    shop.run(&["plan", "prune", "--at", "nas"]).must(0).shows("Throw away one restore point of alpha at nas");
+    assert_eq!(copies(), (before + 1, 2), "a plan throws nothing away");
+    let pruned = shop.run(&["prune", "alpha", "--at", "nas", "--yes"]).must(0);
+    pruned.shows("goes").shows("stays: the newest, one of the last").shows("GO.");
+    assert_eq!(copies(), (before + 1, 1));
+    shop.run(&["mirror", "alpha"]).must(0).shows("nothing to copy");
+    shop.run(&["prune", "alpha", "--at", "nas", "--yes"]).must(0).says("No restore point has to go");
+    shop.run(&["drill", "alpha", "--from", "nas"]).must(0).shows("GO.");
+    shop.run(&["prune", "--at", "tape"]).must(1).refused("E0607");
+
+    // Late is late by its own times, whatever other mirrors may be allowed.
+    let record = |tenant: &str| shop.state().join(format!("vault/shop/.mirrors/nas/{tenant}.json"));
+    let copied = |hours: i64| {
+        for tenant in common::TENANTS {
+            let text = std::fs::read_to_string(record(tenant)).unwrap();
+            let mut record_of: serde_json::Value = serde_json::from_str(&text).unwrap();
+            let at = jiff::Timestamp::now() - jiff::SignedDuration::from_hours(hours);
+            record_of["at"] = at.to_string().into();
+            std::fs::write(record(tenant), record_of.to_string()).unwrap();
+        }
+    };
+    copied(72);
+    configured("schedule = { cron = \"0 0 1 * *\", catch_up = \"31d\" }\nkeep = { last = 1 }");
+    shop.run(&["status"]).must(0);
+    configured(&format!("schedule = {{ cron = \"{}\", catch_up = \"2m\" }}", minutes_ago(10)));
+    let late = shop.run(&["status"]).must(1);
+    late.shows("of alpha had to be copied to nas at").shows("eclusa mirror beta --to nas");
+    shop.run(&["mirror"]).must(0);
+    shop.run(&["status"]).must(0);
+    shop.run(&["prune", "--at", "nas"]).must(1).says("every restore point at nas is kept").says("keep = {");
+    configured("stale_after = \"0s\"\nschedule = { cron = \"@daily\" }");
+    shop.run(&["status"]).must(1).shows("older than it may be");
+    configured("keep = { last = 0 }");
+    shop.run(&["status"]).must(1).says("rules that keep no restore point");
+    configured("schedule = { cron = \"@daily\", sample = 2 }");
+    shop.run(&["status"]).must(1).says("sample belongs to drill alone");
+}
+
+/// What a backup may take of the machine.
+const LOAD: &str = r#"
+[stacks.shop.backup]
+nice = 3
+ionice = "lowest"
+bytes_per_second = 1_000_000
+
+[[stacks.shop.hooks]]
+name = "turn"
+at = "before.secure"
+command = ["sh", "-c", "nice > turn; ionice >> turn"]
+"#;
+
+#[test]
+fn a_backup_steps_back_and_tells_how_far_it_has_come_and_a_release_does_not() {
+    let shop = Shop::open(&Setting { tables: LOAD.to_owned(), ..Setting::default() });
+    let turn = || std::fs::read_to_string(shop.directory.join("turn")).unwrap();
+    let own = Command::new("nice").output().unwrap();
+    let own: u32 = String::from_utf8(own.stdout).unwrap().trim().parse().unwrap();
+    assert!(turn().starts_with(&format!("{own}\n")), "a release is not slowed: {}", turn());
+    let receipts = shop.directory.join("data/alpha/receipts");
+    std::fs::create_dir_all(&receipts).unwrap();
+    // As it is not held back, this is read before anything could be told.
+    std::fs::write(receipts.join("scan.pdf"), vec![7; 1_500_000]).unwrap();
+    let planned = shop.run(&["plan", "backup", "alpha"]).must(0);
+    planned.shows("nice 3").shows("asks for the disk after everybody").shows("no more than 1 MB a second");
+    let run = shop.begin(&["backup", "alpha"]);
+    let headway = common::wait_for("it is told how far it is", 20, || {
+        let status = shop.status();
+        let told = status["open_run"]["headway"]["secure.point.alpha"].clone();
+        (told["stage"] == "reading" && told["bytes"].as_u64() > Some(0)).then_some(told)
+    });
+    let expected = headway["expected"].as_u64().unwrap();
+    assert!(expected > 1_500_000 && expected < 4_000_000, "{headway}");
+    let shown = shop.run(&["status"]);
+    shown.shows("secure.point.alpha: read").shows("MB of about");
+    let followed = shop.run(&["attach", &run.id]).must(0).shows("GO.");
+    let lowest = format!("{}\nbest-effort: prio 7\n", (own + 3).min(19));
+    assert_eq!(turn(), lowest);
+    // What was told is kept nowhere: not in the journal, and not beside the outputs.
+    let left = std::fs::read_dir(shop.state().join("runs").join(&run.id)).unwrap();
+    let left: Vec<String> = left.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    assert!(!left.iter().any(|name| name.contains("headway")), "{left:?}");
+    assert!(
+        !followed.out.contains("of about"),
+        "so short a backup says nothing in between: {}",
+        followed.out
+    );
+    assert!(shop.status()["open_run"].is_null());
+    // One that is not wanted any more ends at once, and leaves nothing that would pass for a point.
+    let points = || shop.run(&["backups", "alpha", "--json"]).must(0).json()["tenants"][0]["points"].clone();
+    let before = points();
+    let run = shop.begin(&["backup", "alpha"]);
+    common::wait_for("it is told how far it is", 20, || {
+        (!shop.status()["open_run"]["headway"]["secure.point.alpha"].is_null()).then_some(())
+    });
+    shop.run(&["abort", &run.id, "--reason", "the shop is busy"]).must(0);
+    run.wait_for_runner(&shop, None);
+    assert_eq!(points(), before);
+    shop.change_configuration(|text| text.replace("nice = 3", "nice = 20"));
+    shop.run(&["status"]).must(1).says("expected 1 to 19");
+    shop.change_configuration(|text| text.replace("nice = 20", "nice = 3").replace("1_000_000", "1000"));
+    shop.run(&["status"]).must(1).says("expected 1000000 or more");
+}
+
 /// The cron expression of a minute that was so many minutes ago.
 fn minutes_ago(minutes: i64) -> String {
     let at = jiff::Timestamp::now() - jiff::SignedDuration::from_mins(minutes);

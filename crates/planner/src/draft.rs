@@ -6,9 +6,9 @@ use eclusa_config::{HookPoint, Side};
 use eclusa_fault::{Code, Fault, Message, Result};
 use eclusa_model::{PersonName, Release, ServiceName, StepName, Tenant, TenantName};
 use eclusa_runbook::{
-    Action, Effect, EnvironmentValue, Exec, Expect, Gate, GateKind, Intent, Lane, LeaseOperation, Limits,
-    OnNoGo, PARTS_PLAN_FORMAT, PLAN_FORMAT, Phase, Place, Plan, Question, Recovery, Reversibility, Scope,
-    Step, TRIAL_PLAN_FORMAT, Trial, Undo,
+    Action, ELSEWHERE_PLAN_FORMAT, Effect, EnvironmentValue, Exec, Expect, Gate, GateKind, Intent, Lane,
+    LeaseOperation, Limits, Load, OnNoGo, PARTS_PLAN_FORMAT, PLAN_FORMAT, Phase, Place, Plan, Question,
+    Recovery, Reversibility, Scope, Step, Trial, Undo, VaultOperation,
 };
 
 use crate::PlanInput;
@@ -132,6 +132,8 @@ impl NewStep {
 pub(crate) struct Draft<'a, 'b> {
     pub input: &'b PlanInput<'a>,
     pub remarks: Vec<Message>,
+    /// How much of the machine it may take.
+    pub load: Load,
     steps: Vec<Step>,
     names: BTreeSet<StepName>,
     frontier: Vec<StepName>,
@@ -159,6 +161,7 @@ impl<'a, 'b> Draft<'a, 'b> {
         Self {
             input,
             remarks: Vec::new(),
+            load: Load::default(),
             steps: Vec::new(),
             names: BTreeSet::new(),
             frontier: Vec::new(),
@@ -384,6 +387,7 @@ impl<'a, 'b> Draft<'a, 'b> {
             emergency,
             told: stack.duties.told.iter().map(|person| describe(stack, person)).collect(),
             answer_within: Some(stack.decide.deadline.as_seconds()),
+            load: self.load,
             remarks: self.remarks,
             steps: self.steps,
         })
@@ -412,8 +416,15 @@ pub(crate) fn format_of(steps: &[Step]) -> u32 {
         Action::Judge(gate) => gate.trial.is_some(),
         Action::Ask(_) => false,
     });
-    match (tried, parts) {
-        (true, _) => TRIAL_PLAN_FORMAT,
+    let at_mirror = |effect: &Effect| match effect {
+        Effect::Vault(VaultOperation::ForgetAt { .. }) => true,
+        Effect::Vault(VaultOperation::Copy { only, .. }) => only.is_some(),
+        _ => false,
+    };
+    let elsewhere =
+        steps.iter().any(|step| matches!(&step.action, Action::Perform(effect) if at_mirror(effect)));
+    match (tried || elsewhere, parts) {
+        (true, _) => ELSEWHERE_PLAN_FORMAT,
         (false, true) => PARTS_PLAN_FORMAT,
         (false, false) => PLAN_FORMAT,
     }

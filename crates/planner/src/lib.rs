@@ -68,8 +68,8 @@ pub fn plan(input: &PlanInput<'_>, intent: &Intent) -> Result<Plan> {
             drill::plan(input, points, from.as_deref(), *application)?
         }
         Intent::Rehearse { to, points } => rehearsal::plan(input, to, points)?,
-        Intent::Mirror { mirrors, tenants, way } => mirror::plan(input, mirrors, tenants, *way)?,
-        Intent::Prune { points } => prune::plan(input, points)?,
+        Intent::Mirror { mirrors, tenants, way, only } => mirror::plan(input, mirrors, tenants, *way, only)?,
+        Intent::Prune { points, at } => prune::plan(input, points, at.as_deref())?,
         Intent::Migrate { tenants } => migrate::plan(input, tenants)?,
         Intent::AppsInstall { app, tenants } => migrate::install(input, app, tenants)?,
         Intent::Maintenance { on, tenants, reason, until } => {

@@ -63,7 +63,8 @@ fn one_step(tenants: &BTreeSet<&TenantName>, step: &Step, found: &mut impl FnMut
             VaultOperation::Take { tenant, .. }
             | VaultOperation::Check { tenant, .. }
             | VaultOperation::Copy { tenant, .. }
-            | VaultOperation::Forget { tenant, .. },
+            | VaultOperation::Forget { tenant, .. }
+            | VaultOperation::ForgetAt { tenant, .. },
         )) => Some(tenant),
         Action::Perform(Effect::Edge(
             EdgeOperation::Close { tenant, .. }

@@ -3,18 +3,22 @@
 use std::collections::BTreeMap;
 
 use eclusa_fault::{Code, Fault, Message, Result};
-use eclusa_model::TenantName;
+use eclusa_model::{PointId, TenantName};
 use eclusa_runbook::{Effect, Intent, MirrorWay, Phase, Plan, Scope, VaultOperation};
 
 use crate::PlanInput;
 use crate::backup::chosen;
 use crate::draft::{Draft, Frame, NewStep};
 
+/// By mirror and tenant, which points are copied; of whom nothing is said, all.
+type Only = BTreeMap<String, BTreeMap<TenantName, Vec<PointId>>>;
+
 pub(crate) fn plan(
     input: &PlanInput<'_>,
     mirrors: &[String],
     names: &[TenantName],
     way: MirrorWay,
+    only: &Only,
 ) -> Result<Plan> {
     if let Some(unknown) =
         mirrors.iter().find(|name| !input.stack.mirrors.iter().any(|mirror| mirror.name == **name))
@@ -33,13 +37,14 @@ pub(crate) fn plan(
     let mut steps = Vec::new();
     for mirror in mirrors {
         for tenant in &tenants {
-            steps.push(copy(mirror, &tenant.name, way)?);
+            let only = only.get(mirror).and_then(|of_mirror| of_mirror.get(&tenant.name));
+            steps.push(copy(mirror, &tenant.name, way, only)?);
         }
     }
     draft.together(steps)?;
     let names = tenants.iter().map(|tenant| tenant.name.clone()).collect();
     draft.finish(Frame {
-        intent: Intent::Mirror { mirrors: mirrors.to_vec(), tenants: names, way },
+        intent: Intent::Mirror { mirrors: mirrors.to_vec(), tenants: names, way, only: only.clone() },
         to: None,
         tenants,
         services: Vec::new(),
@@ -48,9 +53,13 @@ pub(crate) fn plan(
     })
 }
 
-fn copy(mirror: &str, tenant: &TenantName, way: MirrorWay) -> Result<NewStep> {
-    let effect =
-        Effect::Vault(VaultOperation::Copy { tenant: tenant.clone(), mirror: mirror.to_owned(), way });
+fn copy(mirror: &str, tenant: &TenantName, way: MirrorWay, only: Option<&Vec<PointId>>) -> Result<NewStep> {
+    let effect = Effect::Vault(VaultOperation::Copy {
+        tenant: tenant.clone(),
+        mirror: mirror.to_owned(),
+        way,
+        only: only.cloned(),
+    });
     let title = Message::new(match way {
         MirrorWay::There => "step-mirror",
         MirrorWay::ThereReadingAll => "step-mirror-all",

@@ -10,7 +10,14 @@ use crate::PlanInput;
 use crate::backup::one;
 use crate::draft::{Draft, Frame, NewStep};
 
-pub(crate) fn plan(input: &PlanInput<'_>, points: &BTreeMap<TenantName, Vec<PointId>>) -> Result<Plan> {
+pub(crate) fn plan(
+    input: &PlanInput<'_>,
+    points: &BTreeMap<TenantName, Vec<PointId>>,
+    at: Option<&str>,
+) -> Result<Plan> {
+    if let Some(mirror) = at.filter(|at| !input.stack.mirrors.iter().any(|mirror| mirror.name == **at)) {
+        return Err(Fault::new(Code::MirrorUnknown).with("mirror", mirror));
+    }
     let all: Vec<_> = input.observation.tenants.iter().map(|tenant| tenant.tenant.clone()).collect();
     let mut draft = Draft::new(input);
     draft.take_lease()?;
@@ -18,16 +25,28 @@ pub(crate) fn plan(input: &PlanInput<'_>, points: &BTreeMap<TenantName, Vec<Poin
     let (mut steps, mut tenants) = (Vec::new(), Vec::new());
     for (name, ids) in points.iter().filter(|(_, ids)| !ids.is_empty()) {
         tenants.push(one(&all, name)?);
-        let effect = Effect::Vault(VaultOperation::Forget { tenant: name.clone(), points: ids.clone() });
-        let title = Message::new("step-forget").with("tenant", name).with("count", ids.len());
+        let (tenant, points) = (name.clone(), ids.clone());
+        let (operation, title, why) = match at {
+            Some(mirror) => (
+                VaultOperation::ForgetAt { tenant, mirror: mirror.to_owned(), points },
+                Message::new("step-forget-at").with("mirror", mirror),
+                "undo-no-return-forget-at",
+            ),
+            None => (
+                VaultOperation::Forget { tenant, points },
+                Message::new("step-forget"),
+                "undo-no-return-forget",
+            ),
+        };
+        let title = title.with("tenant", name).with("count", ids.len());
         let step = NewStep::perform(
             Phase::Accept,
             &format!("accept.forget.{name}"),
             Scope::Tenant(name.clone()),
             title,
-            effect,
+            Effect::Vault(operation),
         )?
-        .undo(Undo::NoReturn { why: Message::new("undo-no-return-forget") })
+        .undo(Undo::NoReturn { why: Message::new(why) })
         .seconds(6 * 3600);
         steps.push(step);
     }
@@ -36,7 +55,7 @@ pub(crate) fn plan(input: &PlanInput<'_>, points: &BTreeMap<TenantName, Vec<Poin
     }
     draft.together(steps)?;
     draft.finish(Frame {
-        intent: Intent::Prune { points: points.clone() },
+        intent: Intent::Prune { points: points.clone(), at: at.map(str::to_owned) },
         to: None,
         tenants,
         services: Vec::new(),

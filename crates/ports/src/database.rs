@@ -2,12 +2,16 @@
 
 use std::collections::BTreeMap;
 use std::io::Read;
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use eclusa_fault::{Code, Fault, Result};
 use eclusa_model::Tenant;
+use eclusa_runbook::Load;
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
+
+use crate::Meter;
 
 /// What a server says about a tenant's database.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -260,6 +264,13 @@ pub trait Database: Send + Sync {
         let _ = wanted;
         let problem = format!("the rows of {} are not read by Eclusa", tenant.name);
         Err(Fault::new(Code::DatabaseUnsupported).with("problem", problem))
+    }
+
+    /// The same databases, from which dumps are taken within a load; `None` where that changes nothing. What they read
+    /// themselves goes past the meter.
+    fn bounded(&self, load: &Load, meter: &Arc<Meter>) -> Option<Arc<dyn Database>> {
+        let _ = (load, meter);
+        None
     }
 
     /// Begins a consistent dump while the tenant may be served.

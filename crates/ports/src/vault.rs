@@ -12,7 +12,7 @@ use eclusa_runbook::PointKind;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::{Checksums, DatabaseSummary, Dump};
+use crate::{Checksums, DatabaseSummary, Dump, Meter};
 
 /// The newest format of a restore point's manifest. Since 2 a database may be several streams. A manifest says the
 /// oldest format that it fits, so that older programs read what they can.
@@ -280,6 +280,12 @@ pub struct MirrorFailure {
 /// The restore points of one stack, one repository per tenant.
 #[async_trait]
 pub trait Vault: Send + Sync {
+    /// The same vault, with a meter past which goes whatever it reads; `None` where it measures nothing.
+    fn measured(&self, meter: &Arc<Meter>) -> Option<Arc<dyn Vault>> {
+        let _ = meter;
+        None
+    }
+
     /// Takes a restore point. It is listed only when every stream and file that was expected is in it.
     ///
     /// # Errors
@@ -330,6 +336,31 @@ pub trait Vault: Send + Sync {
     /// `MirrorUnknown`; `MirrorFailed`: a point that is not wholly there is not listed there. `VaultUnreachable`.
     async fn copy_to(&self, tenant: &TenantName, mirror: &str, how: Copying) -> Result<Copied> {
         let _ = (tenant, how);
+        Err(Fault::new(Code::MirrorUnknown).with("mirror", mirror))
+    }
+
+    /// The same of some points alone: a mirror that keeps others than the vault gets only those that it keeps.
+    ///
+    /// # Errors
+    /// As [`Vault::copy_to`].
+    async fn copy_chosen(
+        &self,
+        tenant: &TenantName,
+        mirror: &str,
+        points: &[PointId],
+        how: Copying,
+    ) -> Result<Copied> {
+        let (_, _, _) = (tenant, points, how);
+        Err(Fault::new(Code::MirrorUnknown).with("mirror", mirror))
+    }
+
+    /// Throws points away at a mirror, with what no other point there needs. Points that are gone already are passed over.
+    /// The last point of a tenant there never goes, nor one that is held.
+    ///
+    /// # Errors
+    /// `MirrorUnknown`; `MirrorFailed`, also when the credentials may not remove anything: then all is as it was.
+    async fn forget_at(&self, tenant: &TenantName, mirror: &str, points: &[PointId]) -> Result<Forgotten> {
+        let (_, _) = (tenant, points);
         Err(Fault::new(Code::MirrorUnknown).with("mirror", mirror))
     }
 

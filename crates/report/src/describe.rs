@@ -45,9 +45,13 @@ pub fn intent_text(intent: &Intent, language: &Language) -> String {
             let id = if *way == MirrorWay::Back { "plan-intent-mirror-back" } else { "plan-intent-mirror" };
             Message::new(id).with("mirrors", mirrors.join(", "))
         }
-        Intent::Prune { points } => {
+        Intent::Prune { points, at } => {
             let count: usize = points.values().map(Vec::len).sum();
-            Message::new("plan-intent-prune").with("count", count)
+            let message = match at {
+                Some(mirror) => Message::new("plan-intent-prune-at").with("mirror", mirror),
+                None => Message::new("plan-intent-prune"),
+            };
+            message.with("count", count)
         }
         Intent::Migrate { tenants } => {
             Message::new("plan-intent-migrate").with("tenants", listed_tenants(tenants))
@@ -123,6 +127,10 @@ pub fn effect_text(effect: &Effect, language: &Language) -> String {
         Effect::Vault(VaultOperation::Forget { tenant, points }) => {
             Message::new("back-forget").with("tenant", tenant).with("count", points.len())
         }
+        Effect::Vault(VaultOperation::ForgetAt { tenant, mirror, points }) => Message::new("back-forget-at")
+            .with("tenant", tenant)
+            .with("mirror", mirror)
+            .with("count", points.len()),
         Effect::Restore(operation) => restore(operation, language),
         Effect::Clone(copy) => match copy.operation {
             CloneStep::Unpublish => Message::new("back-clone-unpublish"),

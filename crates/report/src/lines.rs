@@ -28,13 +28,25 @@ pub fn summary_line(entry: &Entry, run: &Run, language: &Language) -> Option<Str
 pub fn summary_line_in(entry: &Entry, run: &Run, language: &Language, zone: &TimeZone) -> Option<String> {
     let telling = Telling { run, language, zone, at: entry.at };
     let (step, text) = telling.event(&entry.event)?;
+    Some(line(entry.at, step, &text, run, language, zone))
+}
+
+/// A line about a step, or about the whole run.
+pub(crate) fn line(
+    at: Timestamp,
+    step: Option<&StepName>,
+    text: &str,
+    run: &Run,
+    language: &Language,
+    zone: &TimeZone,
+) -> String {
     let width =
         run.plan.steps.iter().map(|step| step.name.as_str().len()).max().unwrap_or(0).min(WIDEST_NAME);
     let whole = word("line-run", language);
     let name = step.map_or(whole.as_str(), StepName::as_str);
     // A line is one line, whatever a command printed.
     let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
-    Some(format!("{}  {name:<width$}  {text}", clock_text(entry.at, zone)))
+    format!("{}  {name:<width$}  {text}", clock_text(at, zone))
 }
 
 struct Telling<'a> {

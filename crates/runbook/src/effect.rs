@@ -302,6 +302,18 @@ pub enum VaultOperation {
         mirror: String,
         /// Which way.
         way: MirrorWay,
+        /// Which points alone, where the mirror does not keep all of them; none: all.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        only: Option<Vec<PointId>>,
+    },
+    /// Throws points away at a mirror, with what no other point there needs. Outputs: as `forget`.
+    ForgetAt {
+        /// Of whom.
+        tenant: TenantName,
+        /// The mirror.
+        mirror: String,
+        /// Which.
+        points: Vec<PointId>,
     },
     /// Throws points away, with what no other point needs. Outputs: `points`, `freed` (bytes).
     Forget {

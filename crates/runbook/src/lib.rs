@@ -1,6 +1,7 @@
 //! L1: plan, step, effect, undo, gate, verdict, journal events and their replay. Pure and synchronous:
 //! nothing here waits, reads a clock or touches the world.
 
+mod adapt;
 mod asked;
 mod clone;
 mod digest;
@@ -9,6 +10,8 @@ mod erasure;
 mod event;
 mod expectation;
 mod gate;
+mod headway;
+mod load;
 mod part;
 mod plan;
 mod run;
@@ -16,6 +19,7 @@ mod settings;
 mod statistics;
 mod trial;
 
+pub use adapt::Adapt;
 pub use asked::{AssetSource, Query, RowChange, RowRule, SignIn, Visit, is_like, row_changes};
 pub use clone::{CloneOperation, CloneStep, Scrub, StatementFile};
 pub use digest::digest_of;
@@ -31,10 +35,12 @@ pub use gate::{
     BaselineSource, Evidence, Fact, Gate, GateKind, HttpProbe, Listing, LogRule, OnNoGo, PageProbe,
     ProbeRoute, Sample, Verdict, VerdictKind, WatchRule, look_of,
 };
+pub use headway::{Course, HEADWAY_FORMAT, Headway, Stage};
+pub use load::{DiskPriority, Load};
 pub use part::Part;
 pub use plan::{
-    Action, Adapt, Intent, Lane, Limits, MirrorWay, NEWEST_PLAN_FORMAT, PARTS_PLAN_FORMAT, PLAN_FORMAT,
-    Phase, Plan, Question, Recovery, Reversibility, Scope, Step, TRIAL_PLAN_FORMAT, Undo,
+    Action, ELSEWHERE_PLAN_FORMAT, Intent, Lane, Limits, MirrorWay, NEWEST_PLAN_FORMAT, PARTS_PLAN_FORMAT,
+    PLAN_FORMAT, Phase, Plan, Question, Recovery, Reversibility, Scope, Step, Undo,
 };
 pub use run::{Decision, Direction, Illegal, Next, Note, Progress, Run, Timing, UndoProgress};
 pub use settings::SettingsOperation;

@@ -10,7 +10,7 @@ use eclusa_model::{
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::{Effect, Gate, Part, PointReference, StatementFile};
+use crate::{Adapt, Effect, Gate, Load, Part, PointReference, StatementFile};
 
 /// The format of a plan.
 pub const PLAN_FORMAT: u32 = 1;
@@ -19,31 +19,12 @@ pub const PLAN_FORMAT: u32 = 1;
 /// everything, so it must refuse the plan.
 pub const PARTS_PLAN_FORMAT: u32 = 2;
 
-/// The format of a plan that tries the application on a copy. A binary that does not know trials would ask their gates of
-/// what is live.
-pub const TRIAL_PLAN_FORMAT: u32 = 3;
+/// The format of a plan that tries the application on a copy, throws points away at a mirror, or copies only some to one. A
+/// binary that does not know of these would ask the gates of what is live, throw away what is in the vault, and copy all.
+pub const ELSEWHERE_PLAN_FORMAT: u32 = 3;
 
 /// The newest format that is known here.
-pub const NEWEST_PLAN_FORMAT: u32 = TRIAL_PLAN_FORMAT;
-
-/// What is done with restored data that comes from elsewhere, so that it fits the stack.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub struct Adapt {
-    /// It is brought to the release that runs.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub migrate: bool,
-    /// The key by which stored passwords are read is taken over from the point's configuration.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub encryption_key: bool,
-}
-
-impl Adapt {
-    /// Whether nothing is done.
-    #[must_use]
-    pub fn is_nothing(&self) -> bool {
-        *self == Self::default()
-    }
-}
+pub const NEWEST_PLAN_FORMAT: u32 = ELSEWHERE_PLAN_FORMAT;
 
 /// What the operator wants.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -131,11 +112,17 @@ pub enum Intent {
         tenants: Vec<TenantName>,
         /// Which way, and how much is read.
         way: MirrorWay,
+        /// By mirror and tenant, which points alone: of mirrors that do not keep all of them.
+        #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+        only: BTreeMap<String, BTreeMap<TenantName, Vec<PointId>>>,
     },
     /// Restore points that nothing needs thrown away.
     Prune {
         /// Which of whom.
         points: BTreeMap<TenantName, Vec<PointId>>,
+        /// The mirror at which; none: in the vault.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        at: Option<String>,
     },
     /// The data of tenants brought to the release that runs, without another release.
     Migrate {
@@ -455,6 +442,9 @@ pub struct Plan {
     /// After how many seconds without an answer a question sends the run back; none: it waits.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub answer_within: Option<u64>,
+    /// How much of the machine it may take; absent: as much as there is.
+    #[serde(default, skip_serializing_if = "Load::is_unbounded")]
+    pub load: Load,
     /// What the operator should know before agreeing.
     pub remarks: Vec<Message>,
     /// The steps, in an order in which they could be carried out one by one.

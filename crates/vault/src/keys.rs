@@ -457,7 +457,7 @@ pub(crate) fn caught_up(
 }
 
 /// After everything was copied back from a mirror: when only a key before opens it, the key as it is now is given a file.
-pub(crate) fn came_back(places: &Places, tenant: &TenantName, vault: &DirectoryBackend) -> Result<()> {
+pub(crate) fn came_back(places: &Places, tenant: &TenantName, vault: &dyn RepositoryFiles) -> Result<()> {
     let _changing = places.lock_keys(tenant)?;
     let fail = |problem: String| places.unreachable(tenant, problem);
     let Some(own) = key::read(&places.keys, tenant)? else { return Ok(()) };

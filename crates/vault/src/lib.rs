@@ -6,6 +6,7 @@
 //! has the tags `eclusa`, `mark:MARK` and, in a run, `run:RUN`.
 
 mod backend;
+mod chosen;
 mod copy;
 mod document;
 mod durable;
@@ -31,7 +32,7 @@ mod tally;
 mod verify;
 mod walk;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -40,8 +41,8 @@ use async_trait::async_trait;
 use eclusa_fault::{Code, Fault, Result};
 use eclusa_model::{PointId, StackName, TenantName};
 use eclusa_ports::{
-    Copied, Copying, FilesManifest, Forgotten, Hold, HoldEnd, MirrorCopies, PointManifest, SecretResolver,
-    TakeRequest, Vault, VerifyReport,
+    Copied, Copying, FilesManifest, Forgotten, Hold, HoldEnd, Meter, MirrorCopies, PointManifest,
+    SecretResolver, TakeRequest, Vault, VerifyReport,
 };
 
 pub use erase::{ErasePlace, Holdings, PlaceStanding, Standing};
@@ -85,6 +86,7 @@ impl LocalVault {
                 unlocked,
                 secrets: SecretSource(None),
                 away: None,
+                meter: Arc::default(),
             },
         }
     }
@@ -127,6 +129,10 @@ impl LocalVault {
 
 #[async_trait]
 impl Vault for LocalVault {
+    fn measured(&self, meter: &Arc<Meter>) -> Option<Arc<dyn Vault>> {
+        Some(Arc::new(Self { places: Places { meter: meter.clone(), ..self.places.clone() } }))
+    }
+
     async fn take(&self, request: TakeRequest) -> Result<PointManifest> {
         self.on_thread(move |places| take::take(places, request)).await
     }
@@ -158,7 +164,24 @@ impl Vault for LocalVault {
 
     async fn copy_to(&self, tenant: &TenantName, mirror: &str, how: Copying) -> Result<Copied> {
         let (tenant, mirror) = (tenant.clone(), mirror.to_owned());
-        self.on_thread(move |places| mirror::copy_to(places, &tenant, &mirror, how)).await
+        self.on_thread(move |places| mirror::copy_to(places, &tenant, &mirror, how, None)).await
+    }
+
+    async fn copy_chosen(
+        &self,
+        tenant: &TenantName,
+        mirror: &str,
+        points: &[PointId],
+        how: Copying,
+    ) -> Result<Copied> {
+        let (tenant, mirror) = (tenant.clone(), mirror.to_owned());
+        let only: BTreeSet<PointId> = points.iter().cloned().collect();
+        self.on_thread(move |places| mirror::copy_to(places, &tenant, &mirror, how, Some(&only))).await
+    }
+
+    async fn forget_at(&self, tenant: &TenantName, mirror: &str, points: &[PointId]) -> Result<Forgotten> {
+        let (tenant, mirror, points) = (tenant.clone(), mirror.to_owned(), points.to_vec());
+        self.on_thread(move |places| mirror::forget_at(places, &tenant, &mirror, &points)).await
     }
 
     async fn copy_back(&self, tenant: &TenantName, mirror: &str) -> Result<Copied> {
@@ -204,7 +227,8 @@ impl Vault for LocalVault {
         let (tenant, point, path) = (tenant.clone(), point.clone(), path.to_owned());
         self.on_thread(move |places| {
             let point = point::open(places, &tenant, point.as_str())?;
-            Ok(Box::new(PointReader::open(point, &tenant, &path)?) as Box<dyn Read + Send>)
+            let reader = PointReader::open(point, &tenant, &path, places.meter.clone())?;
+            Ok(Box::new(reader) as Box<dyn Read + Send>)
         })
         .await
     }

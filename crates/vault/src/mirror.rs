@@ -11,6 +11,7 @@
 //! repository.
 
 mod removal;
+mod thinning;
 
 use std::collections::BTreeSet;
 use std::io;
@@ -34,6 +35,7 @@ use crate::repository::Places;
 use crate::{durable, keys};
 
 pub(crate) use removal::{directory_of, forget_record, location};
+pub(crate) use thinning::forget_at;
 
 /// A place for copies.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -150,6 +152,8 @@ impl Mirror {
 pub(crate) struct Away {
     pub(crate) mirror: Mirror,
     remote: Option<Arc<Remote>>,
+    /// Where the vault lies.
+    vault: PathBuf,
 }
 
 impl Away {
@@ -169,8 +173,13 @@ impl Away {
         place.files().map(Some)
     }
 
-    pub(crate) fn is_remote(&self) -> bool {
-        self.remote.is_some()
+    /// Keeps others of this machine from throwing points away there, of a mirror on another machine, which has no locks.
+    pub(crate) fn lock_to_read(&self, tenant: &TenantName) -> Option<io::Result<Lock>> {
+        self.remote.as_ref()?;
+        // Where the vault is lost, nobody throws anything away.
+        let locks = self.vault.join(".locks");
+        let lock = || Lock::to_read(&locks, &format!("{tenant}@{}", self.mirror.name));
+        Some(if locks.is_dir() { lock() } else { Ok(Lock::none()) })
     }
 }
 
@@ -221,8 +230,8 @@ impl<'a> Place<'a> {
         self.fault(cause).hint(Message::new(hint).with("path", self.record_path().display()))
     }
 
-    /// Makes sure that this is the mirror and no empty mount point, nor another bucket.
-    fn check(&self, known: Option<&Record>) -> Result<Marker> {
+    /// Makes sure that the place is there.
+    fn reach(&self) -> Result<()> {
         match &self.mirror.place {
             MirrorPlace::Directory { directory, same_file_system } => {
                 self.check_directory(directory, *same_file_system)?;
@@ -234,6 +243,12 @@ impl<'a> Place<'a> {
                 }
             }
         }
+        Ok(())
+    }
+
+    /// Makes sure that this is the mirror and no empty mount point, nor another bucket.
+    fn check(&self, known: Option<&Record>) -> Result<Marker> {
+        self.reach()?;
         match self.recognised(known)? {
             Some(marker) => Ok(marker),
             None => self.begin(),
@@ -376,9 +391,15 @@ fn root(mirror: &Mirror, places: &Places) -> PathBuf {
 
 /// Copies a tenant's repository to a mirror; one that is not there yet has nothing to copy. That it failed is written down,
 /// so that whoever asks later knows.
-pub(crate) fn copy_to(places: &Places, tenant: &TenantName, name: &str, how: Copying) -> Result<Copied> {
+pub(crate) fn copy_to(
+    places: &Places,
+    tenant: &TenantName,
+    name: &str,
+    how: Copying,
+    only: Option<&BTreeSet<PointId>>,
+) -> Result<Copied> {
     let place = Place::of(places, tenant, name)?;
-    let copied = copy(&place, how);
+    let copied = copy(&place, how, only);
     let noted = match &copied {
         Ok(_) => Failure::remove(&place.failure_path()),
         Err(fault) => Failure::new(how.at, fault.to_string()).write(&place.failure_path()),
@@ -389,7 +410,7 @@ pub(crate) fn copy_to(places: &Places, tenant: &TenantName, name: &str, how: Cop
     }
 }
 
-fn copy(place: &Place<'_>, how: Copying) -> Result<Copied> {
+fn copy(place: &Place<'_>, how: Copying, only: Option<&BTreeSet<PointId>>) -> Result<Copied> {
     let (places, tenant) = (place.places, place.tenant);
     let known = place.known()?;
     let vault: Arc<dyn RepositoryFiles> = Arc::new(DirectoryBackend::new(places.repository(tenant)));
@@ -401,7 +422,7 @@ fn copy(place: &Place<'_>, how: Copying) -> Result<Copied> {
     let _adding = place.lock(tenant.as_str())?;
     let mirror = place.files_to_add()?;
     place.same(vault.as_ref(), mirror.as_ref())?;
-    let (done, points) = Copy::new(place, &vault, mirror.as_ref(), how.read_all).whole()?;
+    let (done, points) = Copy::new(place, &vault, &mirror, how.read_all).of(only).whole()?;
     keys::caught_up(places, tenant, &place.mirror.name, mirror.as_ref())?;
     let read_at =
         if how.read_all || known.is_none() { Some(how.at) } else { known.and_then(|known| known.read_at) };
@@ -420,22 +441,16 @@ pub(crate) fn copy_back(places: &Places, tenant: &TenantName, name: &str) -> Res
     if configuration(mirror.as_ref()).map_err(|error| place.failed(&error))?.is_none() {
         return Ok(Copied::default());
     }
-    let _reading = match &place.remote {
-        Some(_) => None,
-        None => Some(
-            Lock::to_read(&place.root().join(".locks"), tenant.as_str())
-                .map_err(|error| place.fault(error))?,
-        ),
-    };
+    let _reading = places_at(places, place.mirror, place.remote.clone()).lock_to_read(tenant)?;
     let _adding = places.lock_to_add(tenant)?;
     let repository = places.repository(tenant);
     let fault = |problem: String| places.unreachable(tenant, problem);
     durable::make_directory(&repository).map_err(|error| fault(error.to_string()))?;
-    let vault = DirectoryBackend::new(repository);
+    let vault: Arc<dyn RepositoryFiles> = Arc::new(DirectoryBackend::new(repository));
     vault.remove_unfinished().map_err(|error| fault(error.to_string()))?;
-    place.same(mirror.as_ref(), &vault)?;
+    place.same(mirror.as_ref(), vault.as_ref())?;
     let done = Copy::new(&place, &mirror, &vault, true).whole()?.0;
-    keys::came_back(places, tenant, &vault)?;
+    keys::came_back(places, tenant, vault.as_ref())?;
     Ok(done)
 }
 
@@ -450,8 +465,12 @@ pub(crate) fn places(places: &Places, name: &str) -> Result<Places> {
             return Err(fault("no restore points were copied there".to_owned()));
         }
     }
-    let away = Some(Away { mirror: mirror.clone(), remote });
-    Ok(Places { root, mirrors: Vec::new(), away, ..places.clone() })
+    Ok(places_at(places, mirror, remote))
+}
+
+fn places_at(places: &Places, mirror: &Mirror, remote: Option<Arc<Remote>>) -> Places {
+    let away = Some(Away { mirror: mirror.clone(), remote, vault: places.root.clone() });
+    Places { root: root(mirror, places), mirrors: Vec::new(), away, ..places.clone() }
 }
 
 /// What is known here of each mirror's copies.

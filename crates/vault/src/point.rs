@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use eclusa_fault::{Code, Fault, Result};
 use eclusa_model::{PointId, TenantName};
-use eclusa_ports::{MANIFEST_FORMAT, PointManifest};
+use eclusa_ports::{MANIFEST_FORMAT, Meter, PointManifest};
 use rustic_core::repofile::{Node, SnapshotFile, SnapshotId};
 use rustic_core::vfs::OpenFile;
 use rustic_core::{FileType, Id, Repository, RusticError, TreeId};
@@ -317,6 +318,7 @@ pub(crate) struct PointReader {
     sha256: String,
     piece: bytes::Bytes,
     ended: bool,
+    meter: Arc<Meter>,
 }
 
 /// The length and the hash of a stream or file by its path in the point.
@@ -344,7 +346,7 @@ fn node_at(point: &Point, path: &str) -> std::result::Result<Node, String> {
 
 impl PointReader {
     /// Opens the stream that the manifest lists under this path.
-    pub(crate) fn open(point: Point, tenant: &TenantName, path: &str) -> Result<Self> {
+    pub(crate) fn open(point: Point, tenant: &TenantName, path: &str, meter: Arc<Meter>) -> Result<Self> {
         let id = point.manifest.id.clone();
         let id = id.as_ref().map_or("", PointId::as_str);
         let (bytes, sha256) = content_of(&point.manifest, path)
@@ -353,11 +355,13 @@ impl PointReader {
             .map_err(|error| damaged(tenant, id, format!("{path} is missing")).because(error))?;
         let content = Content::of(&point.repository, &node)
             .map_err(|error| damaged(tenant, id, format!("{path} cannot be read")).because(error))?;
-        Ok(Self { point, content, bytes, sha256, piece: bytes::Bytes::new(), ended: false })
+        Ok(Self { point, content, bytes, sha256, piece: bytes::Bytes::new(), ended: false, meter })
     }
 
     fn advance(&mut self) -> io::Result<()> {
-        self.piece = self.content.next_piece(&self.point.repository)?;
+        let piece = self.content.next_piece(&self.point.repository)?;
+        self.meter.pass(piece.len() as u64)?;
+        self.piece = piece;
         let (read, sha256) = self.content.so_far();
         self.ended = self.piece.is_empty() || read >= self.bytes;
         if self.ended && (read != self.bytes || sha256 != self.sha256) {

@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex};
 use bytesize::ByteSize;
 use eclusa_fault::{Code, Fault, Result};
 use eclusa_model::{StackName, TenantName};
+use eclusa_ports::Meter;
 use rustic_core::repofile::MasterKey;
 use rustic_core::{
     ConfigOptions, Credentials, FileType, IndexedFullStatus, KeyOptions, OpenStatus, Repository,
@@ -37,6 +38,8 @@ pub(crate) struct Places {
     pub(crate) secrets: SecretSource,
     /// The mirror whose copies these are; `None` for the vault.
     pub(crate) away: Option<Away>,
+    /// Past which everything goes that is read.
+    pub(crate) meter: Arc<Meter>,
 }
 
 /// The repositories that this process has unlocked. Deriving a key from its password is slow by design, and several
@@ -170,11 +173,9 @@ impl Places {
 
     /// Keeps others from deleting, without opening the repository.
     pub(crate) fn lock_to_read(&self, tenant: &TenantName) -> Result<Lock> {
-        // Nothing is removed from a mirror on another machine, and it has no locks.
-        if self.away.as_ref().is_some_and(Away::is_remote) {
-            return Ok(Lock::none());
-        }
-        Lock::to_read(&self.locks(), tenant.as_str()).map_err(|error| self.unreachable(tenant, error))
+        let away = self.away.as_ref().and_then(|away| away.lock_to_read(tenant));
+        let lock = away.unwrap_or_else(|| Lock::to_read(&self.locks(), tenant.as_str()));
+        lock.map_err(|error| self.unreachable(tenant, error))
     }
 
     /// Keeps others from adding and deleting, without opening the repository.

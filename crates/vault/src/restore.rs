@@ -8,7 +8,7 @@ use std::time::SystemTime;
 
 use eclusa_fault::{Code, Fault, Result};
 use eclusa_model::TenantName;
-use eclusa_ports::{FileEntry, FilesManifest};
+use eclusa_ports::{FileEntry, FilesManifest, Meter};
 use rustic_core::repofile::{Node, NodeType};
 use sha2::{Digest as _, Sha256};
 
@@ -35,7 +35,7 @@ pub(crate) fn restore(
     };
     let existed = require_empty(to)?;
     eclusa_crash::point("vault.restore.begins");
-    let restoring = Restoring { point: &point, tenant, id, manifest: &manifest, to };
+    let restoring = Restoring { point: &point, tenant, id, manifest: &manifest, to, meter: &places.meter };
     let restored = restoring.run(set, existed);
     if let Err(fault) = restored {
         let _ = clear(to, existed);
@@ -78,6 +78,7 @@ struct Restoring<'a> {
     id: &'a str,
     manifest: &'a FilesManifest,
     to: &'a Path,
+    meter: &'a Meter,
 }
 
 impl Restoring<'_> {
@@ -157,6 +158,7 @@ impl Restoring<'_> {
         let mut writing = Ok(());
         let read = Content::of(&self.point.repository, node).and_then(|content| {
             content.read_all(&self.point.repository, &mut |piece| {
+                self.meter.pass(piece.len() as u64)?;
                 file.write_all(piece).inspect_err(|error| writing = Err(access(path, "written", error)))
             })
         });

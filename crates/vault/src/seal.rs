@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use aes256ctr_poly1305aes::aead::Aead as _;
 use aes256ctr_poly1305aes::{Aes256CtrPoly1305Aes, Key, Nonce};
 use rand::RngCore as _;
-use rustic_core::repofile::{MasterKey, Node, Tree};
+use rustic_core::repofile::{IndexFile, MasterKey, Node, Tree};
 use rustic_core::{FileType, Id, IndexedTree, Repository, TreeId};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
@@ -182,10 +182,22 @@ impl PackWriter {
         Ok(())
     }
 
+    /// A list of packs as a file: its name and its bytes.
+    fn sealed_index(&self, text: &[u8]) -> Result<(Id, Vec<u8>), String> {
+        let content = self.encrypt(text)?;
+        Ok((id_of(&content)?, content))
+    }
+
     fn write_index(self, backend: &dyn RepositoryFiles) -> Result<(), String> {
         let text = serde_json::to_vec(&json!({ "packs": self.packs })).map_err(|error| error.to_string())?;
         write(backend, FileType::Index, self.encrypt(&text)?).map(|_| ())
     }
+}
+
+/// A list of packs as a file of a repository with this key: its name and its bytes.
+pub(crate) fn index(file: &IndexFile, key: &MasterKey) -> Result<(Id, Vec<u8>), String> {
+    let text = serde_json::to_vec(file).map_err(|error| error.to_string())?;
+    PackWriter::new(key)?.sealed_index(&text)
 }
 
 fn length_of(bytes: &[u8]) -> Result<u32, String> {

@@ -134,7 +134,7 @@ pub(crate) fn take(places: &Places, request: TakeRequest) -> Result<PointManifes
     let TakeRequest { tenant, kind, at, run, mark, release, database, directories, configuration } = request;
     let opened = places.open_to_add(&tenant)?;
     eclusa_crash::point("vault.take.opened");
-    let mut taking = Taking::new(tenant.clone(), kind, at);
+    let mut taking = Taking::new(tenant.clone(), kind, at, Tally::with(places.meter.clone()));
     taking.add_configuration(configuration)?;
     if let Some(dump) = database {
         taking.add_database(dump)?;
@@ -142,6 +142,9 @@ pub(crate) fn take(places: &Places, request: TakeRequest) -> Result<PointManifes
     for directory in directories {
         taking.add_directory(&directory.name, &directory.path)?;
     }
+    // What a stream of the database comes to, whoever began this may know better.
+    let read = taking.entries.values().filter(|(_, opening)| opening.is_some());
+    places.meter.expect(read.map(|(node, _)| node.meta.size).sum());
     let known_sizes = taking.entries.iter().map(|(path, (node, _))| (path.clone(), node.meta.size)).collect();
     let snapshot = SnapshotFile {
         time: at.to_zoned(TimeZone::UTC),
@@ -293,12 +296,12 @@ fn archive<S: IndexedIds>(
 }
 
 impl Taking {
-    fn new(tenant: TenantName, kind: PointKind, at: Timestamp) -> Self {
+    fn new(tenant: TenantName, kind: PointKind, at: Timestamp, tally: Tally) -> Self {
         Self {
             tenant,
             kind,
             at,
-            tally: Tally::default(),
+            tally,
             entries: BTreeMap::new(),
             database: Vec::new(),
             engine: None,

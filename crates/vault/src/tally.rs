@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use eclusa_ports::Meter;
 use sha2::{Digest as _, Sha256};
 
 /// How the reading of a stream or file ended.
@@ -25,9 +26,15 @@ pub(crate) enum Reading {
 pub(crate) struct Tally {
     readings: Arc<Mutex<BTreeMap<PathBuf, Reading>>>,
     failed: Arc<AtomicBool>,
+    meter: Arc<Meter>,
 }
 
 impl Tally {
+    /// One whose readers go past a meter.
+    pub(crate) fn with(meter: Arc<Meter>) -> Self {
+        Self { meter, ..Self::default() }
+    }
+
     pub(crate) fn note(&self, path: PathBuf, reading: Reading) {
         if matches!(reading, Reading::Failed(_)) {
             self.failed.store(true, Ordering::Release);
@@ -89,7 +96,9 @@ impl Read for TalliedReader {
             self.ended = true;
             return Err(io::Error::other("given up: another stream failed"));
         }
-        match self.fill(buffer) {
+        let filled = self.fill(buffer);
+        let filled = filled.and_then(|count| self.tally.meter.pass(count as u64).map(|()| count));
+        match filled {
             Ok(0) => {
                 self.ended = true;
                 let sha256 = hex::encode(std::mem::take(&mut self.hash).finalize());

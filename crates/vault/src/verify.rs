@@ -5,7 +5,8 @@ use std::path::Path;
 
 use eclusa_fault::{Code, Fault, Result};
 use eclusa_model::TenantName;
-use eclusa_ports::{PointManifest, VerifyReport};
+use eclusa_ports::{Meter, PointManifest, VerifyReport};
+use eclusa_runbook::Stage;
 use rustic_core::repofile::{Node, NodeType};
 use rustic_core::{FileType, Id, TreeId};
 
@@ -82,7 +83,7 @@ fn target_of(node: &Node) -> Option<String> {
 pub(crate) fn verify(places: &Places, tenant: &TenantName, id: &str) -> Result<VerifyReport> {
     let afresh = Places { unlocked: Unlocked::default(), ..places.clone() };
     match point::open(&afresh, tenant, id) {
-        Ok(point) => Ok(read_back(&point)),
+        Ok(point) => Ok(read_back(&point, &places.meter)),
         Err(fault) if fault.code == Code::PointDamaged => Ok(failed(&fault)),
         Err(fault) => Err(fault),
     }
@@ -92,7 +93,7 @@ fn failed(fault: &Fault) -> VerifyReport {
     VerifyReport { equal: 0, bytes: 0, problems: vec![fault.to_string()] }
 }
 
-fn read_back(point: &Point) -> VerifyReport {
+fn read_back(point: &Point, meter: &Meter) -> VerifyReport {
     let mut report = VerifyReport { equal: 0, bytes: 0, problems: Vec::new() };
     let (nodes, trees) = match point::nodes(&point.repository, point.tree) {
         Ok(found) => found,
@@ -104,10 +105,16 @@ fn read_back(point: &Point) -> VerifyReport {
     let nodes: BTreeMap<String, &Node> =
         nodes.iter().map(|(path, node)| (walk::text_of(path), node)).collect();
     report.problems = compare(&point.manifest, &nodes);
-    for (path, expected) in expected(&point.manifest) {
+    let contents = expected(&point.manifest);
+    let (packs, problems) = packs(&point.repository, &trees, nodes.values().copied());
+    let sizes = pack_sizes(point, &packs);
+    meter.begin(Stage::ReadingBack);
+    meter.expect(contents.values().map(|content| content.bytes).sum::<u64>() + sizes.values().sum::<u64>());
+    for (path, expected) in contents {
         let Some(node) = nodes.get(&path).filter(|node| node.is_file()) else { continue };
-        let read = Content::of(&point.repository, node)
-            .and_then(|content| content.read_all(&point.repository, &mut |_| Ok(())));
+        let read = Content::of(&point.repository, node).and_then(|content| {
+            content.read_all(&point.repository, &mut |piece| meter.pass(piece.len() as u64))
+        });
         match read {
             Ok((bytes, sha256)) => {
                 report.bytes = report.bytes.saturating_add(bytes);
@@ -120,10 +127,21 @@ fn read_back(point: &Point) -> VerifyReport {
             Err(error) => report.problems.push(format!("{path}: {error}")),
         }
     }
-    let (packs, problems) = packs(&point.repository, &trees, nodes.values().copied());
     report.problems.extend(problems);
-    report.problems.extend(packs.iter().filter_map(|pack| pack_problem(point, pack)));
+    for pack in &packs {
+        if let Err(error) = meter.pass(sizes.get(pack).copied().unwrap_or_default()) {
+            report.problems.push(error.to_string());
+            break;
+        }
+        report.problems.extend(pack_problem(point, pack));
+    }
     report
+}
+
+/// How many bytes each of these packs has; of one that cannot be found it is said when it is read.
+fn pack_sizes(point: &Point, packs: &BTreeSet<Id>) -> BTreeMap<Id, u64> {
+    let all = point.backend.list_with_size(FileType::Pack).unwrap_or_default();
+    all.into_iter().filter(|(id, _)| packs.contains(id)).map(|(id, bytes)| (id, u64::from(bytes))).collect()
 }
 
 /// The packs in which these lists of files and the contents of these files lie, and what the index does not know.

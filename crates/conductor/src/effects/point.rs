@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use eclusa_fault::{Code, Fault, Message, Result};
 use eclusa_model::{FilesPlace, PointId, Release, Tenant, TenantName};
-use eclusa_ports::{Copying, DirectorySet, PointManifest, Proof, TakeRequest};
-use eclusa_runbook::{MirrorWay, Outputs, Part, PointKind, VaultOperation};
+use eclusa_ports::{Copying, DirectorySet, Forgotten, PointManifest, Proof, TakeRequest};
+use eclusa_runbook::{Intent, MirrorWay, Outputs, Part, PointKind, Stage, VaultOperation};
 
+use super::headway::measured;
 use super::restore;
 use crate::context::{Context, Ports};
 
@@ -16,7 +17,8 @@ pub(super) async fn perform(context: &Context, operation: &VaultOperation) -> Re
     match operation {
         VaultOperation::Take { tenant, kind, release, prove } => {
             let tenant = context.tenant(tenant)?.clone();
-            take(context, &tenant, *kind, release.clone(), *prove).await
+            measured(context, async |context| take(context, &tenant, *kind, release.clone(), *prove).await)
+                .await
         }
         VaultOperation::Check { tenant, point, from } => {
             let tenant = context.tenant(tenant)?.clone();
@@ -25,28 +27,46 @@ pub(super) async fn perform(context: &Context, operation: &VaultOperation) -> Re
             if let Some(mirror) = from {
                 context.ports.vault = context.ports.vault.at_mirror(mirror)?;
             }
-            let context = &context;
-            let id = context.point(point)?;
-            let manifest = context.ports.vault.find(&tenant.name, &id).await?;
-            prove(context, &tenant, &manifest).await
+            measured(&context, async |context| {
+                let id = context.point(point)?;
+                let manifest = context.ports.vault.find(&tenant.name, &id).await?;
+                prove(context, &tenant, &manifest).await
+            })
+            .await
         }
-        VaultOperation::Copy { tenant, mirror, way } => copy(&context.ports, tenant, mirror, *way).await,
+        VaultOperation::Copy { tenant, mirror, way, only } => {
+            let only = only.as_deref();
+            measured(context, async |context| copy(&context.ports, tenant, mirror, *way, only).await).await
+        }
+        VaultOperation::ForgetAt { tenant, mirror, points } => {
+            Ok(gone(context.ports.vault.forget_at(tenant, mirror, points).await?))
+        }
         VaultOperation::Forget { tenant, points } => {
-            let forgotten = context.ports.vault.forget(tenant, points).await?;
-            Ok(BTreeMap::from([
-                ("points".to_owned(), forgotten.points.to_string()),
-                ("freed".to_owned(), forgotten.bytes.to_string()),
-            ]))
+            Ok(gone(context.ports.vault.forget(tenant, points).await?))
         }
     }
 }
 
-async fn copy(ports: &Ports, tenant: &TenantName, mirror: &str, way: MirrorWay) -> Result<Outputs> {
+fn gone(forgotten: Forgotten) -> Outputs {
+    BTreeMap::from([
+        ("points".to_owned(), forgotten.points.to_string()),
+        ("freed".to_owned(), forgotten.bytes.to_string()),
+    ])
+}
+
+async fn copy(
+    ports: &Ports,
+    tenant: &TenantName,
+    mirror: &str,
+    way: MirrorWay,
+    only: Option<&[PointId]>,
+) -> Result<Outputs> {
     let how = |read_all| Copying { read_all, at: ports.clock.now() };
-    let copied = match way {
-        MirrorWay::There => ports.vault.copy_to(tenant, mirror, how(false)).await?,
-        MirrorWay::ThereReadingAll => ports.vault.copy_to(tenant, mirror, how(true)).await?,
-        MirrorWay::Back => ports.vault.copy_back(tenant, mirror).await?,
+    let how = how(way == MirrorWay::ThereReadingAll);
+    let copied = match (way, only) {
+        (MirrorWay::Back, _) => ports.vault.copy_back(tenant, mirror).await?,
+        (_, None) => ports.vault.copy_to(tenant, mirror, how).await?,
+        (_, Some(points)) => ports.vault.copy_chosen(tenant, mirror, points, how).await?,
     };
     let always = [("there", copied.points), ("copied", copied.files)];
     let seldom = [("bytes", copied.bytes), ("reread", copied.read), ("mended", copied.mended)];
@@ -66,6 +86,11 @@ async fn take(
     let manifest = match ports.vault.find_marked(&tenant.name, &mark).await? {
         Some(manifest) => manifest,
         None => {
+            context.meter.begin(Stage::Reading);
+            match expected(context, tenant).await {
+                Some(bytes) => context.meter.expect(bytes),
+                None => context.meter.expect_anything(),
+            }
             let request = TakeRequest {
                 tenant: tenant.name.clone(),
                 kind,
@@ -98,6 +123,19 @@ async fn take(
         outputs.extend(proof.into_iter().filter(|(name, _)| name == "seconds"));
     }
     Ok(outputs)
+}
+
+/// About how many bytes the dump of a tenant will have. Nobody who is closed meanwhile waits for the answer.
+async fn expected(context: &Context, tenant: &Tenant) -> Option<u64> {
+    if !matches!(context.plan.intent, Intent::Backup { .. }) {
+        return None;
+    }
+    let before = context.ports.vault.newest(&tenant.name).await.ok().flatten();
+    let before = before.map(|point| point.database_bytes()).filter(|bytes| *bytes > 0);
+    match before {
+        Some(bytes) => Some(bytes),
+        None => context.ports.database.facts(tenant, u64::MAX).await.ok().map(|facts| facts.bytes),
+    }
 }
 
 async fn directories(context: &Context, tenant: &Tenant) -> Result<Vec<DirectorySet>> {

@@ -5,8 +5,9 @@ use eclusa_model::{FilesPlace, PointId, Tenant, TenantName};
 use eclusa_ports::{
     DatabaseCopy, FilesManifest, PointManifest, StoredDump, StoredStream, SwapState, beside_directory,
 };
-use eclusa_runbook::{Outputs, Part, RestoreOperation};
+use eclusa_runbook::{Outputs, Part, RestoreOperation, Stage};
 
+use super::headway::measured;
 use super::point::{id_of, place_of};
 use crate::context::{Context, Ports};
 
@@ -14,7 +15,10 @@ pub(super) async fn perform(context: &Context, operation: &RestoreOperation) -> 
     match operation {
         RestoreOperation::Beside { tenant, point, suffix, part } => {
             let manifest = context.ports.vault.find(tenant, &context.point(point)?).await?;
-            beside(context, context.tenant(tenant)?, &part_of(manifest, part)?, suffix).await?;
+            let manifest = part_of(manifest, part)?;
+            let restoring =
+                async |context: &Context| beside(context, context.tenant(tenant)?, &manifest, suffix).await;
+            measured(context, restoring).await?;
             Ok(Outputs::new())
         }
         RestoreOperation::Prove { tenant, point, suffix, part } => {
@@ -39,7 +43,7 @@ pub(super) async fn perform(context: &Context, operation: &RestoreOperation) -> 
         }
         RestoreOperation::Whole { tenant, point, suffix } => {
             let point = context.point(point)?;
-            whole(context, tenant, &point, suffix).await
+            measured(context, async |context| whole(context, tenant, &point, suffix).await).await
         }
     }
 }
@@ -120,6 +124,10 @@ pub(super) async fn beside(
 ) -> Result<()> {
     let ports = &context.ports;
     let id = id_of(manifest)?;
+    context.meter.begin(Stage::Restoring);
+    context
+        .meter
+        .expect(manifest.database_bytes() + manifest.files.values().map(FilesManifest::bytes).sum::<u64>());
     if !manifest.database.is_empty() {
         let dump = stored(ports, &tenant.name, &id, manifest).await?;
         let restored = ports.database.restore_beside(tenant, suffix, dump).await;

@@ -21,7 +21,9 @@ pub(super) fn check(findings: &mut Findings, path: &KeyPath, stack: &Stack) {
     schedule(findings, path, stack);
     super::mirrors::check(findings, &path.key("mirrors"), stack);
     let of_tenants = stack.tenants.iter().map(|(name, tenant)| (path.key("tenants").key(name), tenant.keep));
-    for (place, keep) in of_tenants.chain([(path.clone(), stack.keep)]) {
+    let of_mirrors = stack.mirrors.iter().enumerate();
+    let of_mirrors = of_mirrors.map(|(index, mirror)| (path.key("mirrors").index(index), mirror.keep));
+    for (place, keep) in of_tenants.chain(of_mirrors).chain([(path.clone(), stack.keep)]) {
         if keep.is_some_and(|keep| !keep.keeps_something()) {
             findings.add_on_key(place.key("keep"), Mistake::new("config-keep-nothing"));
         }
@@ -176,6 +178,10 @@ fn schedule(findings: &mut Findings, path: &KeyPath, stack: &Stack) {
         let path = path.key("tenants").key(name).key("schedule");
         hours(findings, &path, schedule.hours);
         jobs.extend(schedule.backup.as_ref().map(|job| (path.key("backup"), "backup", job)));
+    }
+    for (index, mirror) in stack.mirrors.iter().enumerate() {
+        let path = path.key("mirrors").index(index).key("schedule");
+        jobs.extend(mirror.schedule.as_ref().map(|job| (path, "mirror", job)));
     }
     for (path, key, job) in jobs {
         findings.positive(path.key("catch_up"), job.catch_up);

@@ -1,5 +1,6 @@
 //! What the types alone cannot say: impossible values, and names that must agree with each other.
 
+mod backup;
 mod data;
 mod gates;
 mod mirrors;
@@ -123,6 +124,7 @@ pub(crate) fn check(file: &ConfigurationFile) -> Vec<Finding> {
 fn check_stack(findings: &mut Findings, path: &KeyPath, stack: &Stack) {
     services::check(findings, path, stack);
     data::check(findings, path, stack);
+    backup::check(findings, path, stack);
     gates::check(findings, path, stack);
     people::check(findings, path, stack);
 }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use serde::Deserialize;
 
-use super::{Period, SecretReference, Value};
+use super::{Keep, Period, ScheduledJob, SecretReference, Value};
 
 /// `[[stacks.NAME.mirrors]]`: a place that restore points are copied to: a directory on another disk, S3-compatible storage,
 /// or a directory behind SFTP. Exactly one of them.
@@ -19,9 +19,13 @@ pub struct Mirror {
     pub s3: Option<MirrorS3>,
     /// The directory behind SFTP.
     pub sftp: Option<MirrorSftp>,
-    /// How old the newest copy may become before `status` says so.
-    #[serde(default = "default_stale_after")]
-    pub stale_after: Period,
+    /// How old the newest copy may become before `status` says so; absent: until a time of its own schedule was missed, and
+    /// without one 26 hours.
+    pub stale_after: Option<Period>,
+    /// When it is copied to, instead of when `schedule.mirror` says.
+    pub schedule: Option<ScheduledJob>,
+    /// Which points are kept there; absent: all that ever were copied.
+    pub keep: Option<Keep>,
     /// Whether the directory may lie on the file system of the vault, and so be lost with it.
     #[serde(default)]
     pub same_file_system: bool,
@@ -75,8 +79,9 @@ pub struct MirrorSftp {
     pub timeout: Period,
 }
 
-fn default_stale_after() -> Period {
-    Period::minutes(26 * 60)
+impl Mirror {
+    /// How old the newest copy may become where neither it nor a schedule says so.
+    pub const STALE_AFTER: Period = Period::minutes(26 * 60);
 }
 
 fn default_region() -> String {

@@ -2,6 +2,7 @@
 //!
 //! What a type alone cannot say (a rate above 1, a person nobody knows) is checked in `check`.
 
+mod backup;
 mod commands;
 mod data;
 mod frappe;
@@ -21,6 +22,7 @@ mod supervisor;
 mod value;
 mod window;
 
+pub use backup::{BackupTable, DiskTurn};
 pub use commands::{Commands, Tests};
 pub use data::{Database, FileSet, TenantTable};
 pub use frappe::FrappeTable;

@@ -7,9 +7,9 @@ use eclusa_model::{AppKind, Environment, PersonName, RuntimeKind, StackName, Ten
 use serde::Deserialize;
 
 use super::{
-    Check, ChecklistItem, Commands, Compose, Database, Decide, Duties, EdgeTable, FileSet, FrappeTable, Hook,
-    Keep, Limits, Logs, Mirror, Person, Preflight, Probe, Process, ReleaseTable, Roles, Schedule, Secure,
-    Supervisor, TenantTable, VaultTable, Watch, Webhook, Window,
+    BackupTable, Check, ChecklistItem, Commands, Compose, Database, Decide, Duties, EdgeTable, FileSet,
+    FrappeTable, Hook, Keep, Limits, Logs, Mirror, Person, Preflight, Probe, Process, ReleaseTable, Roles,
+    Schedule, Secure, Supervisor, TenantTable, VaultTable, Watch, Webhook, Window,
 };
 
 /// `eclusa.toml` as it stands.
@@ -107,6 +107,9 @@ pub struct Stack {
     /// Where restore points are kept.
     #[serde(default)]
     pub vault: VaultTable,
+    /// How much of the machine a backup may take.
+    #[serde(default)]
+    pub backup: BackupTable,
     /// Which restore points are kept; absent: all.
     pub keep: Option<Keep>,
     /// Where copies of the restore points lie.

@@ -3,11 +3,11 @@
 
 mod due;
 
-use eclusa_config::model::{Schedule, ScheduledJob};
+use eclusa_config::model::{Mirror, Schedule, ScheduledJob};
 use eclusa_fault::{Message, Result};
 use eclusa_model::TenantName;
 use eclusa_ports::JournalStore as _;
-use eclusa_runbook::{Intent, Outcome, Run};
+use eclusa_runbook::{Intent, MirrorWay, Outcome, Run};
 use jiff::Timestamp;
 use serde::Serialize;
 
@@ -25,7 +25,7 @@ const RUNS_READ: usize = 500;
 pub enum JobKind {
     /// A backup of one tenant.
     Backup,
-    /// Copies of every tenant to every mirror.
+    /// Copies of every tenant to some mirrors.
     Mirror,
     /// A drill.
     Drill,
@@ -41,15 +41,6 @@ impl JobKind {
             Self::Drill => "drill",
         }
     }
-
-    fn is_of(self, intent: &Intent) -> bool {
-        matches!(
-            (self, intent),
-            (Self::Backup, Intent::Backup { .. })
-                | (Self::Mirror, Intent::Mirror { .. })
-                | (Self::Drill, Intent::Drill { .. })
-        )
-    }
 }
 
 /// Something that is to be done, and where it stands.
@@ -59,6 +50,9 @@ pub struct Task {
     pub job: JobKind,
     /// For whom; absent where it is for all.
     pub tenant: Option<TenantName>,
+    /// To which mirrors, where it is copies.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub mirrors: Vec<String>,
     /// The last time for it.
     pub last: Option<Timestamp>,
     /// The next time for it.
@@ -103,28 +97,89 @@ fn tasks(
         let times = Times { job, zone, hours: own.hours.or(schedule.hours), later };
         let mut command = vec!["backup".to_owned(), tenant.to_string()];
         command.extend(job.prove.then(|| "--prove".to_owned()));
-        tasks.push(runs.task(JobKind::Backup, Some(tenant), times, taken, command, now)?);
+        let what = What { job: JobKind::Backup, tenant: Some(tenant), mirrors: Vec::new(), command };
+        tasks.push(runs.task(what, times, taken, now)?);
     }
-    let of_all = [(JobKind::Mirror, &schedule.mirror), (JobKind::Drill, &schedule.drill)];
-    for (kind, job) in of_all {
-        let Some(job) = job else { continue };
-        let later = later(job, &[assembly.name.as_str(), kind.word()]);
+    for (job, mirrors, command) in copies(assembly, schedule) {
+        let times = times_of_mirrors(assembly, schedule, job, &mirrors);
+        let what = What { job: JobKind::Mirror, tenant: None, mirrors, command };
+        tasks.push(runs.task(what, times, None, now)?);
+    }
+    if let Some(job) = &schedule.drill {
+        let later = later(job, &[assembly.name.as_str(), JobKind::Drill.word()]);
         let times = Times { job, zone: &schedule.time_zone, hours: schedule.hours, later };
-        tasks.push(runs.task(kind, None, times, None, command(kind, job), now)?);
+        let mut command = vec!["drill".to_owned()];
+        if let Some(sample) = job.sample {
+            command.extend(["--sample".to_owned(), sample.to_string()]);
+        }
+        command.extend(job.application.then(|| "--application".to_owned()));
+        let what = What { job: JobKind::Drill, tenant: None, mirrors: Vec::new(), command };
+        tasks.push(runs.task(what, times, None, now)?);
     }
-    tasks.sort_by_key(|task| (task.last, task.job, task.tenant.clone()));
+    tasks.sort_by_key(|task| (task.last, task.job, task.tenant.clone(), task.mirrors.clone()));
     Ok(tasks)
 }
 
-fn command(kind: JobKind, job: &ScheduledJob) -> Vec<String> {
-    let mut words = vec![kind.word().to_owned()];
-    if let Some(sample) = job.sample {
-        words.extend(["--sample".to_owned(), sample.to_string()]);
+/// What is copied when: to each mirror that has a time of its own, and to all others together.
+fn copies<'a>(
+    assembly: &'a Assembly,
+    schedule: &'a Schedule,
+) -> Vec<(&'a ScheduledJob, Vec<String>, Vec<String>)> {
+    let mirrors = &assembly.stack.mirrors;
+    let named = |names: &[String]| {
+        let to = names.iter().flat_map(|name| ["--to".to_owned(), name.clone()]);
+        ["mirror".to_owned()].into_iter().chain(to).collect::<Vec<_>>()
+    };
+    let mut found = Vec::new();
+    for mirror in mirrors {
+        let Some(job) = &mirror.schedule else { continue };
+        let names = vec![mirror.name.clone()];
+        found.push((job, names.clone(), named(&names)));
     }
-    if kind == JobKind::Drill && job.application {
-        words.push("--application".to_owned());
+    let others = mirrors.iter().filter(|mirror| mirror.schedule.is_none());
+    let others: Vec<String> = others.map(|mirror| mirror.name.clone()).collect();
+    if let Some(job) = schedule.mirror.as_ref().filter(|_| !others.is_empty()) {
+        let all = others.len() == mirrors.len();
+        let command = if all { named(&[]) } else { named(&others) };
+        found.push((job, others, command));
     }
-    words
+    found
+}
+
+fn times_of_mirrors<'a>(
+    assembly: &Assembly,
+    schedule: &'a Schedule,
+    job: &'a ScheduledJob,
+    mirrors: &[String],
+) -> Times<'a> {
+    let own = assembly.stack.mirrors.iter().find(|mirror| mirror.schedule.as_ref() == Some(job));
+    let mut words = vec![assembly.name.as_str(), JobKind::Mirror.word()];
+    words.extend(own.and(mirrors.first()).map(String::as_str));
+    Times { job, zone: &schedule.time_zone, hours: schedule.hours, later: later(job, &words) }
+}
+
+/// The time of a mirror's own schedule that was missed, of copies that were made at an instant.
+pub(crate) fn missed_by_mirror(
+    assembly: &Assembly,
+    mirror: &Mirror,
+    copied: Timestamp,
+    now: Timestamp,
+) -> Option<Timestamp> {
+    let nothing = Schedule::default();
+    let schedule = assembly.stack.schedule.as_ref().unwrap_or(&nothing);
+    let job = mirror.schedule.as_ref()?;
+    let names = [mirror.name.clone()];
+    let past = Past { done: Some(copied), failed: None };
+    let (last, _, state) = times_of_mirrors(assembly, schedule, job, &names).at(now, past);
+    last.filter(|_| state == State::Missed)
+}
+
+/// What is to be done.
+struct What {
+    job: JobKind,
+    tenant: Option<TenantName>,
+    mirrors: Vec<String>,
+    command: Vec<String>,
 }
 
 /// The runs of the journal, read when something is not known otherwise.
@@ -136,16 +191,15 @@ struct Runs<'a> {
 impl Runs<'_> {
     fn task(
         &mut self,
-        job: JobKind,
-        tenant: Option<TenantName>,
+        what: What,
         times: Times<'_>,
         done: Option<Timestamp>,
-        command: Vec<String>,
         now: Timestamp,
     ) -> Result<Task> {
         let past = Past { done, failed: None };
         let (last, next, mut state) = times.at(now, past);
-        let mut task = Task { job, tenant, last, next, done, state, command };
+        let What { job, tenant, mirrors, command } = what;
+        let mut task = Task { job, tenant, mirrors, last, next, done, state, command };
         if let Some(last) = last
             && state != State::Done
         {
@@ -160,7 +214,7 @@ impl Runs<'_> {
     fn past(&mut self, task: &Task, since: Timestamp) -> Result<Past> {
         let mut past = Past { done: task.done, failed: None };
         let tenants = self.assembly.tenants.len();
-        for run in self.since(since)?.iter().filter(|run| task.job.is_of(&run.plan.intent)) {
+        for run in self.since(since)?.iter().filter(|run| task.is_of(&run.plan.intent)) {
             let whose = |tenant: &TenantName| run.plan.tenants.iter().any(|of_run| of_run.name == *tenant);
             if run.began_at < since || !task.tenant.as_ref().is_none_or(whose) {
                 continue;
@@ -188,6 +242,19 @@ impl Runs<'_> {
     }
 }
 
+impl Task {
+    /// Whether a run with this intent was for it.
+    fn is_of(&self, intent: &Intent) -> bool {
+        match (self.job, intent) {
+            (JobKind::Backup, Intent::Backup { .. }) | (JobKind::Drill, Intent::Drill { .. }) => true,
+            (JobKind::Mirror, Intent::Mirror { mirrors, way, .. }) => {
+                *way != MirrorWay::Back && self.mirrors.iter().all(|mirror| mirrors.contains(mirror))
+            }
+            _ => false,
+        }
+    }
+}
+
 /// Whether a run that ended well has done a task. A backup is done when its restore point is there; who copies one tenant by
 /// hand has not copied all.
 fn has_done(task: &Task, run: &Run, tenants: usize) -> bool {
@@ -203,7 +270,13 @@ pub(crate) fn troubles(assembly: &Assembly, safety: &[TenantSafety], now: Timest
     // Whose points cannot be listed is said already.
     let known = safety.iter().filter(|safety| safety.trouble.is_none());
     let newest = known.map(|safety| (safety.tenant.clone(), safety.taken_at)).collect();
-    let missed = tasks(assembly, newest, now)?.into_iter().filter(|task| task.state == State::Missed);
+    // Of a mirror with times of its own it is said whose copies are late.
+    let own = |task: &Task| {
+        let of_task = assembly.stack.mirrors.iter().filter(|mirror| task.mirrors.contains(&mirror.name));
+        of_task.into_iter().any(|mirror| mirror.schedule.is_some())
+    };
+    let missed = tasks(assembly, newest, now)?.into_iter();
+    let missed = missed.filter(|task| task.state == State::Missed && !own(task));
     let trouble = |task: Task| {
         let at = task.last.map(|last| last.strftime("%Y-%m-%d %H:%M UTC").to_string()).unwrap_or_default();
         let text = match &task.tenant {

@@ -52,6 +52,8 @@ pub(crate) struct Access {
     pub(crate) password: Option<String>,
     /// Arguments that say where the server is; none where it is in the service itself.
     pub(crate) server: Vec<String>,
+    /// What stands before every command, so that it steps back from others.
+    pub(crate) before: Vec<String>,
 }
 
 impl Access {
@@ -71,7 +73,7 @@ impl Access {
         }
         let spec = ExecSpec {
             place: Place::Service { service: self.service.clone() },
-            argv,
+            argv: self.before.iter().cloned().chain(argv).collect(),
             environment,
             directory: None,
             stdin: None,

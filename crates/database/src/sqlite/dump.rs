@@ -5,7 +5,7 @@ use std::io::Read;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use eclusa_ports::Dump;
+use eclusa_ports::{Dump, Meter};
 use rusqlite::Connection;
 use rusqlite::backup::{Backup, StepResult};
 
@@ -19,7 +19,7 @@ const PAUSE: Duration = Duration::from_millis(5);
 
 /// Copies a file into the scratch directory, summarises the copy, and gives it as a dump. The copy has no name
 /// any more when this returns: whatever happens, the system frees its room when the last reader is gone.
-pub(crate) fn dump(live: &Path, scratch: &Path) -> Result<Dump, Problem> {
+pub(crate) fn dump(live: &Path, scratch: &Path, meter: &Meter) -> Result<Dump, Problem> {
     std::fs::create_dir_all(scratch)?;
     let copy = tempfile::Builder::new().prefix("eclusa-dump-").suffix(".sqlite").tempfile_in(scratch)?;
     {
@@ -29,7 +29,7 @@ pub(crate) fn dump(live: &Path, scratch: &Path) -> Result<Dump, Problem> {
         target.pragma_update(None, "synchronous", "OFF")?;
         target.pragma_update(None, "journal_mode", "OFF")?;
         eclusa_crash::point("sqlite.dump.begins");
-        copy_all(&source, &mut target)?;
+        copy_all(&source, &mut target, meter)?;
         eclusa_crash::point("sqlite.dump.copied");
     }
     let summary = summary::summarise_file(copy.path())?;
@@ -41,13 +41,19 @@ pub(crate) fn dump(live: &Path, scratch: &Path) -> Result<Dump, Problem> {
     Ok(Dump::single("database.sqlite", format!("sqlite {}", rusqlite::version()), summary, open))
 }
 
-fn copy_all(source: &Connection, target: &mut Connection) -> Result<(), Problem> {
+fn copy_all(source: &Connection, target: &mut Connection, meter: &Meter) -> Result<(), Problem> {
     let mode: String = source.query_row("PRAGMA journal_mode", [], |row| row.get(0))?;
+    let page: u32 = source.query_row("PRAGMA page_size", [], |row| row.get(0))?;
+    let wal = mode.eq_ignore_ascii_case("wal");
+    // With a write-ahead log reading blocks nobody: all steps see the snapshot of one transaction. Otherwise others may
+    // write between two steps; each write by another process starts it anew, so it ends with patience.
+    let snapshot = if wal { Some(source.unchecked_transaction()?) } else { None };
+    if snapshot.is_some() {
+        source.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(()))?;
+    }
     let backup = Backup::new(source, target)?;
-    // With a write-ahead log, reading blocks nobody, and one step is one snapshot. Otherwise it is copied in steps
-    // between which others may write; each write by another process starts it anew, so it ends with patience.
     let start = Instant::now();
-    let mut pages = if mode.eq_ignore_ascii_case("wal") { -1 } else { PAGES };
+    let mut pages = PAGES;
     let mut refused = None;
     loop {
         match backup.step(pages)? {
@@ -60,9 +66,14 @@ fn copy_all(source: &Connection, target: &mut Connection) -> Result<(), Problem>
                 }
             }
         }
+        if wal {
+            meter.hold(u64::from(PAGES.unsigned_abs()) * u64::from(page))?;
+            continue;
+        }
         if start.elapsed() > PATIENCE {
             pages = -1;
         }
+        meter.hold(u64::from(PAGES.unsigned_abs()) * u64::from(page))?;
         std::thread::sleep(PAUSE);
     }
 }

@@ -11,10 +11,11 @@ mod summary;
 mod swap;
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use eclusa_fault::{Code, Fault, Result};
-use eclusa_ports::{DatabaseCopy, DatabaseFacts, DatabaseSummary, Dump, SwapState};
+use eclusa_ports::{DatabaseCopy, DatabaseFacts, DatabaseSummary, Dump, Meter, SwapState};
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 use crate::fault;
@@ -30,6 +31,7 @@ pub(crate) struct Sqlite {
     tenant: String,
     files: Files,
     scratch: PathBuf,
+    meter: Arc<Meter>,
 }
 
 /// The live file, and where its copies are.
@@ -69,8 +71,8 @@ pub(crate) fn with_ending(path: &Path, ending: &str) -> PathBuf {
 pub(crate) const COMPANIONS: [&str; 3] = ["-wal", "-shm", "-journal"];
 
 impl Sqlite {
-    pub(crate) fn new(tenant: &str, live: PathBuf, scratch: PathBuf) -> Self {
-        Self { tenant: tenant.to_owned(), files: Files { live }, scratch }
+    pub(crate) fn new(tenant: &str, live: PathBuf, scratch: PathBuf, meter: Arc<Meter>) -> Self {
+        Self { tenant: tenant.to_owned(), files: Files { live }, scratch, meter }
     }
 
     pub(crate) async fn facts(&self, _long_transaction: u64) -> Result<DatabaseFacts> {
@@ -90,8 +92,8 @@ impl Sqlite {
     }
 
     pub(crate) async fn dump(&self) -> Result<Dump> {
-        let (files, scratch) = (self.files.clone(), self.scratch.clone());
-        let work = move || dump::dump(&files.live, &scratch).map_err(|problem| problem.at(&scratch));
+        let (files, scratch, meter) = (self.files.clone(), self.scratch.clone(), self.meter.clone());
+        let work = move || dump::dump(&files.live, &scratch, &meter).map_err(|problem| problem.at(&scratch));
         self.blocking(Code::DumpFailed, work).await
     }
 

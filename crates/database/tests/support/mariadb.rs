@@ -60,7 +60,11 @@ impl Server {
         let server = Self {
             directory,
             process: Mutex::new(None),
-            runtime: Arc::new(LocalRuntime { environment, commands: Mutex::default() }),
+            runtime: Arc::new(LocalRuntime {
+                environment,
+                commands: Mutex::default(),
+                contained: Default::default(),
+            }),
         };
         let mut install = Command::new(program(["mariadb-install-db", "mysql_install_db"]));
         install.args([

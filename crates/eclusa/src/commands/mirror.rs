@@ -38,13 +38,13 @@ pub struct What {
 
 impl What {
     /// As an intent.
-    pub fn intent(&self, assembly: &eclusa_control::Assembly) -> eclusa_runbook::Intent {
+    pub async fn intent(&self, assembly: &eclusa_control::Assembly) -> Result<eclusa_runbook::Intent> {
         let (mirrors, way) = match &self.from {
             Some(from) => (std::slice::from_ref(from), MirrorWay::Back),
             None if self.read_all => (self.to.as_slice(), MirrorWay::ThereReadingAll),
             None => (self.to.as_slice(), MirrorWay::There),
         };
-        mirrors::intent(assembly, mirrors, &self.tenants, way)
+        mirrors::intent(assembly, mirrors, &self.tenants, way).await
     }
 }
 
@@ -52,7 +52,7 @@ impl Mirror {
     /// Plans and carries it out. Nothing live is touched and nothing is overwritten that is sound, so nobody is asked.
     pub async fn run(self, session: &Session) -> Result<Exit> {
         let assembly = session.assembly().await?;
-        let intent = self.what.intent(&assembly);
+        let intent = self.what.intent(&assembly).await?;
         let how = Performance { yes: true, ..self.how };
         perform(session, &assembly, &intent, PlanOptions::default(), None, &how).await
     }

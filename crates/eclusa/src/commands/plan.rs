@@ -104,6 +104,9 @@ enum Wanted {
     Prune {
         /// The tenants; all when none is named.
         tenants: Vec<TenantName>,
+        /// At this mirror, by its own rules, instead of in the vault.
+        #[arg(long, value_name = "MIRROR")]
+        at: Option<String>,
     },
     /// The services started.
     Start,
@@ -143,8 +146,14 @@ impl Wanted {
                 drill::choose(assembly, &tenants, sample, from, application).await?.intent
             }
             Self::Rehearse(what) => what.intent(assembly).await?,
-            Self::Mirror(what) => what.intent(assembly),
-            Self::Prune { tenants } => retention::intent(&retention::decide(assembly, &tenants).await?),
+            Self::Mirror(what) => what.intent(assembly).await?,
+            Self::Prune { tenants, at: Some(mirror) } => {
+                let decided = retention::decide_at(assembly, &tenants, &mirror).await?;
+                retention::intent(&decided, Some(&mirror))
+            }
+            Self::Prune { tenants, at: None } => {
+                retention::intent(&retention::decide(assembly, &tenants).await?, None)
+            }
             Self::Maintenance { wanted } => wanted.intent(assembly)?,
             Self::Migrate(what) => what.intent(assembly),
             Self::AppsInstall(what) => what.intent(session, assembly).await?,

@@ -19,6 +19,9 @@ use crate::terminal::{BOLD, YELLOW, say, tell};
 pub struct Prune {
     /// The tenants; all when none is named.
     tenants: Vec<TenantName>,
+    /// At this mirror, by its own rules, instead of in the vault.
+    #[arg(long, value_name = "MIRROR")]
+    at: Option<String>,
     #[command(flatten)]
     how: Performance,
 }
@@ -27,14 +30,18 @@ impl Prune {
     /// Shows, plans, asks and carries it out.
     pub async fn run(self, session: &Session) -> Result<Exit> {
         let assembly = session.assembly().await?;
-        let decided = retention::decide(&assembly, &self.tenants).await?;
+        let at = self.at.as_deref();
+        let decided = match at {
+            Some(mirror) => retention::decide_at(&assembly, &self.tenants, mirror).await?,
+            None => retention::decide(&assembly, &self.tenants).await?,
+        };
         if !session.json() {
             decided.iter().for_each(|tenant| show(tenant, &session.language));
         }
         // A tenant of whom nothing goes because something is damaged is no success, however much of the others goes.
         let unreadable = decided.iter().any(|tenant| !tenant.unreadable.is_empty());
-        let intent = retention::intent(&decided);
-        if matches!(&intent, Intent::Prune { points } if points.is_empty()) {
+        let intent = retention::intent(&decided, at);
+        if matches!(&intent, Intent::Prune { points, .. } if points.is_empty()) {
             tell(Message::new("prune-nothing").render(&session.language));
             return Ok(if unreadable { Exit::NoGo } else { Exit::Ok });
         }

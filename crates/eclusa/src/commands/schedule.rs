@@ -75,7 +75,7 @@ async fn show(session: &Session) -> Result<Exit> {
     for task in &tasks {
         let tenant = task.tenant.as_ref().map_or_else(|| words("schedule-all"), ToString::to_string);
         table.add_row([
-            task.job.word().to_owned(),
+            job(task),
             tenant,
             shown(task.last),
             shown(task.done),
@@ -85,6 +85,16 @@ async fn show(session: &Session) -> Result<Exit> {
     }
     say(table);
     Ok(Exit::Ok)
+}
+
+/// The job, and where to, where that is not everywhere.
+fn job(task: &Task) -> String {
+    let to: Vec<&str> =
+        task.command.iter().skip(1).map(String::as_str).filter(|word| *word != "--to").collect();
+    if task.mirrors.is_empty() || to.is_empty() {
+        return task.job.word().to_owned();
+    }
+    format!("{} {}", task.job.word(), to.join(", "))
 }
 
 fn state(state: State) -> Message {

@@ -72,6 +72,11 @@ fn show(session: &Session, status: &StackStatus) {
     if let Some(run) = &status.open_run {
         let text = Message::new("status-run").with("run", &run.run).with("intent", &run.intent);
         say(format!("{YELLOW}{}{YELLOW:#}", text.render(&session.language)));
+        for (step, headway) in &run.headway {
+            let headway = eclusa_report::headway_text(headway, &session.language);
+            let text = Message::new("status-headway").with("step", step).with("headway", headway);
+            say(format!("  {}", text.render(&session.language)));
+        }
     }
     troubles(session, status);
 }

@@ -299,6 +299,14 @@ config-schedule-mirror = copies are scheduled, and there is no mirror
 config-schedule-mirror-label = there is nowhere to copy to
 config-schedule-mirror-hint = Add a table mirrors to the stack, or remove this one.
 
+config-nice = no such step back from the processor
+config-nice-label = expected 1 to 19
+config-nice-hint = Write how far a backup steps back: 19 is as far as it goes.
+
+config-rate = so few bytes a second are too few
+config-rate-label = expected { $least } or more
+config-rate-hint = Slower, the database server would take the backup for gone and end it. Write { $least } or more, or remove the key.
+
 config-schedule-sample = a drill of no tenant proves nothing
 config-schedule-sample-label = expected 1 or more
 config-schedule-sample-hint = Write how many tenants each drill proves, or remove the key: then it proves all.

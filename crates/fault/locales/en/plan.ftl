@@ -36,6 +36,10 @@ step-forget = Throw away { $count ->
     [one] one restore point
    *[other] { $count } restore points
     } of { $tenant }, and what no other needs
+step-forget-at = Throw away { $count ->
+    [one] one restore point
+   *[other] { $count } restore points
+    } of { $tenant } at { $mirror }, and what no other there needs
 step-mirror = Copy the restore points of { $tenant } to { $mirror } and read back what was copied
 step-mirror-all = Copy the restore points of { $tenant } to { $mirror } and read everything there
 step-mirror-back = Copy from { $mirror } what the vault of { $tenant } lacks or has damaged
@@ -145,6 +149,7 @@ undo-nothing-mirror = what was copied is one copy more
 undo-nothing-seed = demo data stays
 undo-no-return-image = images that were let go have to be built or pulled again
 undo-no-return-forget = what is thrown away cannot be brought back; the rules of [stacks.NAME.keep] let it go
+undo-no-return-forget-at = what is thrown away there cannot be brought back; the rules of the mirror let it go
 undo-no-return-kept = what was swapped out is dropped for good; a salvage point holds it
 
 ## How each tenant's data would go back, and why.
@@ -163,6 +168,10 @@ why-restore-keeps = what is live now is kept beside and can be swapped back
 
 ## What the operator should know before agreeing.
 
+remark-load-nice = It steps back from the processor (nice { $nice }), and the clients of the database with it.
+remark-load-ionice-lowest = It asks for the disk after everybody else.
+remark-load-ionice-idle = It asks for the disk only when nobody else does.
+remark-load-rate = It reads no more than { $rate } a second, all tenants together.
 remark-goes-back-alone = The code stays. A tenant that fails goes back alone, from its own restore point, while the others go on; the run then ends with 3.
 remark-all-closed = What serves is stopped meanwhile, so nobody of this stack is served until the end.
 remark-site-left-out = The site { $site } cannot be used and is left out. See: eclusa tenants
@@ -220,6 +229,10 @@ back-forget = throw away { $count ->
     [one] one restore point
    *[other] { $count } restore points
     } of { $tenant }
+back-forget-at = throw away { $count ->
+    [one] one restore point
+   *[other] { $count } restore points
+    } of { $tenant } at { $mirror }
 back-copy = copy restore points of { $tenant } to or from { $mirror }
 back-check = check a restore point of { $tenant }
 back-restore = restore the data of { $tenant } from { $point }, prove it, swap it in
@@ -343,6 +356,10 @@ plan-intent-prune = Throw away { $count ->
     [one] one restore point
    *[other] { $count } restore points
     }
+plan-intent-prune-at = Throw away { $count ->
+    [one] one restore point
+   *[other] { $count } restore points
+    } at { $mirror }
 plan-intent-seed = Load demo data
 plan-headline = { $intent } on { $stack }
 plan-from-to = { $from } → { $to }

@@ -87,6 +87,17 @@ fact-error-rate = { $tenant }: { $bad } of { $all } requests failed, which is { 
 fact-latency = { $tenant }: the median is { $median } ms; the limit is { $most } ms
 fact-slowdown = { $tenant }: { $probe } takes { $ratio } × the baseline; the limit is { $most } ×
 
+## How far a step has come that reads many bytes.
+
+headway-bytes = { $bytes }
+headway-of = { $bytes } of about { $expected }
+headway-reading = read { $amount }
+headway-reading-back = read back { $amount }
+headway-restoring = restored { $amount }
+headway-copying = copied { $amount }
+headway-rate = { $rate } a second
+headway-ends = ends about { $at } UTC, in { $left }
+
 ## Why a run turns back.
 
 why-gate-refused = the gate { $step } said no-go

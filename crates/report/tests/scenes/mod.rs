@@ -383,6 +383,7 @@ pub fn plan(known: bool) -> Plan {
         emergency: vec!["Marta Reis (+351 912 000 000)".to_owned()],
         told: Vec::new(),
         answer_within: Some(900),
+        load: Default::default(),
         remarks: vec![Message::new("remark-dependencies-change")],
         steps: steps.steps,
     }

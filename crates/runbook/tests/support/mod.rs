@@ -119,6 +119,7 @@ pub fn plan(shapes: &[Shape]) -> Plan {
         emergency: Vec::new(),
         told: Vec::new(),
         answer_within: None,
+        load: Default::default(),
         remarks: Vec::new(),
         steps,
     }

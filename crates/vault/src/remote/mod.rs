@@ -115,6 +115,9 @@ pub(crate) trait Store: fmt::Debug + Send + Sync {
     /// Writes a file, whole or not at all.
     fn write(&self, path: &str, content: Bytes, existing: Existing) -> io::Result<()>;
 
+    /// Removes a file; one that is not there is passed over.
+    fn remove(&self, path: &str) -> io::Result<()>;
+
     /// Removes what a killed process left unfinished below a directory, as far as the credentials allow.
     fn remove_unfinished(&self, directory: &str) -> io::Result<()>;
 }

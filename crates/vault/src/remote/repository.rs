@@ -19,11 +19,18 @@ pub(crate) struct RemoteRepository {
     store: Arc<dyn Store>,
     /// Where it lies, without a `/` at its end.
     root: String,
+    /// Whether files may be removed.
+    may_remove: bool,
 }
 
 impl RemoteRepository {
     pub(crate) fn new(store: Arc<dyn Store>, root: String) -> Self {
-        Self { store, root }
+        Self { store, root, may_remove: false }
+    }
+
+    /// One from which points are thrown away.
+    pub(crate) fn that_may_remove(self) -> Self {
+        Self { may_remove: true, ..self }
     }
 
     fn path(&self, kind: FileType, id: &Id) -> String {
@@ -141,8 +148,13 @@ impl WriteBackend for RemoteRepository {
         write().map_err(|error| self.failed("writing", &path, error))
     }
 
-    /// Nothing is removed from a mirror.
+    /// Nothing is removed from a mirror but by who throws points away there.
     fn remove(&self, kind: FileType, id: &Id, _: bool) -> RusticResult<()> {
+        if self.may_remove {
+            let path = self.path(kind, id);
+            eclusa_crash::point("vault.mirror.removing");
+            return self.store.remove(&path).map_err(|error| self.failed("removing", &path, error));
+        }
         let error = io::Error::new(io::ErrorKind::Unsupported, "nothing is removed from a mirror");
         Err(self.failed("removing", &self.path(kind, id), error))
     }

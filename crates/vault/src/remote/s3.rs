@@ -237,6 +237,11 @@ impl Store for S3Store {
         })
     }
 
+    fn remove(&self, path: &str) -> io::Result<()> {
+        let (operator, trouble, path) = (self.operator()?, self.trouble(), path.to_owned());
+        wait(async move { operator.delete(&path).await.map_err(trouble) })
+    }
+
     fn remove_unfinished(&self, _: &str) -> io::Result<()> {
         Ok(())
     }

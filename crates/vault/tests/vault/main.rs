@@ -8,6 +8,7 @@ mod failures;
 mod fixture;
 mod forget;
 mod keys;
+mod measured;
 mod memory;
 mod mirror;
 mod restic;

@@ -354,19 +354,23 @@ impl Store for SftpStore {
         })
     }
 
+    fn remove(&self, path: &str) -> io::Result<()> {
+        let (shared, path) = (self.0.clone(), self.0.absolute(path));
+        wait(async move {
+            match remove(&shared, path).await {
+                Err(error) if Trouble::kind_of(&error) == Kind::Missing => Ok(()),
+                removed => removed,
+            }
+        })
+    }
+
     fn remove_unfinished(&self, directory: &str) -> io::Result<()> {
         let (shared, directory) = (self.0.clone(), self.0.absolute(&format!("{directory}/tmp")));
         wait(async move {
             let (files, _) = entries(&shared, directory.clone()).await?;
             for (name, _) in files {
                 let path = format!("{directory}/{name}");
-                let removed = shared
-                    .on(|connection| {
-                        let path = path.clone();
-                        async move { Ok(connection.sftp.fs().remove_file(&path).await?) }
-                    })
-                    .await;
-                match removed {
+                match remove(&shared, path.clone()).await {
                     // Credentials that only add may not, and whoever may can do it.
                     Err(error) if Trouble::kind_of(&error) == Kind::Unreachable => return Err(error),
                     Err(error) => {
@@ -408,6 +412,15 @@ async fn entries(shared: &Shared, directory: String) -> io::Result<Entries> {
         }
     }
     Ok((files, directories))
+}
+
+async fn remove(shared: &Shared, path: String) -> io::Result<()> {
+    shared
+        .on(|connection| {
+            let path = path.clone();
+            async move { Ok(connection.sftp.fs().remove_file(&path).await?) }
+        })
+        .await
 }
 
 async fn read(connection: &Connection, path: &str, part: Option<Range<u64>>) -> Done<Bytes> {

@@ -3,6 +3,7 @@
 mod contract;
 mod sftp;
 mod storage;
+mod thinning;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -87,7 +88,7 @@ pub async fn known(fixture: &Fixture) -> (bool, usize, Option<String>) {
 
 /// A fault of the mirror whose text and advice hold these.
 #[track_caller]
-pub fn faulty(copied: Result<Copied>, problem: &str, hint: &str) {
+pub fn faulty<T: std::fmt::Debug>(copied: Result<T>, problem: &str, hint: &str) {
     let fault = copied.expect_err("it was copied");
     assert_eq!(fault.code, Code::MirrorFailed);
     let text = fault.to_string();

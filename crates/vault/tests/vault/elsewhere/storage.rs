@@ -10,7 +10,7 @@ use super::{BUCKET, Place, bucket, copy, faulty, known, mirrored, take};
 use crate::fixture::Fixture;
 
 /// Whoever may only add.
-const MAY_ADD: &str = r#"{"Version":"2012-10-17","Statement":[
+pub const MAY_ADD: &str = r#"{"Version":"2012-10-17","Statement":[
     {"Effect":"Allow","Action":["s3:PutObject","s3:GetObject","s3:ListBucket"],"Resource":"*"},
     {"Effect":"Deny","Action":["s3:DeleteObject","s3:DeleteObjectVersion"],"Resource":"*"}]}"#;
 
