@@ -82,7 +82,7 @@ impl<'a> Copy<'a> {
     pub(crate) fn made(&self) -> Result<Vec<NewStep>> {
         let (point, from) = (self.point.to_owned(), self.from.map(str::to_owned));
         let copy = self.shape.copy.clone();
-        let filled = StepName::new(&format!("validate.copy.{}", self.tenant.name))
+        let filled = StepName::new(format!("validate.copy.{}", self.tenant.name))
             .map_err(|error| Fault::new(Code::Internal).with("what", error))?;
         let fill = TrialStep::Fill { point: point.clone(), from: from.clone(), copy: copy.clone() };
         let prove = TrialStep::Prove { point, from, copy, filled };

@@ -14,6 +14,7 @@ mod headway;
 mod load;
 mod part;
 mod plan;
+mod plan_format;
 mod run;
 mod settings;
 mod statistics;
@@ -39,9 +40,10 @@ pub use headway::{Course, HEADWAY_FORMAT, Headway, Stage};
 pub use load::{DiskPriority, Load};
 pub use part::Part;
 pub use plan::{
-    Action, ELSEWHERE_PLAN_FORMAT, Intent, Lane, Limits, MirrorWay, NEWEST_PLAN_FORMAT, PARTS_PLAN_FORMAT,
-    PLAN_FORMAT, Phase, Plan, Question, Recovery, Reversibility, Scope, Step, Undo,
+    Action, Intent, Lane, Limits, MirrorWay, Phase, Plan, Question, Recovery, Reversibility, Scope, Step,
+    Undo,
 };
+pub use plan_format::{ELSEWHERE_PLAN_FORMAT, NEWEST_PLAN_FORMAT, PARTS_PLAN_FORMAT, PLAN_FORMAT};
 pub use run::{Decision, Direction, Illegal, Next, Note, Progress, Run, Timing, UndoProgress};
 pub use settings::SettingsOperation;
 pub use statistics::{LatencyComparison, compare_latency, judge_watch, median, wilson};

@@ -12,20 +12,6 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Adapt, Effect, Gate, Load, Part, PointReference, StatementFile};
 
-/// The format of a plan.
-pub const PLAN_FORMAT: u32 = 1;
-
-/// The format of a plan that brings back a part of a restore point. A binary that does not know parts would bring back
-/// everything, so it must refuse the plan.
-pub const PARTS_PLAN_FORMAT: u32 = 2;
-
-/// The format of a plan that tries the application on a copy, throws points away at a mirror, or copies only some to one. A
-/// binary that does not know of these would ask the gates of what is live, throw away what is in the vault, and copy all.
-pub const ELSEWHERE_PLAN_FORMAT: u32 = 3;
-
-/// The newest format that is known here.
-pub const NEWEST_PLAN_FORMAT: u32 = ELSEWHERE_PLAN_FORMAT;
-
 /// What the operator wants.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "intent", rename_all = "kebab-case")]
@@ -396,7 +382,7 @@ pub struct Step {
 /// An immutable acyclic graph of steps for one intent.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Plan {
-    /// The format: [`PLAN_FORMAT`], or a newer one where the plan says what that one cannot.
+    /// The format: [`crate::PLAN_FORMAT`], or a newer one where the plan says what that one cannot.
     pub format: u32,
     /// The version of Eclusa that made it.
     pub version: String,
