@@ -26,15 +26,18 @@ pub(crate) fn plan(
     }
     let mut draft = Draft::new(input);
     draft.take_lease()?;
-    draft.phase(Phase::Validate)?;
     let tenants = points.keys().map(|name| one(&all, name)).collect::<Result<Vec<_>>>()?;
     if application {
+        draft.phase(Phase::Preflight)?;
+        trial::room(&mut draft, &tenants)?;
+        draft.phase(Phase::Validate)?;
         let mut lanes = Vec::new();
         for (number, (tenant, point)) in tenants.iter().zip(points.values()).enumerate() {
             lanes.push(trial::lane(input, tenant, point.as_str(), from, number)?);
         }
         draft.lanes(lanes)?;
     } else {
+        draft.phase(Phase::Validate)?;
         draft.remarks.push(Message::new("remark-drill-data"));
         let steps = points.iter().map(|(name, point)| check(name, point.as_str(), from));
         // One tenant's failure keeps no other from its drill; the run's end says whose point was not proved.

@@ -12,7 +12,7 @@ use crate::PlanInput;
 use crate::backup::one;
 use crate::draft::{Draft, Frame, NewStep};
 use crate::trial::Copy;
-use crate::{application, release_gates};
+use crate::{application, release_gates, trial};
 
 pub(crate) fn plan(input: &PlanInput<'_>, to: &str, points: &BTreeMap<TenantName, PointId>) -> Result<Plan> {
     let all: Vec<Tenant> = input.observation.tenants.iter().map(|tenant| tenant.tenant.clone()).collect();
@@ -34,6 +34,7 @@ pub(crate) fn plan(input: &PlanInput<'_>, to: &str, points: &BTreeMap<TenantName
     draft.remarks.push(Message::new("remark-rehearsal"));
     draft.take_lease()?;
     draft.phase(Phase::Preflight)?;
+    trial::room(&mut draft, &tenants)?;
     let prepare = NewStep::perform(
         Phase::Preflight,
         "preflight.image",

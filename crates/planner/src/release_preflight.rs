@@ -2,6 +2,7 @@
 
 use eclusa_config::CheckPlace;
 use eclusa_fault::{Message, Result};
+use eclusa_model::DiskObservation;
 use eclusa_runbook::{
     DatabaseOperation, Effect, GateKind, OnNoGo, Phase, Place, Question, RuntimeOperation, Scope, Undo,
 };
@@ -103,24 +104,8 @@ pub(crate) fn state_of_things(draft: &mut Draft<'_, '_>, release: &ReleaseDraft)
             kind,
         )?);
     }
-    let needed: u64 = draft.input.history.point_bytes.values().sum();
-    for disk in &draft.input.observation.disks {
-        let kind = GateKind::Disk {
-            purpose: disk.purpose.clone(),
-            path: disk.path.clone(),
-            minimum_percent: stack.preflight.disk_free_percent,
-            // A restore beside needs as much again as the data has.
-            minimum_bytes: if disk.purpose == "state" { 0 } else { needed },
-        };
-        let title = Message::new("step-disk").with("purpose", &disk.purpose);
-        gates.push(NewStep::judge(
-            phase,
-            &format!("preflight.disk.{}", disk.purpose),
-            Scope::Host,
-            title,
-            kind,
-        )?);
-    }
+    // A restore beside needs as much again as the data has.
+    gates.extend(disks(draft, draft.input.history.point_bytes.values().sum())?);
     for tenant in &release.tenants {
         let scope = Scope::Tenant(tenant.name.clone());
         let kind = GateKind::Database {
@@ -141,6 +126,23 @@ pub(crate) fn state_of_things(draft: &mut Draft<'_, '_>, release: &ReleaseDraft)
         gates.push(NewStep::judge(phase, &name, scope, title, kind)?.on_no_go(policy));
     }
     draft.together(gates)
+}
+
+/// That the disks have room, those that data is restored to for so many bytes more.
+pub(crate) fn disks(draft: &Draft<'_, '_>, needed: u64) -> Result<Vec<NewStep>> {
+    let input = draft.input;
+    let gate = |disk: &DiskObservation| {
+        let kind = GateKind::Disk {
+            purpose: disk.purpose.clone(),
+            path: disk.path.clone(),
+            minimum_percent: input.stack.preflight.disk_free_percent,
+            minimum_bytes: if disk.purpose == "state" { 0 } else { needed },
+        };
+        let title = Message::new("step-disk").with("purpose", &disk.purpose);
+        let name = format!("preflight.disk.{}", disk.purpose);
+        NewStep::judge(Phase::Preflight, &name, Scope::Host, title, kind)
+    };
+    input.observation.disks.iter().map(gate).collect()
 }
 
 fn candidate_checks(draft: &mut Draft<'_, '_>, release: &ReleaseDraft) -> Result<()> {

@@ -8,7 +8,8 @@ use eclusa_runbook::{
 };
 
 use crate::app::{NamedGate, TrialShape};
-use crate::draft::NewStep;
+use crate::draft::{Draft, NewStep};
+use crate::release_preflight::disks;
 use crate::restore::short;
 use crate::simple::probes_of;
 use crate::{PlanInput, application};
@@ -24,6 +25,17 @@ pub(crate) struct Copy<'a> {
     from: Option<&'a str>,
     shape: TrialShape,
     trial: Trial,
+}
+
+/// That there is room for the copies that are there at the same time, beside what is served: a full disk would be everybody's.
+pub(crate) fn room(draft: &mut Draft<'_, '_>, tenants: &[Tenant]) -> Result<()> {
+    let input = draft.input;
+    let known = tenants.iter().filter_map(|tenant| input.history.point_bytes.get(&tenant.name).copied());
+    let mut bytes: Vec<u64> = known.collect();
+    bytes.sort_unstable_by(|left, right| right.cmp(left));
+    let at_once = input.stack.limits.parallel.max(1) as usize;
+    let gates = disks(draft, bytes.iter().take(at_once).sum())?;
+    draft.together(gates)
 }
 
 /// Everything that a drill does for a tenant: restored, proved, started, asked, removed.
