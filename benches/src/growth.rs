@@ -179,7 +179,7 @@ fn plan(configuration: &Configuration, observation: &Observation, intent: &Inten
         overridden: false,
         prove: false,
         on_failure: None,
-        rehearsed: Default::default(),
+        rehearsed: None,
     };
     eclusa_planner::plan(&input, intent).map_err(|fault| fault.to_string().into())
 }

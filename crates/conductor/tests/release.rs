@@ -98,7 +98,7 @@ fn counts(name: &str, expected: Outcome) -> (u64, usize) {
 /// A release that was rehearsed with these images of its services.
 fn rehearsed_with(image: &str) -> Trial {
     let mut scenario = Scenario::new(&["alpha"], true, false, "");
-    scenario.rehearsed.images = Some([("web".to_owned(), image.to_owned())].into());
+    scenario.rehearsed = Some([("web".to_owned(), image.to_owned())].into());
     let plan = scenario.plan(&Intent::Release { to: "v2".to_owned() }).unwrap();
     Trial::new(scenario, plan)
 }

@@ -12,17 +12,26 @@ use crate::points::{self, TenantPoints};
 
 /// What a drill is about.
 pub struct Drill {
-    /// The points that are restored, as an intent.
-    pub intent: Intent,
+    /// The points that are restored.
+    pub points: BTreeMap<TenantName, PointId>,
+    /// The mirror they are read from; none: the vault.
+    pub from: Option<String>,
     /// Tenants of whom there is no backup that could be read.
     pub without: Vec<TenantName>,
     /// Points that are there and cannot be read, and why.
     pub unreadable: Vec<(TenantName, String)>,
 }
 
+impl Drill {
+    /// As an intent; `application`: it is also started on each copy.
+    #[must_use]
+    pub fn intent(&self, application: bool) -> Intent {
+        Intent::Drill { points: self.points.clone(), from: self.from.clone(), application }
+    }
+}
+
 /// Chooses for some tenants, or all; with `sample` only so many of them, those first that were never proved, then those whose
-/// proof is oldest. `from` names a mirror whose copies are restored instead of what is in the vault. `application`: it is
-/// also started on each copy.
+/// proof is oldest. `from` names a mirror whose copies are restored instead of what is in the vault.
 ///
 /// # Errors
 /// As [`points::list`].
@@ -31,16 +40,15 @@ pub async fn choose(
     tenants: &[TenantName],
     sample: Option<u32>,
     from: Option<String>,
-    application: bool,
 ) -> Result<Drill> {
     let all = match &from {
         None => points::list(assembly, tenants).await?,
         Some(mirror) => points::list_at(assembly, tenants, mirror).await?,
     };
-    Ok(of(all, sample, from, application))
+    Ok(of(all, sample, from))
 }
 
-fn of(all: Vec<TenantPoints>, sample: Option<u32>, from: Option<String>, application: bool) -> Drill {
+fn of(all: Vec<TenantPoints>, sample: Option<u32>, from: Option<String>) -> Drill {
     let (mut found, mut without): (Vec<(Option<Proof>, TenantName, PointId)>, _) = (Vec::new(), Vec::new());
     let mut damaged = Vec::new();
     for TenantPoints { tenant, points, proof, unreadable, .. } in all {
@@ -55,5 +63,5 @@ fn of(all: Vec<TenantPoints>, sample: Option<u32>, from: Option<String>, applica
     found.truncate(sample.map_or(usize::MAX, |count| count as usize));
     let points: BTreeMap<TenantName, PointId> =
         found.into_iter().map(|(_, tenant, point)| (tenant, point)).collect();
-    Drill { intent: Intent::Drill { points, from, application }, without, unreadable: damaged }
+    Drill { points, from, without, unreadable: damaged }
 }

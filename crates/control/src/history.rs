@@ -45,12 +45,21 @@ pub fn unfinished(journal: &dyn JournalStore, stack: &StackName) -> Result<Optio
     Ok(runs.into_iter().find(|run| matches!(run.outcome, None | Some(Outcome::Stuck))))
 }
 
+/// The newest runs of the stack, from which history is taken.
+pub(crate) fn newest(assembly: &Assembly) -> Result<Vec<Run>> {
+    runs(assembly.journal.as_ref(), Some(&assembly.name), RUNS_READ)
+}
+
 /// History as a planner needs it.
 pub(crate) fn of(assembly: &Assembly) -> Result<History> {
-    let journal = assembly.journal.as_ref();
-    let runs = runs(journal, Some(&assembly.name), RUNS_READ)?;
-    let mut history = History { durations: journal.durations(&assembly.name)?, ..History::default() };
-    for run in &runs {
+    of_runs(assembly, &newest(assembly)?)
+}
+
+/// The same, of runs that were read already.
+pub(crate) fn of_runs(assembly: &Assembly, runs: &[Run]) -> Result<History> {
+    let durations = assembly.journal.durations(&assembly.name)?;
+    let mut history = History { durations, ..History::default() };
+    for run in runs {
         for step in &run.plan.steps {
             if let Action::Perform(Effect::Vault(VaultOperation::Take { tenant, .. })) = &step.action
                 && let Some(bytes) = run.output(&step.name, "bytes").and_then(|bytes| bytes.parse().ok())
@@ -59,14 +68,14 @@ pub(crate) fn of(assembly: &Assembly) -> Result<History> {
             }
         }
     }
-    history.kept = kept(&runs);
-    history.previous = previous(&runs);
-    history.outdated = outdated(&runs, assembly.stack.release.keep as usize);
+    history.kept = kept(runs);
+    history.previous = previous(runs);
+    history.outdated = outdated(runs, assembly.stack.release.keep as usize);
     Ok(history)
 }
 
 /// Whether what a run brought stays: it was accepted, for all tenants or for those that did not go back alone.
-fn is_accepted(run: &Run) -> bool {
+pub(crate) fn is_accepted(run: &Run) -> bool {
     matches!(run.outcome, Some(Outcome::Done | Outcome::Partly))
 }
 

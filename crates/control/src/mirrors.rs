@@ -83,17 +83,20 @@ pub async fn intent(
     let all = || assembly.stack.mirrors.iter().map(|mirror| mirror.name.clone()).collect();
     let mirrors = if to.is_empty() { all() } else { to.to_vec() };
     let mut only = BTreeMap::new();
-    let choosing = assembly.stack.mirrors.iter().filter(|mirror| mirrors.contains(&mirror.name));
-    for (mirror, keep) in choosing.filter_map(|mirror| Some((mirror, mirror.keep?))) {
-        if way == MirrorWay::Back {
-            continue;
-        }
+    let choosing = assembly.stack.mirrors.iter();
+    let choosing = choosing.filter(|mirror| way != MirrorWay::Back && mirrors.contains(&mirror.name));
+    let choosing: Vec<_> = choosing.filter_map(|mirror| Some((mirror, mirror.keep?))).collect();
+    if choosing.is_empty() {
+        return Ok(Intent::Mirror { mirrors, tenants: tenants.to_vec(), way, only });
+    }
+    let elsewhere = retention::Elsewhere::of(assembly)?;
+    for (mirror, keep) in choosing {
         let mut of_mirror = BTreeMap::new();
         for tenant in assembly.tenants.iter().map(|tenant| &tenant.name) {
             if !tenants.is_empty() && !tenants.contains(tenant) {
                 continue;
             }
-            match retention::wanted_at(assembly, tenant, keep).await {
+            match retention::wanted_at(assembly, &elsewhere, tenant, keep).await {
                 Ok(points) => drop(of_mirror.insert(tenant.clone(), points)),
                 Err(fault) if fault.code == Code::JournalDamaged => return Err(fault),
                 // One tenant's damaged points keep no other from its copies: its own step says what is wrong.

@@ -3,7 +3,7 @@
 use eclusa_config::OnFailure;
 use eclusa_fault::{Code, Fault, Result};
 use eclusa_model::Observation;
-use eclusa_planner::{PlanInput, Rehearsed};
+use eclusa_planner::PlanInput;
 use eclusa_runbook::{Action, Effect, EnvironmentValue, Gate, GateKind, Intent, Plan, Reversibility, Undo};
 
 use crate::observe::{fingerprint, observe};
@@ -75,16 +75,20 @@ fn from_observation(
     observation: &Observation,
 ) -> Result<Plan> {
     let fingerprint = fingerprint(assembly, observation)?;
-    let history = history::of(assembly)?;
+    let runs = history::newest(assembly)?;
+    let mut history = history::of_runs(assembly, &runs)?;
     let nonce = assembly.ports.clock.random_text(8);
     let now = assembly.ports.clock.now();
-    let rehearsed = match (intent, &observation.candidate) {
-        (Intent::Release { .. }, Some(candidate)) => {
-            let tenants = observation.tenants.iter().map(|tenant| tenant.tenant.name.clone()).collect();
-            rehearsal::known(assembly, &candidate.release, &tenants, options.rehearsed)?
+    let mut rehearsed = None;
+    if let (Intent::Release { .. }, Some(candidate)) = (intent, &observation.candidate) {
+        let found = rehearsal::of_release(&runs, &candidate.release);
+        // What a release was rehearsed with says more of its migrations than other releases do.
+        history.durations.extend(rehearsal::durations(&found));
+        if options.rehearsed {
+            let tenants = observation.tenants.iter().map(|tenant| &tenant.tenant.name);
+            rehearsed = Some(rehearsal::demand(assembly, &candidate.release, &found, tenants)?);
         }
-        _ => Rehearsed::default(),
-    };
+    }
     eclusa_planner::plan(
         &PlanInput {
             name: &assembly.name,

@@ -1,17 +1,13 @@
 //! Which restore points a release is tried on, and what rehearsals tell of a release.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use eclusa_fault::{Code, Fault, Message, Result};
 use eclusa_model::{Release, RunId, TenantName};
-use eclusa_planner::Rehearsed;
-use eclusa_runbook::{Intent, Outcome, Run};
+use eclusa_runbook::{Intent, Run};
 use jiff::{SignedDuration, Timestamp};
 
 use crate::{Assembly, drill, history};
-
-/// From how many of the newest runs rehearsals are taken.
-const RUNS_READ: usize = 100;
 
 /// What a rehearsal found of one tenant.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -48,7 +44,7 @@ pub struct Rehearsal {
 /// # Errors
 /// As [`drill::choose`]; `NothingToDo` when a tenant has no backup that could be read.
 pub async fn intent(assembly: &Assembly, to: String, tenants: &[TenantName]) -> Result<Intent> {
-    let chosen = drill::choose(assembly, tenants, None, None, true).await?;
+    let chosen = drill::choose(assembly, tenants, None, None).await?;
     let unreadable = chosen.unreadable.iter().map(|(tenant, _)| tenant);
     // A release that was tried on some of them was not tried.
     if let Some(tenant) = chosen.without.iter().chain(unreadable).next() {
@@ -56,10 +52,7 @@ pub async fn intent(assembly: &Assembly, to: String, tenants: &[TenantName]) -> 
         let hint = Message::new("hint-backup-first").with("tenant", tenant);
         return Err(Fault::new(Code::NothingToDo).with("what", what).hint(hint));
     }
-    match chosen.intent {
-        Intent::Drill { points, .. } => Ok(Intent::Rehearse { to, points }),
-        other => Ok(other),
-    }
+    Ok(Intent::Rehearse { to, points: chosen.points })
 }
 
 /// What a run found, if it is a rehearsal that has ended.
@@ -77,9 +70,7 @@ pub fn of(run: &Run) -> Option<Rehearsal> {
         };
         Tried {
             tenant: tenant.clone(),
-            good: run.outcome != Some(Outcome::WentBack)
-                && matches!(run.outcome, Some(Outcome::Done | Outcome::Partly))
-                && !run.tenants_back.contains_key(tenant),
+            good: history::is_accepted(run) && !run.tenants_back.contains_key(tenant),
             migrated: migrated.and_then(|taken| u64::try_from(taken.as_millis()).ok()),
             way_back: output("back", "works").map(|works| works == "yes"),
             bytes: output("proof", "bytes").and_then(|bytes| bytes.parse().ok()),
@@ -99,14 +90,10 @@ pub fn of(run: &Run) -> Option<Rehearsal> {
     })
 }
 
-/// The newest rehearsal of a release on each tenant, newest first.
-///
-/// # Errors
-/// `JournalDamaged`.
-pub fn of_release(assembly: &Assembly, release: &Release) -> Result<Vec<Rehearsal>> {
-    let runs = history::runs(assembly.journal.as_ref(), Some(&assembly.name), RUNS_READ)?;
+/// The rehearsals of a release among runs, in the order of these.
+pub(crate) fn of_release(runs: &[Run], release: &Release) -> Vec<Rehearsal> {
     let same = |other: &Release| other.name == release.name && other.source == release.source;
-    Ok(runs.iter().filter_map(of).filter(|found| same(&found.release)).collect())
+    runs.iter().filter_map(of).filter(|found| same(&found.release)).collect()
 }
 
 /// What the newest run found, where it was for this intent and has ended.
@@ -118,35 +105,22 @@ pub fn newest(assembly: &Assembly, intent: &Intent) -> Result<Option<Rehearsal>>
     Ok(runs.first().filter(|run| run.plan.intent == *intent).and_then(of))
 }
 
-/// What rehearsals say of a release: how long migrations take, and where every tenant was tried lately, with which images.
-///
-/// # Errors
-/// `JournalDamaged`; where `demanded`, `NotRehearsed`.
-pub(crate) fn known(
-    assembly: &Assembly,
-    release: &Release,
-    tenants: &BTreeSet<TenantName>,
-    demanded: bool,
-) -> Result<Rehearsed> {
-    let found = of_release(assembly, release)?;
-    let mut rehearsed = Rehearsed::default();
-    for tried in found.iter().flat_map(|rehearsal| &rehearsal.tried) {
-        if let (true, Some(time)) = (tried.good, tried.migrated) {
-            rehearsed.migrations.entry(tried.tenant.clone()).or_insert(time);
-        }
-    }
-    if demanded {
-        rehearsed.images = Some(demand(assembly, release, &found, tenants)?);
-    }
-    Ok(rehearsed)
+/// How long the release will migrate each tenant, in milliseconds, by the name of the step: as long as the newest of these
+/// rehearsals did.
+pub(crate) fn durations(found: &[Rehearsal]) -> BTreeMap<String, u64> {
+    let tried = found.iter().rev().flat_map(|rehearsal| &rehearsal.tried).filter(|tried| tried.good);
+    tried.filter_map(|tried| Some((format!("migrate.{}", tried.tenant), tried.migrated?))).collect()
 }
 
 /// Demands that every tenant's newest rehearsal of a release was good and lately, all with the same images; gives these.
-fn demand(
+///
+/// # Errors
+/// `NotRehearsed`.
+pub(crate) fn demand<'a>(
     assembly: &Assembly,
     release: &Release,
     found: &[Rehearsal],
-    tenants: &BTreeSet<TenantName>,
+    tenants: impl Iterator<Item = &'a TenantName>,
 ) -> Result<BTreeMap<String, String>> {
     let refused = |problem: String| {
         Fault::new(Code::NotRehearsed).with("release", &release.name).with("problem", problem)

@@ -58,7 +58,7 @@ pub async fn decide(assembly: &Assembly, tenants: &[TenantName]) -> Result<Vec<T
             .hint(Message::new("hint-keep").with("stack", &assembly.name)));
     }
     let rules = |tenant: &TenantName| stack.tenants.get(tenant).and_then(|table| table.keep).or(stack.keep);
-    decide_by(assembly, points::list(assembly, tenants).await?, rules)
+    decide_by(assembly, &Elsewhere::of(assembly)?, points::list(assembly, tenants).await?, rules)
 }
 
 /// Decides about the copies at a mirror.
@@ -77,37 +77,59 @@ pub async fn decide_at(
             .with("what", format!("every restore point at {mirror} is kept"))
             .hint(Message::new("hint-keep-at"))
     })?;
-    decide_by(assembly, points::list_at(assembly, tenants, mirror).await?, |_| Some(keep))
+    let all = points::list_at(assembly, tenants, mirror).await?;
+    decide_by(assembly, &Elsewhere::of(assembly)?, all, |_| Some(keep))
 }
 
 /// Which of the vault's points a mirror with these rules is given. One that would go there at once is not copied there.
 ///
 /// # Errors
 /// As [`points::list`].
-pub(crate) async fn wanted_at(assembly: &Assembly, tenant: &TenantName, keep: Keep) -> Result<Vec<PointId>> {
+pub(crate) async fn wanted_at(
+    assembly: &Assembly,
+    elsewhere: &Elsewhere,
+    tenant: &TenantName,
+    keep: Keep,
+) -> Result<Vec<PointId>> {
     let points = points::list(assembly, std::slice::from_ref(tenant)).await?;
-    let decided = decide_by(assembly, points, |_| Some(keep))?;
+    let decided = decide_by(assembly, elsewhere, points, |_| Some(keep))?;
     let stays = decided.into_iter().flat_map(|tenant| tenant.points).filter(|point| !point.why.is_empty());
     Ok(stays.filter_map(|decided| decided.point.id).collect())
 }
 
+/// Who else needs restore points: a rollback, and runs that have not ended.
+pub(crate) struct Elsewhere {
+    rollback: BTreeMap<TenantName, String>,
+    running: BTreeMap<PointId, String>,
+}
+
+impl Elsewhere {
+    /// As the journal says.
+    ///
+    /// # Errors
+    /// `JournalDamaged`.
+    pub(crate) fn of(assembly: &Assembly) -> Result<Self> {
+        let previous = history::of(assembly)?.previous;
+        let rollback = previous.map(|previous| previous.points).unwrap_or_default();
+        Ok(Self { rollback, running: in_use(assembly)? })
+    }
+}
+
 fn decide_by(
     assembly: &Assembly,
+    elsewhere: &Elsewhere,
     all: Vec<TenantPoints>,
     rules: impl Fn(&TenantName) -> Option<Keep>,
 ) -> Result<Vec<TenantDecided>> {
     let now = assembly.ports.clock.now();
     let zone = TimeZone::system();
-    let history = history::of(assembly)?;
-    let rollback = history.previous.map(|previous| previous.points).unwrap_or_default();
-    let running = in_use(assembly)?;
     let mut decided = Vec::new();
     for TenantPoints { tenant, points, unreadable, proof, holds, .. } in all {
         let needed = Needed {
             proved: proof.and_then(|proof| PointId::new(proof.point).ok()),
-            rollback: rollback.get(&tenant).and_then(|id| PointId::new(id.as_str()).ok()),
+            rollback: elsewhere.rollback.get(&tenant).and_then(|id| PointId::new(id.as_str()).ok()),
             held: holds.into_iter().map(|(point, hold)| (point, hold.reason)).collect(),
-            runs: running.clone(),
+            runs: elsewhere.running.clone(),
         };
         let candidate = |point: PointManifest| {
             let id = point.id.clone()?;

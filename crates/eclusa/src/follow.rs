@@ -98,7 +98,7 @@ struct Follower {
     json: bool,
     run: Option<Run>,
     /// The last event that was read.
-    seen: Option<Entry>,
+    seen: Option<Arc<Entry>>,
     live: Option<Live>,
     /// Where the outputs of the steps are.
     outputs: PathBuf,
@@ -120,7 +120,7 @@ impl Follower {
             self.take(entry)?;
         }
         let is_new = !new.is_empty();
-        self.seen = new.pop().or_else(|| self.seen.take());
+        self.seen = new.pop().map(Arc::new).or_else(|| self.seen.take());
         if let (Some(live), Some(run)) = (&mut self.live, &self.run) {
             live.draw(run, &self.language);
         }

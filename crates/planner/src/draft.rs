@@ -298,20 +298,9 @@ impl<'a, 'b> Draft<'a, 'b> {
             step.lane = Some(Lane::Follows);
         }
         step.after.clone_from(&self.frontier);
-        step.expected = self.expected(&step);
+        step.expected = self.input.history.durations.get(step.name.as_str()).copied();
         self.steps.push(step);
         Ok(())
-    }
-
-    /// How long a step took before. What a release was rehearsed with says more of a migration than other releases do.
-    fn expected(&self, step: &Step) -> Option<u64> {
-        let rehearsed = match &step.scope {
-            Scope::Tenant(tenant) if step.name.as_str() == format!("migrate.{tenant}") => {
-                self.input.rehearsed.migrations.get(tenant)
-            }
-            _ => None,
-        };
-        rehearsed.or_else(|| self.input.history.durations.get(step.name.as_str())).copied()
     }
 
     /// The first step of every plan that changes something: nobody else does at the same time.

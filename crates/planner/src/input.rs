@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use eclusa_config::{OnFailure, Stack};
-use eclusa_model::{Fingerprint, Observation, Release, RuntimeKind, StackName, TenantName};
+use eclusa_fault::{Code, Fault, Result};
+use eclusa_model::{Fingerprint, Observation, Release, RuntimeKind, ServiceName, StackName, TenantName};
 use eclusa_runbook::Reversibility;
 use jiff::Timestamp;
 
@@ -39,15 +40,6 @@ pub struct History {
     pub kept: Vec<(TenantName, String)>,
 }
 
-/// What rehearsals of the release that is planned tell.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Rehearsed {
-    /// How long the migration of each tenant took, in milliseconds.
-    pub migrations: BTreeMap<TenantName, u64>,
-    /// The images, by service, with which every tenant was rehearsed; none: that was not asked for.
-    pub images: Option<BTreeMap<String, String>>,
-}
-
 /// Everything a plan is made from.
 pub struct PlanInput<'a> {
     /// The stack's name.
@@ -80,11 +72,20 @@ pub struct PlanInput<'a> {
     pub prove: bool,
     /// What becomes of a release when one tenant's migration fails; none: what the configuration says.
     pub on_failure: Option<OnFailure>,
-    /// What rehearsals tell.
-    pub rehearsed: Rehearsed,
+    /// The images, by service, with which every tenant was rehearsed; none: that was not asked for.
+    pub rehearsed: Option<BTreeMap<String, String>>,
 }
 
 impl PlanInput<'_> {
+    /// The service in whose image commands of the release run.
+    ///
+    /// # Errors
+    /// `ServiceMissing`.
+    pub(crate) fn command_service(&self) -> Result<ServiceName> {
+        let missing = || Fault::new(Code::ServiceMissing).with("service", "web").with("known", "none");
+        self.app.command_service(self.stack).ok_or_else(missing)
+    }
+
     /// One of two wordings: where a release is images or a directory, or a bench beside the one that runs.
     pub(crate) fn worded(&self, usual: &'static str, bench: &'static str) -> &'static str {
         if self.stack.runtime == RuntimeKind::Supervisor { bench } else { usual }

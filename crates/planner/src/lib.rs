@@ -35,7 +35,7 @@ mod simple;
 mod trial;
 
 pub use app::{App, Back, CloneShape, NamedCommand, NamedGate, Reversible, Setting, TestRun, TrialShape};
-pub use input::{History, PlanInput, PreviousRelease, Rehearsed};
+pub use input::{History, PlanInput, PreviousRelease};
 pub use lint::{Finding, lint};
 pub use retention::{Candidate, Needed, Why, retain};
 pub use simple::log_rule;

@@ -48,8 +48,7 @@ pub(crate) fn install(input: &PlanInput<'_>, app: &str, tenants: &[TenantName]) 
 }
 
 fn assemble(input: &PlanInput<'_>, tenants: Vec<Tenant>, work: Work<'_>, intent: Intent) -> Result<Plan> {
-    let missing = || Fault::new(Code::ServiceMissing).with("service", "web").with("known", "none");
-    let service = input.app.command_service(input.stack).ok_or_else(missing)?;
+    let service = input.command_service()?;
     let running = input.observation.release.clone().ok_or_else(|| {
         let what =
             "no release was brought to this stack yet, so there is none that tenants could be migrated to";

@@ -6,13 +6,13 @@ use std::collections::BTreeMap;
 
 use eclusa_fault::{Code, Fault, Message, Result};
 use eclusa_model::{PointId, Release, Tenant, TenantName};
-use eclusa_runbook::{Effect, Intent, Phase, Place, Plan, PointReference, RuntimeOperation, Scope, Undo};
+use eclusa_runbook::{Intent, Phase, Place, Plan, PointReference};
 
 use crate::PlanInput;
 use crate::backup::one;
 use crate::draft::{Draft, Frame, NewStep};
 use crate::trial::Copy;
-use crate::{application, release_gates, trial};
+use crate::{application, release_gates, release_preflight, trial};
 
 pub(crate) fn plan(input: &PlanInput<'_>, to: &str, points: &BTreeMap<TenantName, PointId>) -> Result<Plan> {
     let all: Vec<Tenant> = input.observation.tenants.iter().map(|tenant| tenant.tenant.clone()).collect();
@@ -35,15 +35,7 @@ pub(crate) fn plan(input: &PlanInput<'_>, to: &str, points: &BTreeMap<TenantName
     draft.take_lease()?;
     draft.phase(Phase::Preflight)?;
     trial::room(&mut draft, &tenants)?;
-    let prepare = NewStep::perform(
-        Phase::Preflight,
-        "preflight.image",
-        Scope::Stack,
-        Message::new("step-prepare").with("release", &release.name),
-        Effect::Runtime(RuntimeOperation::Prepare { release: release.clone() }),
-    )?;
-    let let_go = Effect::Runtime(RuntimeOperation::LetGo { release: release.clone() });
-    draft.then(prepare.undo(Undo::By(let_go)).seconds(input.stack.limits.build.as_seconds()))?;
+    draft.then(release_preflight::prepare(input, release)?)?;
     draft.phase(Phase::Validate)?;
     draft.lanes(lanes)?;
     draft.phase(Phase::Accept)?;
@@ -64,8 +56,7 @@ fn lane(
     point: &str,
     release: &Release,
 ) -> Result<Vec<NewStep>> {
-    let missing = || Fault::new(Code::ServiceMissing).with("service", "web").with("known", "none");
-    let service = input.app.command_service(input.stack).ok_or_else(missing)?;
+    let service = input.command_service()?;
     let candidate = Place::Candidate { service: service.clone(), release: release.clone() };
     let mut steps = Vec::new();
     for gate in input.app.candidate_gates(input.stack, &tenant.name, &candidate) {

@@ -78,10 +78,7 @@ pub(crate) fn plan(input: &PlanInput<'_>, to: &str) -> Result<Plan> {
     for tenant in &observation.tenants {
         pending.insert(tenant.tenant.name.clone(), reversibility::of(tenant, candidate)?);
     }
-    let service = input
-        .app
-        .command_service(input.stack)
-        .ok_or_else(|| Fault::new(Code::ServiceMissing).with("service", "web").with("known", "none"))?;
+    let service = input.command_service()?;
     let mut draft = ReleaseDraft {
         to: candidate.release.clone(),
         from: observation.release.clone(),

@@ -2,11 +2,12 @@
 
 use eclusa_config::CheckPlace;
 use eclusa_fault::{Message, Result};
-use eclusa_model::DiskObservation;
+use eclusa_model::{DiskObservation, Release};
 use eclusa_runbook::{
     DatabaseOperation, Effect, GateKind, OnNoGo, Phase, Place, Question, RuntimeOperation, Scope, Undo,
 };
 
+use crate::PlanInput;
 use crate::application;
 use crate::draft::{Draft, NewStep};
 use crate::release::ReleaseDraft;
@@ -16,18 +17,8 @@ pub(crate) fn preflight(draft: &mut Draft<'_, '_>, release: &ReleaseDraft) -> Re
     let phase = Phase::Preflight;
     checklist(draft)?;
     state_of_things(draft, release)?;
-    let prepare = NewStep::perform(
-        phase,
-        "preflight.image",
-        Scope::Stack,
-        Message::new(draft.input.worded("step-prepare", "step-prepare-bench"))
-            .with("release", &release.to.name),
-        Effect::Runtime(RuntimeOperation::Prepare { release: release.to.clone() }),
-    )?
-    .undo(Undo::By(Effect::Runtime(RuntimeOperation::LetGo { release: release.to.clone() })))
-    .seconds(draft.input.stack.limits.build.as_seconds());
-    draft.then(prepare)?;
-    if let Some(images) = draft.input.rehearsed.images.clone() {
+    draft.then(prepare(draft.input, &release.to)?)?;
+    if let Some(images) = draft.input.rehearsed.clone() {
         let title = Message::new("step-rehearsed").with("release", &release.to.name);
         let kind = GateKind::Rehearsed { images };
         draft.then(NewStep::judge(phase, "preflight.rehearsed", Scope::Stack, title, kind)?)?;
@@ -55,6 +46,20 @@ pub(crate) fn preflight(draft: &mut Draft<'_, '_>, release: &ReleaseDraft) -> Re
     .on_hold(OnNoGo::Warn)
     .seconds(300);
     draft.then(baseline).map(|_| ())
+}
+
+/// Builds or pulls what a release runs.
+pub(crate) fn prepare(input: &PlanInput<'_>, release: &Release) -> Result<NewStep> {
+    let title = input.worded("step-prepare", "step-prepare-bench");
+    let prepare = NewStep::perform(
+        Phase::Preflight,
+        "preflight.image",
+        Scope::Stack,
+        Message::new(title).with("release", &release.name),
+        Effect::Runtime(RuntimeOperation::Prepare { release: release.clone() }),
+    )?;
+    let let_go = Effect::Runtime(RuntimeOperation::LetGo { release: release.clone() });
+    Ok(prepare.undo(Undo::By(let_go)).seconds(input.stack.limits.build.as_seconds()))
 }
 
 /// How often each probe is sent for the baseline: a stack of many tenants is not asked thousands of times, and of each there

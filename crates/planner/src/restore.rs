@@ -249,9 +249,11 @@ fn take_key(draft: &mut Draft<'_, '_>, tenant: &Tenant, point: &str) -> Result<(
 /// Brings the restored copy to the release that runs. Swapping back takes it back with what it changed.
 fn migrate(draft: &mut Draft<'_, '_>, tenant: &Tenant) -> Result<()> {
     let input = draft.input;
-    let missing = |what: &str| Fault::new(Code::ServiceMissing).with("service", what).with("known", "none");
-    let service = input.app.command_service(input.stack).ok_or_else(|| missing("web"))?;
-    let release = input.observation.release.clone().ok_or_else(|| missing("release"))?;
+    let service = input.command_service()?;
+    let release =
+        input.observation.release.clone().ok_or_else(|| {
+            Fault::new(Code::ServiceMissing).with("service", "release").with("known", "none")
+        })?;
     let place = Place::Service { service };
     let Some(exec) = input.app.migrate(input.stack, &tenant.name, &release, &place) else { return Ok(()) };
     let title = Message::new("step-migrate").with("tenant", &tenant.name).with("release", &release.name);

@@ -30,10 +30,7 @@ pub(crate) fn plan(input: &PlanInput<'_>, to: &str, how: Reversibility) -> Resul
     {
         return Err(no_way(format!("run {} took no restore point of {}", previous.run, missing.name)));
     }
-    let service = input
-        .app
-        .command_service(input.stack)
-        .ok_or_else(|| Fault::new(Code::ServiceMissing).with("service", "web").with("known", "none"))?;
+    let service = input.command_service()?;
     let release = ReleaseDraft {
         to: previous.release.clone(),
         from: input.observation.release.clone(),

@@ -200,10 +200,7 @@ pub(crate) fn seed(input: &PlanInput<'_>) -> Result<Plan> {
             .with("operation", "Demo data")
             .with("stack", input.name));
     }
-    let service = input
-        .app
-        .command_service(input.stack)
-        .ok_or_else(|| Fault::new(Code::ServiceMissing).with("service", "web").with("known", "none"))?;
+    let service = input.command_service()?;
     let commands = input.app.seed(input.stack, &Place::Service { service });
     if commands.is_empty() {
         let what = "no demo-data command is configured (commands.seed)";

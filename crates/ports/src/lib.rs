@@ -37,8 +37,8 @@ pub use output::{NoOutput, OutputLines, OutputSink, OutputStream};
 pub use probe::{HttpAnswer, HttpClient, HttpRequest};
 pub use records::{NoRecords, RecordDifference, Recorded, Records};
 pub use runtime::{
-    ApplyContext, ExecSpec, ExecStream, LogLine, Runtime, RuntimeObservation, ServiceStats, TRIAL_DATABASE,
-    Took, TrialMount, TrialSpec,
+    ApplyContext, ExecSpec, ExecStream, LogLine, Runtime, RuntimeObservation, ServiceStats, Took, TrialMount,
+    TrialSpec,
 };
 pub use secrets::SecretResolver;
 pub use vault::{

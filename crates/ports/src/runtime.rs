@@ -139,7 +139,7 @@ pub struct TrialSpec {
     /// Caches and queues, of which empty ones are started.
     pub caches: Vec<ServiceName>,
     /// The server of the copy's database, as services of the stack reach it. In the trial it is called
-    /// [`TRIAL_DATABASE`].
+    /// [`eclusa_runbook::TRIAL_DATABASE`].
     pub database: (String, u16),
     /// The service whose networks lead to it.
     pub through: ServiceName,
@@ -148,9 +148,6 @@ pub struct TrialSpec {
     /// How long all of it may take to become healthy.
     pub healthy_within: Duration,
 }
-
-/// The name by which the services of a trial reach the server of the copy's database, at the server's own port.
-pub const TRIAL_DATABASE: &str = "eclusa-database";
 
 /// That a runtime cannot start an application on a copy.
 fn no_trials(kind: RuntimeKind) -> Fault {

@@ -47,4 +47,4 @@ pub use plan_format::{ELSEWHERE_PLAN_FORMAT, NEWEST_PLAN_FORMAT, PARTS_PLAN_FORM
 pub use run::{Decision, Direction, Illegal, Next, Note, Progress, Run, Timing, UndoProgress};
 pub use settings::SettingsOperation;
 pub use statistics::{LatencyComparison, compare_latency, judge_watch, median, wilson};
-pub use trial::{Trial, TrialCopy, TrialDatabase, TrialOperation, TrialServices, TrialStep};
+pub use trial::{TRIAL_DATABASE, Trial, TrialCopy, TrialDatabase, TrialOperation, TrialServices, TrialStep};

@@ -8,6 +8,9 @@ use serde_json::Value;
 
 use crate::{Exec, GateKind};
 
+/// The name by which the services of a trial reach the server of the copy's database, at the server's own port.
+pub const TRIAL_DATABASE: &str = "eclusa-database";
+
 /// A copy on which an application is tried. Gates with a trial are asked of it, and of nothing that is live.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Trial {
@@ -51,11 +54,11 @@ pub struct TrialCopy {
     /// The file of the tenant's settings, in its directory; the restore point holds it.
     pub settings_file: String,
     /// What becomes of its members; null: removed. The database and a password of its own are added.
-    pub settings: BTreeMap<String, Value>,
+    pub settings: BTreeMap<String, Option<Value>>,
     /// The shared file of settings.
     pub shared_settings_file: String,
     /// What becomes of its members; null: removed.
-    pub shared_settings: BTreeMap<String, Value>,
+    pub shared_settings: BTreeMap<String, Option<Value>>,
 }
 
 /// What is started on the copy.

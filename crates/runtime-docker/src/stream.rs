@@ -57,7 +57,7 @@ impl ComposeRuntime {
     }
 
     /// What a task of its own needs of this runtime.
-    fn carrier(&self) -> Self {
+    pub(crate) fn carrier(&self) -> Self {
         Self {
             stack: self.stack.clone(),
             host: self.host.clone(),

@@ -4,26 +4,24 @@
 
 use std::collections::HashMap;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use bollard::models::{
-    ContainerConfig, ContainerCreateBody, ContainerInspectResponse, EndpointSettings, HostConfig, Mount,
-    MountType, NetworkConnectRequest, NetworkCreateRequest, NetworkingConfig,
+    ContainerCreateBody, ContainerInspectResponse, EndpointSettings, HostConfig, Mount, MountType,
+    NetworkConnectRequest, NetworkCreateRequest, NetworkingConfig,
 };
 use bollard::query_parameters::CreateContainerOptionsBuilder;
 use eclusa_fault::{Code, Fault, Language, Result};
 use eclusa_model::{FilesPlace, Release, RuntimeKind, ServiceName, ServiceState};
 use eclusa_ports::{
     ApplyContext, CommandResult, ExecSpec, ExecStream, LogLine, OutputSink, Runtime, RuntimeObservation,
-    ServiceStats, TRIAL_DATABASE, Took, TrialSpec,
+    ServiceStats, Took, TrialSpec,
 };
-use eclusa_runbook::{Outputs, Place, RuntimeOperation};
+use eclusa_runbook::{Outputs, Place, RuntimeOperation, TRIAL_DATABASE};
 use jiff::Timestamp;
 use tokio::sync::OnceCell;
 
-use crate::compose::Compose;
 use crate::engine::is_missing;
 use crate::images::with_pins;
 use crate::observe::{Containers, service_name, state_of};
@@ -79,13 +77,7 @@ impl ComposeRuntime {
 
     /// The runtime of what was started under a name.
     fn inside(&self, name: &str) -> Self {
-        Self {
-            stack: self.stack.clone(),
-            host: Arc::clone(&self.host),
-            engine: self.engine.clone(),
-            compose: Compose::new(Arc::clone(&self.host)),
-            project: OnceCell::new_with(Some(name.to_owned())),
-        }
+        Self { project: OnceCell::new_with(Some(name.to_owned())), ..self.carrier() }
     }
 
     pub(crate) async fn end_trial(&self, name: &str) -> Result<()> {
@@ -213,7 +205,7 @@ impl ComposeRuntime {
             entrypoint: own(&config.entrypoint, &given.entrypoint),
             working_dir: config.working_dir.clone().filter(|path| Some(path) != given.working_dir.as_ref()),
             user: config.user.clone().filter(|user| Some(user) != given.user.as_ref()),
-            healthcheck: health_of(&config),
+            healthcheck: config.healthcheck.clone(),
             host_config: Some(host),
             ..Default::default()
         };
@@ -234,11 +226,6 @@ impl ComposeRuntime {
                 .with("problem", format!("{service}, which it is started like, does not run"))
         })
     }
-}
-
-/// The health check that a service has; none of its image is said again.
-fn health_of(config: &ContainerConfig) -> Option<bollard::models::HealthConfig> {
-    config.healthcheck.clone()
 }
 
 /// What a container of a trial may use: as much as the one that it is made like. It is not started again by itself.

@@ -1,12 +1,13 @@
 //! A configuration, a world and the real planner's plan for it.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
 use eclusa_config::{Configuration, OnFailure};
 use eclusa_fault::Result;
 use eclusa_model::StackName;
-use eclusa_planner::{History, PlanInput, Rehearsed};
+use eclusa_planner::{History, PlanInput};
 use eclusa_ports::Clock;
 use eclusa_runbook::{Intent, Plan};
 
@@ -24,8 +25,8 @@ pub struct Scenario {
     pub history: History,
     /// Whether a tenant whose migration fails stays closed while the others open.
     pub keeps_closed: bool,
-    /// What rehearsals of the release tell.
-    pub rehearsed: Rehearsed,
+    /// With which images, by service, the release was rehearsed on every tenant.
+    pub rehearsed: Option<BTreeMap<String, String>>,
 }
 
 /// What every scenario has in `[stacks.shop]`.
@@ -101,7 +102,7 @@ impl Scenario {
             clock: Arc::default(),
             history: History::default(),
             keeps_closed: false,
-            rehearsed: Rehearsed::default(),
+            rehearsed: None,
         }
     }
 

@@ -5,14 +5,12 @@ use std::collections::BTreeMap;
 use eclusa_config::Stack;
 use eclusa_model::{DatabasePlace, RuntimeKind, Tenant};
 use eclusa_planner::{App, TrialShape};
-use eclusa_runbook::{TrialCopy, TrialDatabase, TrialServices};
+use eclusa_runbook::{TRIAL_DATABASE, TrialCopy, TrialDatabase, TrialServices};
 use serde_json::{Value, json};
 
 use super::clone::{DIRECTORIES, lies};
 use super::{Frappe, gates};
 
-/// The name by which a trial reaches its database; that of the runtime's relay.
-const DATABASE: &str = "eclusa-database";
 /// The port of MariaDB where none is said.
 const PORT: u16 = 3306;
 
@@ -26,16 +24,16 @@ pub(super) fn shape(stack: &Stack, tenant: &Tenant) -> Option<TrialShape> {
     let frontend = stack.frontend_service()?.clone();
     let web = stack.services.web.iter().filter(|service| **service != frontend).cloned().collect();
     let settings = [
-        ("db_host", json!(DATABASE)),
-        ("db_port", json!(port)),
-        ("db_socket", Value::Null),
-        ("db_user", Value::Null),
+        ("db_host", Some(json!(TRIAL_DATABASE))),
+        ("db_port", Some(json!(port))),
+        ("db_socket", None),
+        ("db_user", None),
         // Nothing leads out of the network that it is in; it does not try either.
-        ("mute_emails", json!(1)),
-        ("pause_scheduler", json!(1)),
-        ("maintenance_mode", json!(0)),
+        ("mute_emails", Some(json!(1))),
+        ("pause_scheduler", Some(json!(1))),
+        ("maintenance_mode", Some(json!(0))),
     ];
-    let named = |(name, value): (&str, Value)| (name.to_owned(), value);
+    let named = |(name, value): (&str, Option<Value>)| (name.to_owned(), value);
     Some(TrialShape {
         copy: TrialCopy {
             sites,
@@ -61,16 +59,16 @@ pub(super) fn shape(stack: &Stack, tenant: &Tenant) -> Option<TrialShape> {
 
 /// The database for who asks only the file that all share, and the empty caches, which have no password and only one
 /// database that counts.
-fn shared(stack: &Stack, port: u16) -> BTreeMap<String, Value> {
+fn shared(stack: &Stack, port: u16) -> BTreeMap<String, Option<Value>> {
     let bench = stack.bench();
     let address = |service: Option<&eclusa_model::ServiceName>| {
-        service.map_or(Value::Null, |service| json!(format!("redis://{service}:6379")))
+        service.map(|service| json!(format!("redis://{service}:6379")))
     };
     let cache = bench.cache.as_ref().or(stack.services.caches.first());
     let queue = gates::queue_service(stack);
     let queue = queue.as_ref().or(cache);
     let own = [("redis_cache", cache), ("redis_queue", queue), ("redis_socketio", queue)];
     let caches = own.into_iter().map(|(name, service)| (name.to_owned(), address(service)));
-    let database = [("db_host".to_owned(), json!(DATABASE)), ("db_port".to_owned(), json!(port))];
-    caches.chain(database).collect()
+    let database = [("db_host", json!(TRIAL_DATABASE)), ("db_port", json!(port))];
+    caches.chain(database.map(|(name, value)| (name.to_owned(), Some(value)))).collect()
 }

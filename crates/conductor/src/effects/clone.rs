@@ -4,7 +4,7 @@
 
 use std::path::{Path, PathBuf};
 
-use eclusa_fault::{Code, Fault, Result};
+use eclusa_fault::Result;
 use eclusa_ports::PointManifest;
 use eclusa_runbook::{CloneOperation, CloneStep, Outputs, PointReference, Scrub, StatementFile};
 use secrecy::SecretString;
@@ -25,8 +25,6 @@ const CONFIGURATION: &str = "site_config.json";
 const ORIGIN: &str = "eclusa_clone";
 /// Settings that are texts and are taken over all the same.
 const TAKEN_OVER: [&str; 1] = ["db_type"];
-/// The most that is read of a configuration, in bytes.
-const MOST: u64 = 4 * 1024 * 1024;
 
 /// A copy, and where it is.
 struct Copy<'a> {
@@ -137,8 +135,11 @@ impl Copy<'_> {
             return Err(self.refused("its database is not MariaDB"));
         };
         // A try that was cut off has written them already.
-        let written =
-            if self.directories().exists(&path).await? { self.read(&path).await? } else { Object::new() };
+        let written = if self.directories().exists(&path).await? {
+            settings::read(self.context, &path).await?
+        } else {
+            Object::new()
+        };
         let secret =
             |member: &str, fresh: String| written.get(member).cloned().unwrap_or_else(|| json!(fresh));
         let clock = &self.context.ports.clock;
@@ -156,17 +157,15 @@ impl Copy<'_> {
             "tenant": self.from.name, "point": self.operation.point, "suffix": self.operation.suffix,
         });
         wanted.insert(ORIGIN.to_owned(), origin);
-        let text =
-            settings::written(&wanted).map_err(|error| Fault::new(Code::Internal).with("what", error))?;
         let like = self.sites.join(self.from.name.as_str()).join(CONFIGURATION);
         let mode = settings::mode(self.context, &like).await?;
-        self.context.ports.host.write_durably(&path, &text, mode).await?;
+        settings::write(self.context, &path, &wanted, mode).await?;
         let left_out = if left_out.is_empty() { "–".to_owned() } else { left_out.join(", ") };
         Ok(Outputs::from([("left-out".to_owned(), left_out)]))
     }
 
     async fn account(&self) -> Result<()> {
-        let configuration = self.read(&self.directory.join(CONFIGURATION)).await?;
+        let configuration = settings::read(self.context, &self.directory.join(CONFIGURATION)).await?;
         let password = configuration.get("db_password").and_then(Value::as_str).unwrap_or_default();
         if password.is_empty() {
             return Err(self.refused("its configuration has no password"));
@@ -222,14 +221,10 @@ impl Copy<'_> {
         if !self.directories().exists(&path).await? {
             return Ok(false);
         }
-        let configuration = self.read(&path).await?;
+        let configuration = settings::read(self.context, &path).await?;
         let suffix =
             configuration.get(ORIGIN).and_then(|origin| origin.get("suffix")).and_then(Value::as_str);
         Ok(suffix == Some(self.operation.suffix.as_str()))
-    }
-
-    async fn read(&self, path: &Path) -> Result<Object> {
-        settings::parsed(&self.context.ports.host.read(path, MOST).await?, &shown(path))
     }
 }
 

@@ -17,8 +17,14 @@ impl Directories<'_> {
         self.holds(&["test", "-e", &text, "-o", "-L", &text]).await
     }
 
+    /// Whether it is a directory, and no link to one.
+    pub(super) async fn is_directory(self, path: &Path) -> Result<bool> {
+        let text = shown(path);
+        self.holds(&["test", "-d", &text, "-a", "!", "-L", &text]).await
+    }
+
     /// Whether a command says yes.
-    pub(super) async fn holds(self, argv: &[&str]) -> Result<bool> {
+    async fn holds(self, argv: &[&str]) -> Result<bool> {
         let spec = CommandSpec::new(argv.iter().copied(), Duration::from_secs(30));
         Ok(self.0.run(spec, &NoOutput).await?.code == 0)
     }

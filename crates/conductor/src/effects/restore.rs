@@ -125,9 +125,7 @@ pub(super) async fn beside(
     let ports = &context.ports;
     let id = id_of(manifest)?;
     context.meter.begin(Stage::Restoring);
-    context
-        .meter
-        .expect(manifest.database_bytes() + manifest.files.values().map(FilesManifest::bytes).sum::<u64>());
+    context.meter.expect(manifest.bytes());
     if !manifest.database.is_empty() {
         let dump = stored(ports, &tenant.name, &id, manifest).await?;
         let restored = ports.database.restore_beside(tenant, suffix, dump).await;

@@ -42,8 +42,17 @@ fn no_object(path: &str) -> Fault {
         .because("it holds no JSON object")
 }
 
-pub(super) fn parsed(bytes: &[u8], path: &str) -> Result<Object> {
+fn parsed(bytes: &[u8], path: &str) -> Result<Object> {
     serde_json::from_slice(bytes).map_err(|_| no_object(path))
+}
+
+pub(super) async fn read(context: &Context, path: &Path) -> Result<Object> {
+    parsed(&context.ports.host.read(path, MOST).await?, &path.display().to_string())
+}
+
+pub(super) async fn write(context: &Context, path: &Path, object: &Object, mode: u32) -> Result<()> {
+    let text = written(object).map_err(|error| Fault::new(Code::Internal).with("what", error))?;
+    context.ports.host.write_durably(path, &text, mode).await
 }
 
 pub(super) async fn of_point(
@@ -76,17 +85,13 @@ async fn set(
     values: &BTreeMap<String, Option<Value>>,
 ) -> Result<Outputs> {
     let (path, _) = in_service(context, file).await?;
-    let shown = path.display().to_string();
-    let host = &context.ports.host;
-    let before = parsed(&host.read(&path, MOST).await?, &shown)?;
+    let before = read(context, &path).await?;
     let wanted = changed(&before, values);
     if wanted != before {
-        let text = written(&wanted).map_err(|error| Fault::new(Code::Internal).with("what", error))?;
-        host.write_durably(&path, &text, mode(context, &path).await?).await?;
-        let found = parsed(&host.read(&path, MOST).await?, &shown)?;
-        if found != wanted {
+        write(context, &path, &wanted, mode(context, &path).await?).await?;
+        if read(context, &path).await? != wanted {
             return Err(Fault::new(Code::FileAccess)
-                .with("path", &shown)
+                .with("path", path.display())
                 .with("operation", "changed")
                 .because("it was read back, and is not what was written"));
         }
@@ -97,7 +102,7 @@ async fn set(
     Ok(Outputs::from([("settings".to_owned(), names)]))
 }
 
-fn changed(before: &Object, values: &BTreeMap<String, Option<Value>>) -> Object {
+pub(super) fn changed(before: &Object, values: &BTreeMap<String, Option<Value>>) -> Object {
     let mut wanted = before.clone();
     for (name, value) in values {
         match value {
@@ -109,7 +114,7 @@ fn changed(before: &Object, values: &BTreeMap<String, Option<Value>>) -> Object 
 }
 
 /// As bench writes it: sorted, indented by one, without a line break at the end.
-pub(super) fn written(object: &Object) -> serde_json::Result<Vec<u8>> {
+fn written(object: &Object) -> serde_json::Result<Vec<u8>> {
     let mut text = Vec::new();
     let formatter = serde_json::ser::PrettyFormatter::with_indent(b" ");
     serde::Serialize::serialize(object, &mut serde_json::Serializer::with_formatter(&mut text, formatter))?;

@@ -1,7 +1,6 @@
 //! The application tried on a restored copy: the copy is made in a directory that no application looks into and in a
 //! database whose account reaches nothing else, what is started on it reaches nothing but that, and all of it goes at the end.
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,20 +13,17 @@ use eclusa_runbook::{
     TrialStep, VerdictKind,
 };
 use secrecy::SecretString;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::copying::Copying;
 use super::directories::{Directories, shown};
 use super::point::{id_of, in_service, record_proof};
-use super::settings::{self, Object};
-use super::{StepOutput, command};
+use super::{StepOutput, command, settings};
 use crate::context::Context;
 use crate::gates::{Earlier, judge};
 
 /// Where copies are made, in the directory of the sites. No site is looked for so deep, and none has such a name.
 const MAKING: &str = ".eclusa-trials";
-/// The most that is read of a file of settings, in bytes.
-const MOST: u64 = 4 * 1024 * 1024;
 /// The output that says how long a copy took to be restored.
 const COPIED: &str = "copied-seconds";
 /// What the parts of its database are named by while it is filled.
@@ -54,8 +50,6 @@ impl Context {
         for tenant in plan.tenants.iter_mut().filter(|tenant| tenant.name == trial.tenant) {
             *tenant = tried(trial, tenant);
         }
-        // Nothing of the steps is asked in there but the one that asks.
-        plan.steps.retain(|step| step.name == self.step);
         inside.plan = Arc::new(plan);
         Ok(inside)
     }
@@ -140,7 +134,8 @@ async fn fill(context: &Context, trial: &Trial, point: &str, copy: &TrialCopy) -
     eclusa_crash::point("trial.database-filled");
     for name in &copy.shared {
         let path = sites.join(name);
-        if host.exists(&path).await? {
+        // A directory is not copied: what is started sees it where it lies.
+        if host.exists(&path).await? && !host.is_directory(&path).await? {
             // A link stays a link: what it leads to is part of the image.
             let (from, to) = (shown(&path), shown(&root));
             host.command(&["cp", "--archive", "--no-dereference", "--target-directory", &to, "--", &from])
@@ -164,7 +159,6 @@ async fn configure(
     root: &Path,
 ) -> Result<SecretString> {
     let live = context.tenant(&trial.tenant)?;
-    let host = &context.ports.host;
     let place = live.service_configuration.iter().find(|place| place.name() == copy.settings_file);
     let place = place.ok_or_else(|| {
         Fault::new(Code::TrialFailed)
@@ -172,38 +166,21 @@ async fn configure(
             .with("problem", format!("its restore points hold no {}", copy.settings_file))
     })?;
     let of_point = PointReference::Id(point.to_owned());
-    let mut own = settings::of_point(context, &trial.tenant, place, &of_point).await?;
+    let before = settings::of_point(context, &trial.tenant, place, &of_point).await?;
     let password = context.ports.clock.random_text(24);
-    changed(&mut own, &copy.settings);
+    let mut own = settings::changed(&before, &copy.settings);
     own.insert("db_name".to_owned(), json!(trial.database));
     own.insert("db_password".to_owned(), json!(password));
     let live_file = in_service(context, place).await?.0;
     let path = root.join(trial.tenant.as_str()).join(&copy.settings_file);
-    write(context, &path, &own, settings::mode(context, &live_file).await?).await?;
+    settings::write(context, &path, &own, settings::mode(context, &live_file).await?).await?;
     let shared_file = sites.join(&copy.shared_settings_file);
-    if Directories(&**host).exists(&shared_file).await? {
-        let mut shared = settings::parsed(&host.read(&shared_file, MOST).await?, &shown(&shared_file))?;
-        changed(&mut shared, &copy.shared_settings);
+    if Directories(&*context.ports.host).exists(&shared_file).await? {
+        let shared = settings::changed(&settings::read(context, &shared_file).await?, &copy.shared_settings);
         let path = root.join(&copy.shared_settings_file);
-        write(context, &path, &shared, settings::mode(context, &shared_file).await?).await?;
+        settings::write(context, &path, &shared, settings::mode(context, &shared_file).await?).await?;
     }
     Ok(SecretString::from(password))
-}
-
-async fn write(context: &Context, path: &Path, object: &Object, mode: u32) -> Result<()> {
-    let text = settings::written(object).map_err(|error| Fault::new(Code::Internal).with("what", error))?;
-    context.ports.host.write_durably(path, &text, mode).await
-}
-
-/// Members become what is wanted; null removes them.
-fn changed(object: &mut Object, wanted: &BTreeMap<String, Value>) {
-    for (name, value) in wanted {
-        if value.is_null() {
-            object.remove(name);
-        } else {
-            object.insert(name.clone(), value.clone());
-        }
-    }
 }
 
 async fn prove(
@@ -245,8 +222,7 @@ async fn start(
     let mut mounts = vec![TrialMount { source: root, target: path.clone(), read_only: false }];
     // Where the built assets are no part of the image, they are those that are served now.
     let assets = live.join("assets");
-    let text = shown(&assets);
-    if host.holds(&["test", "-d", &text, "-a", "!", "-L", &text]).await? {
+    if host.is_directory(&assets).await? {
         mounts.push(TrialMount { source: assets, target: format!("{path}/assets"), read_only: true });
     }
     let spec = TrialSpec {

@@ -5,7 +5,6 @@ use eclusa_control::drill;
 use eclusa_control::planning::PlanOptions;
 use eclusa_fault::{Message, Result};
 use eclusa_model::TenantName;
-use eclusa_runbook::Intent;
 
 use super::Session;
 use crate::exit::Exit;
@@ -34,15 +33,14 @@ impl Drill {
     /// Plans and carries it out. Nothing live is touched, so nobody is asked.
     pub async fn run(self, session: &Session) -> Result<Exit> {
         let assembly = session.assembly().await?;
-        let chosen =
-            drill::choose(&assembly, &self.tenants, self.sample, self.from, self.application).await?;
+        let chosen = drill::choose(&assembly, &self.tenants, self.sample, self.from).await?;
         let how = Performance { yes: true, ..self.how };
-        let nothing = matches!(&chosen.intent, Intent::Drill { points, .. } if points.is_empty());
         // When no point can be tried, what is said about those that are there is the answer.
-        let exit = if nothing && !chosen.unreadable.is_empty() {
+        let exit = if chosen.points.is_empty() && !chosen.unreadable.is_empty() {
             Exit::NoGo
         } else {
-            perform(session, &assembly, &chosen.intent, PlanOptions::default(), None, &how).await?
+            let intent = chosen.intent(self.application);
+            perform(session, &assembly, &intent, PlanOptions::default(), None, &how).await?
         };
         let warn = |text: Message| tell(format!("{YELLOW}{}{YELLOW:#}", text.render(&session.language)));
         for (tenant, problem) in &chosen.unreadable {

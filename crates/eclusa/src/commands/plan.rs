@@ -143,7 +143,7 @@ impl Wanted {
             }
             Self::Clone(what) => what.intent(assembly).await?,
             Self::Drill { tenants, sample, from, application } => {
-                drill::choose(assembly, &tenants, sample, from, application).await?.intent
+                drill::choose(assembly, &tenants, sample, from).await?.intent(application)
             }
             Self::Rehearse(what) => what.intent(assembly).await?,
             Self::Mirror(what) => what.intent(assembly).await?,

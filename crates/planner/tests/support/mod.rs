@@ -13,7 +13,7 @@ use eclusa_model::{
     ReleaseSource, RuntimeKind, ServiceName, ServiceObservation, ServiceRole, ServiceState, SiteObservation,
     Tenant, TenantName, TenantObservation,
 };
-use eclusa_planner::{History, PlanInput, PreviousRelease, Rehearsed};
+use eclusa_planner::{History, PlanInput, PreviousRelease};
 use eclusa_runbook::{Action, Effect, Intent, Plan, Reversibility, Scope, Step, Undo};
 use jiff::Timestamp;
 use serde::Deserialize;
@@ -307,7 +307,7 @@ impl Scene {
                 overridden: self.seen.overridden,
                 prove: self.seen.prove,
                 on_failure: self.seen.on_failure,
-                rehearsed: Rehearsed { images: self.seen.rehearsed.clone(), ..Rehearsed::default() },
+                rehearsed: self.seen.rehearsed.clone(),
             },
             &self.intent,
         )
