@@ -245,6 +245,7 @@ impl ComposeRuntime {
         let said = self.small(CommandSpec::new(["sha256sum", "--", &binary_text], SMALL)).await?;
         let hash: String = said.trim_start_matches('\\').chars().take(crate::images::SHORT).collect();
         let image = format!("eclusa/edge:{hash}");
+        let _alone = self.making_image.lock().await;
         if self.image(&image).await?.is_some() {
             return Ok(image);
         }

@@ -12,7 +12,7 @@ use eclusa_ports::{
 };
 use eclusa_runbook::{Outputs, Place, RuntimeOperation};
 use jiff::Timestamp;
-use tokio::sync::OnceCell;
+use tokio::sync::{Mutex, OnceCell};
 
 use crate::EDGE_SERVICE;
 use crate::compose::Compose;
@@ -29,6 +29,8 @@ pub struct ComposeRuntime {
     pub(crate) engine: Engine,
     pub(crate) compose: Compose,
     pub(crate) project: OnceCell<String>,
+    /// Held while an image of Eclusa's own is made: it is made of one directory, and several steps may want it at once.
+    pub(crate) making_image: Arc<Mutex<()>>,
 }
 
 impl ComposeRuntime {
@@ -44,7 +46,7 @@ impl ComposeRuntime {
     #[must_use]
     pub fn with_engine(stack: ComposeStack, host: Arc<dyn Host>, engine: Engine) -> Self {
         let compose = Compose::new(Arc::clone(&host));
-        Self { stack, host, engine, compose, project: OnceCell::new() }
+        Self { stack, host, engine, compose, project: OnceCell::new(), making_image: Arc::default() }
     }
 
     /// What was said about the stack.

@@ -64,6 +64,7 @@ impl ComposeRuntime {
             engine: self.engine.clone(),
             compose: self.compose.clone(),
             project: self.project.clone(),
+            making_image: self.making_image.clone(),
         }
     }
 
