@@ -86,6 +86,7 @@ impl Assembly {
         let secrets: Arc<dyn SecretResolver> = Arc::new(StackSecrets::new(&stack, &workspace.state)?);
         let environment = stack.environment_files()?;
         let host: Arc<dyn eclusa_ports::Host> = Arc::new(LocalHost::new());
+        let docker = eclusa_runtime_docker::DockerDoors::new(host.clone());
         let binary = own_binary()?;
         let holder = this_process()?;
         let state = workspace.state.clone();
@@ -96,7 +97,7 @@ impl Assembly {
             tenants,
             state: &state,
             binary: &binary,
-            host: host.clone(),
+            docker: &docker,
             secrets: secrets.as_ref(),
             machine: machine.clone(),
         };
@@ -138,7 +139,7 @@ impl Assembly {
             edge: None,
             lease: chosen.lease,
             journal: store,
-            http: Arc::new(HttpProbes::new(clock.clone())?),
+            http: Arc::new(HttpProbes::new(clock.clone())),
             notifiers: notices::of(&stack, secrets.as_ref(), &clock)?,
             clock,
             secrets,

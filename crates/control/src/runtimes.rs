@@ -8,8 +8,10 @@ use eclusa_config::{ReleaseKind, Stack};
 use eclusa_edge::{CONFIG_FORMAT, EdgeConfig, HoldLimits, Limits, TenantConfig, Upstream};
 use eclusa_fault::{Code, Fault, Result};
 use eclusa_model::{RuntimeKind, ServiceRole, StackName, Tenant};
-use eclusa_ports::{Host, Lease, Runtime, SecretResolver};
-use eclusa_runtime_docker::{ComposeRuntime, ComposeStack, DockerLease, EdgeSettings, Engine, StackSource};
+use eclusa_ports::{Lease, Runtime, SecretResolver};
+use eclusa_runtime_docker::{
+    ComposeRuntime, ComposeStack, DockerDoors, DockerLease, EdgeSettings, StackSource,
+};
 use eclusa_runtime_process::{FileLease, ProcessEdge, ProcessRuntime, ProcessService, ProcessStack};
 use secrecy::SecretString;
 
@@ -32,7 +34,8 @@ pub(crate) struct Wanted<'a> {
     pub tenants: &'a [Tenant],
     pub state: &'a Path,
     pub binary: &'a Path,
-    pub host: Arc<dyn Host>,
+    /// The doors to Docker, for a stack behind them.
+    pub docker: &'a DockerDoors,
     pub secrets: &'a dyn SecretResolver,
     /// This machine, as leases name it.
     pub machine: String,
@@ -118,9 +121,8 @@ async fn compose(wanted: &Wanted<'_>) -> Result<Chosen> {
         .frontend_service()
         .cloned()
         .ok_or_else(|| Fault::new(Code::ServiceMissing).with("service", "frontend").with("known", "none"))?;
-    let project =
-        eclusa_runtime_docker::inspect::inspect_project(&files, &env_files, &directory, wanted.host.clone())
-            .await?;
+    let doors = wanted.docker.clone();
+    let project = doors.resolve(&files, &env_files, &directory, compose.project.as_deref()).await?;
     let frontend_port = project
         .services
         .get(frontend.as_str())
@@ -172,10 +174,8 @@ async fn compose(wanted: &Wanted<'_>) -> Result<Chosen> {
         binary: wanted.binary.to_owned(),
         edge,
     };
-    let runtime = Arc::new(ComposeRuntime::new(settings, wanted.host.clone()));
-    let project_name = compose.project.clone().unwrap_or(project.name);
-    let lease =
-        Arc::new(DockerLease::new(Engine::new(wanted.host.clone()), project_name, wanted.machine.clone()));
+    let lease = Arc::new(DockerLease::new(doors.engine().clone(), project.name, wanted.machine.clone()));
+    let runtime = Arc::new(ComposeRuntime::new(settings, doors));
     Ok(Chosen { runtime, lease, edge_socket: edge_directory.join("edge.sock"), processes: None })
 }
 

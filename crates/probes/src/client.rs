@@ -2,16 +2,14 @@
 
 use std::error::Error;
 
-use eclusa_fault::{Code, Fault, Result};
 use reqwest::{Client, ClientBuilder};
 
-/// Makes a client. The operating system's certificates are trusted; where it has none at all, plain HTTP still works
-/// and every certificate is refused.
-pub(crate) fn build(settings: impl Fn() -> ClientBuilder) -> Result<Client> {
-    settings()
-        .build()
-        .or_else(|_| settings().tls_certs_only(std::iter::empty()).build())
-        .map_err(|error| Fault::new(Code::Internal).with("what", "no HTTP client can be made").because(error))
+/// Makes a client for addresses of a scheme. For `https` the operating system's certificates are trusted; where it has
+/// none at all, every certificate is refused. For anything else they are not read: they are many, and every command
+/// would wait for them.
+pub(crate) fn build(scheme: &str, settings: impl Fn() -> ClientBuilder) -> reqwest::Result<Client> {
+    let trusting_nobody = || settings().tls_certs_only(std::iter::empty()).build();
+    if scheme == "https" { settings().build().or_else(|_| trusting_nobody()) } else { trusting_nobody() }
 }
 
 /// What a request failed of, with what was underneath and without its URL, which may carry a secret.

@@ -4,13 +4,13 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
-use eclusa_fault::Result;
 use eclusa_ports::{Clock, HttpAnswer, HttpClient, HttpRequest};
 use eclusa_runbook::{HttpProbe, Sample};
 use reqwest::header::{CONTENT_TYPE, COOKIE, HOST, HeaderMap, HeaderValue, SET_COOKIE};
 use reqwest::redirect::Policy;
 use reqwest::{Client, Method, StatusCode};
 use secrecy::{ExposeSecret, SecretString};
+use tokio::sync::OnceCell;
 
 use crate::answer::{self, Answer};
 use crate::client;
@@ -28,34 +28,43 @@ const LEAST_TIMEOUT: Duration = Duration::from_secs(10);
 /// A request of somebody who signs in is ended after this time.
 const EXCHANGE_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Sends HTTP probes.
+/// Sends HTTP probes. Its clients are made when the first address of their scheme is asked.
 pub struct HttpProbes {
-    client: Client,
+    plain: OnceCell<Client>,
+    encrypted: OnceCell<Client>,
     clock: Arc<dyn Clock>,
 }
 
 impl HttpProbes {
     /// A sender of probes. It follows no redirects and uses no proxy, since what is measured is the stack itself.
-    ///
-    /// # Errors
-    /// `Internal` when no client can be made.
-    pub fn new(clock: Arc<dyn Clock>) -> Result<Self> {
-        let client = client::build(|| {
-            Client::builder()
-                .no_proxy()
-                .redirect(Policy::none())
-                .connect_timeout(CONNECT_TIMEOUT)
-                // A side door's service is replaced between two probes; a kept connection to the old one is no answer.
-                .pool_max_idle_per_host(0)
-                .user_agent(concat!("eclusa/", env!("CARGO_PKG_VERSION")))
-        })?;
-        Ok(Self { client, clock })
+    #[must_use]
+    pub fn new(clock: Arc<dyn Clock>) -> Self {
+        Self { plain: OnceCell::new(), encrypted: OnceCell::new(), clock }
+    }
+
+    async fn client(&self, scheme: &str) -> std::result::Result<&Client, String> {
+        let made = if scheme == "https" { &self.encrypted } else { &self.plain };
+        made.get_or_try_init(async || {
+            client::build(scheme, || {
+                Client::builder()
+                    .no_proxy()
+                    .redirect(Policy::none())
+                    .connect_timeout(CONNECT_TIMEOUT)
+                    // A side door's service is replaced between two probes; a kept connection to the old one is no
+                    // answer.
+                    .pool_max_idle_per_host(0)
+                    .user_agent(concat!("eclusa/", env!("CARGO_PKG_VERSION")))
+            })
+        })
+        .await
+        .map_err(client::reason)
     }
 
     async fn exchanged(&self, request: &HttpRequest, base: &str) -> std::result::Result<HttpAnswer, String> {
         let url = url(base, &request.path)?;
         let method = if request.form.is_some() { Method::POST } else { Method::GET };
-        let mut builder = self.client.request(method, url.clone()).header(HOST, &request.host);
+        let client = self.client(url.scheme()).await?;
+        let mut builder = client.request(method, url.clone()).header(HOST, &request.host);
         if let Some(form) = &request.form {
             // The query of an address is written as a form is.
             let mut written = url.clone();
@@ -93,8 +102,8 @@ impl HttpProbes {
         let method = Method::from_bytes(probe.method.as_bytes())
             .map_err(|_| nothing(format!("{:?} is no HTTP method", probe.method)))?;
         let url = url(base, &probe.path).map_err(nothing)?;
-        let mut response = self
-            .client
+        let client = self.client(url.scheme()).await.map_err(nothing)?;
+        let mut response = client
             .request(method, url)
             .header(HOST, &probe.host)
             .send()

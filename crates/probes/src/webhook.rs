@@ -84,12 +84,15 @@ impl Webhook {
                     .with("problem", "the address of the webhook is no HTTP or HTTPS URL")
                     .hint(Message::verbatim("Give notifications an address such as https://example.org/hook"))
             })?;
-        let client = client::build(|| {
+        let client = client::build(url.scheme(), || {
             Client::builder()
                 .no_proxy()
                 .redirect(Policy::none())
                 .timeout(settings.attempt_timeout)
                 .user_agent(concat!("eclusa/", env!("CARGO_PKG_VERSION")))
+        })
+        .map_err(|error| {
+            Fault::new(Code::Internal).with("what", "no HTTP client can be made").because(error)
         })?;
         Ok(Self { client, settings, url, clock })
     }

@@ -90,7 +90,7 @@ fn probe(path: &str) -> HttpProbe {
 }
 
 async fn ask(probe: &HttpProbe, base: &str) -> Sample {
-    HttpProbes::new(Arc::new(FixedClock)).unwrap().ask(probe, base).await
+    HttpProbes::new(Arc::new(FixedClock)).ask(probe, base).await
 }
 
 fn map(name: &str, text: &str) -> BTreeMap<String, String> {

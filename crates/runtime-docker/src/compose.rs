@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use eclusa_fault::{Code, Fault, Result};
 use eclusa_ports::{CommandResult, CommandSpec, Host, NoOutput, OutputSink, OutputStream};
@@ -19,11 +19,18 @@ const NEEDED: [u32; 3] = [2, 24, 4];
 /// How long a question to Compose that changes nothing may take.
 pub(crate) const QUESTION: Duration = Duration::from_secs(60);
 
+/// How long a resolved model is taken for what the same files still say. What the files themselves say is compared; this
+/// is for what they include, which only Compose knows. One look at a stack asks several times within a second.
+const FRESH: Duration = Duration::from_secs(5);
+
+/// The longest Compose, env or override file that is read.
+pub(crate) const LONGEST_FILE: u64 = 4 * 1024 * 1024;
+
 /// How many lines of a failed command become causes of its fault.
 const CAUSES: usize = 12;
 
 /// Which files, from where, under which name: what stands before the subcommand.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Invocation {
     pub(crate) directory: PathBuf,
     pub(crate) project: Option<String>,
@@ -51,6 +58,24 @@ impl Invocation {
         self
     }
 
+    /// What its files say now, with the `.env` that Compose reads where no env file is named.
+    ///
+    /// # Errors
+    /// `FileAccess` for one that cannot be read.
+    pub(crate) async fn contents(&self, host: &dyn Host) -> Result<BTreeMap<PathBuf, Vec<u8>>> {
+        let mut paths: Vec<PathBuf> = self.files.iter().chain(&self.env_files).cloned().collect();
+        let implied = self.directory.join(".env");
+        if self.env_files.is_empty() && exists(host, &implied).await? {
+            paths.push(implied);
+        }
+        let mut contents = BTreeMap::new();
+        for path in paths {
+            let content = host.read(&path, LONGEST_FILE).await?;
+            contents.insert(path, content);
+        }
+        Ok(contents)
+    }
+
     /// The whole argument vector.
     pub(crate) fn argv(&self, arguments: &[&str]) -> Vec<String> {
         let mut argv: Vec<String> =
@@ -75,11 +100,21 @@ impl Invocation {
 pub(crate) struct Compose {
     pub(crate) host: Arc<dyn Host>,
     checked: Arc<OnceCell<()>>,
+    /// Held while Compose resolves, so that who asks at the same time gets the same answer.
+    resolved: Arc<tokio::sync::Mutex<Option<Resolved>>>,
+}
+
+/// What Compose made of files, when, and what the files said.
+struct Resolved {
+    at: Instant,
+    argv: Vec<String>,
+    contents: BTreeMap<PathBuf, Vec<u8>>,
+    project: Project,
 }
 
 impl Compose {
     pub(crate) fn new(host: Arc<dyn Host>) -> Self {
-        Self { host, checked: Arc::new(OnceCell::new()) }
+        Self { host, checked: Arc::default(), resolved: Arc::default() }
     }
 
     /// Checks once that Compose v2 of a sufficient version is there.
@@ -117,9 +152,31 @@ impl Compose {
         ended
     }
 
-    /// The merged model. What Compose prints holds every secret in clear: it goes nowhere but into the parser, and
-    /// only Compose's standard error is shown when it fails.
+    /// The merged model; one that was resolved a moment ago from files that say the same is given again.
     pub(crate) async fn model(&self, invocation: &Invocation) -> Result<Project> {
+        // A file that cannot be read is Compose's to complain about.
+        let contents = match invocation.contents(&*self.host).await {
+            Ok(contents) if invocation.variables.is_empty() => contents,
+            _ => return self.resolve(invocation).await,
+        };
+        let argv = invocation.argv(&["config"]);
+        let mut resolved = self.resolved.lock().await;
+        if let Some(known) = &*resolved
+            && known.at.elapsed() < FRESH
+            && known.argv == argv
+            && known.contents == contents
+        {
+            return Ok(known.project.clone());
+        }
+        let at = Instant::now();
+        let project = self.resolve(invocation).await?;
+        *resolved = Some(Resolved { at, argv, contents, project: project.clone() });
+        Ok(project)
+    }
+
+    /// Has Compose resolve. What it prints holds every secret in clear: it goes nowhere but into the parser, and only
+    /// its standard error is shown when it fails.
+    async fn resolve(&self, invocation: &Invocation) -> Result<Project> {
         let errors = ErrorLines::default();
         let result = self.run(invocation, &["config"], QUESTION, &errors).await?;
         let path = invocation.files.first().map_or_else(String::new, |file| file.display().to_string());
@@ -145,6 +202,12 @@ impl Compose {
         }
         Ok(crate::inspect::images_of(&result.stdout))
     }
+}
+
+/// Whether there is anything at a path.
+pub(crate) async fn exists(host: &dyn Host, path: &Path) -> Result<bool> {
+    let argv = ["test".to_owned(), "-e".to_owned(), path.display().to_string()];
+    Ok(host.run(CommandSpec::new(argv, Duration::from_secs(20)), &NoOutput).await?.code == 0)
 }
 
 async fn check_version(host: &dyn Host) -> Result<()> {

@@ -114,7 +114,7 @@ pub struct MountModel {
     pub read_only: bool,
 }
 
-/// Resolves a project from its files. Nothing is changed and no daemon is asked.
+/// Resolves a project from its files, with the variables of its images. Nothing is changed and no daemon is asked.
 ///
 /// # Errors
 /// `ComposeMissing`, `ComposeInvalid` with what Compose said.
@@ -127,10 +127,9 @@ pub async fn inspect_project(
     let compose = Compose::new(host);
     let invocation = Invocation {
         directory: project_directory.to_owned(),
-        project: None,
         files: files.to_vec(),
         env_files: env_files.to_vec(),
-        variables: BTreeMap::new(),
+        ..Invocation::default()
     };
     let mut project = compose.model(&invocation).await?;
     for (service, image) in compose.raw_images(&invocation).await? {

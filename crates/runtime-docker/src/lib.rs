@@ -7,6 +7,7 @@
 
 mod candidate;
 mod compose;
+mod doors;
 mod edge;
 mod engine;
 mod exec;
@@ -27,6 +28,7 @@ mod stream;
 mod trial;
 mod wait;
 
+pub use doors::DockerDoors;
 pub use engine::Engine;
 pub use lease::DockerLease;
 pub use observe::unpinned_services;

@@ -1,8 +1,7 @@
 //! What is there now: containers by Compose's labels, what is pinned by the generated override, the user's files.
 
 use std::collections::{BTreeMap, HashMap};
-use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::path::Path;
 
 use bollard::models::{ContainerInspectResponse, ContainerStateStatusEnum, HealthStatusEnum};
 use bollard::query_parameters::ListContainersOptionsBuilder;
@@ -10,20 +9,17 @@ use eclusa_fault::{Code, Fault, Result};
 use eclusa_model::{
     Health, ImagePin, Release, ReleaseSource, ServiceName, ServiceObservation, ServiceRole, ServiceState,
 };
-use eclusa_ports::{CommandSpec, NoOutput, RuntimeObservation};
+use eclusa_ports::RuntimeObservation;
 use futures_util::future::try_join_all;
 use jiff::Timestamp;
 
-use crate::compose::Invocation;
+use crate::compose::{Invocation, LONGEST_FILE, exists};
 use crate::engine::is_missing;
 use crate::inspect::Project;
 use crate::overlay::Pinned;
 use crate::runtime::ComposeRuntime;
 use crate::stack::StackSource;
 use crate::{EDGE_SERVICE, RELEASE_LABEL};
-
-/// The longest Compose, env or override file that is read.
-const LONGEST_FILE: u64 = 4 * 1024 * 1024;
 
 /// The containers of a project by service, each in the order of its number.
 pub(crate) type Containers = BTreeMap<String, Vec<ContainerInspectResponse>>;
@@ -118,11 +114,7 @@ impl ComposeRuntime {
     }
 
     pub(crate) async fn exists(&self, path: &Path) -> Result<bool> {
-        let command = CommandSpec::new(
-            ["test".to_owned(), "-e".to_owned(), path.display().to_string()],
-            Duration::from_secs(20),
-        );
-        Ok(self.host.run(command, &NoOutput).await?.code == 0)
+        exists(&*self.host, path).await
     }
 
     /// The containers of the stack's services, without those of `docker compose run`.
@@ -218,17 +210,8 @@ impl ComposeRuntime {
     }
 
     async fn user_files(&self) -> Result<BTreeMap<String, Vec<u8>>> {
-        let mut paths: Vec<PathBuf> = self.stack.files.iter().chain(&self.stack.env_files).cloned().collect();
-        let implied = self.stack.directory.join(".env");
-        if self.stack.env_files.is_empty() && self.exists(&implied).await? {
-            paths.push(implied);
-        }
-        let mut files = BTreeMap::new();
-        for path in paths {
-            let content = self.host.read(&path, LONGEST_FILE).await?;
-            files.insert(path.display().to_string(), content);
-        }
-        Ok(files)
+        let contents = Invocation::of(&self.stack).contents(&*self.host).await?;
+        Ok(contents.into_iter().map(|(path, content)| (path.display().to_string(), content)).collect())
     }
 }
 

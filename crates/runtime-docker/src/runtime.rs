@@ -16,6 +16,7 @@ use tokio::sync::{Mutex, OnceCell};
 
 use crate::EDGE_SERVICE;
 use crate::compose::Compose;
+use crate::doors::DockerDoors;
 use crate::engine::Engine;
 use crate::observe::service_name;
 use crate::overlay::Pinned;
@@ -34,18 +35,10 @@ pub struct ComposeRuntime {
 }
 
 impl ComposeRuntime {
-    /// The stack on a host. Nothing is looked at yet.
+    /// The stack, behind the doors to its Docker. Nothing is looked at yet.
     #[must_use]
-    pub fn new(stack: ComposeStack, host: Arc<dyn Host>) -> Self {
-        let engine = Engine::new(Arc::clone(&host));
-        Self::with_engine(stack, host, engine)
-    }
-
-    /// The stack on a host, whose engine answers at an address of its own. The `docker` command must lead to the
-    /// same engine.
-    #[must_use]
-    pub fn with_engine(stack: ComposeStack, host: Arc<dyn Host>, engine: Engine) -> Self {
-        let compose = Compose::new(Arc::clone(&host));
+    pub fn new(stack: ComposeStack, doors: DockerDoors) -> Self {
+        let DockerDoors { host, compose, engine } = doors;
         Self { stack, host, engine, compose, project: OnceCell::new(), making_image: Arc::default() }
     }
 

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use eclusa_fault::Code;
 use eclusa_ports::{NoOutput, OutputLines, Runtime};
 use eclusa_runbook::{Outputs, Place, RuntimeOperation};
-use eclusa_runtime_docker::{ComposeRuntime, Engine};
+use eclusa_runtime_docker::{ComposeRuntime, DockerDoors, Engine};
 use secrecy::SecretString;
 use sha2::{Digest, Sha256};
 use support::{TestProject, command, context, inside, run, service};
@@ -105,7 +105,8 @@ async fn a_command_is_ended_also_where_its_processes_cannot_be_seen() {
     let project = TestProject::new("remote");
     project.release_to(&project.runtime(), "v1").await.unwrap();
     let engine = Engine::at(project.host.clone(), engine_behind_tcp().await);
-    let runtime = ComposeRuntime::with_engine(project.stack(), project.host.clone(), engine);
+    let runtime =
+        ComposeRuntime::new(project.stack(), DockerDoors::with_engine(project.host.clone(), engine));
     let mut spec = command(
         inside("worker"),
         &[

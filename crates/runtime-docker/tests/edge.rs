@@ -9,7 +9,7 @@ use eclusa_fault::Code;
 use eclusa_model::{ServiceRole, ServiceState};
 use eclusa_ports::{NoOutput, Runtime, Took};
 use eclusa_runbook::{Outputs, RuntimeOperation};
-use eclusa_runtime_docker::{ComposeRuntime, EdgeSettings};
+use eclusa_runtime_docker::{ComposeRuntime, DockerDoors, EdgeSettings};
 use support::{TestProject, context, run};
 
 /// Answers every connection with the first line of its configuration file.
@@ -60,7 +60,7 @@ async fn the_edge_takes_the_port_over_and_gives_it_back() {
     };
     stack.binary = stand_in(directory);
     stack.edge = Some(settings);
-    let runtime = ComposeRuntime::new(stack.clone(), project.host.clone());
+    let runtime = ComposeRuntime::new(stack.clone(), DockerDoors::new(project.host.clone()));
     let compose_file = std::fs::read(project.shop().join("compose.yml")).unwrap();
     project.release_to(&runtime, "v1").await.unwrap();
     let public = runtime.public_address().await.unwrap();
@@ -118,7 +118,7 @@ async fn the_edge_takes_the_port_over_and_gives_it_back() {
 
     // An edge that does not stay up: the frontend gets its port back.
     stack.binary = PathBuf::from("/bin/false");
-    let broken = ComposeRuntime::new(stack, project.host.clone());
+    let broken = ComposeRuntime::new(stack, DockerDoors::new(project.host.clone()));
     let fault = broken.apply(&install, &context(Outputs::new()), &NoOutput).await.unwrap_err();
     assert!(matches!(fault.code, Code::ServiceUnhealthy | Code::ServiceControl), "{fault:?}");
     assert_eq!(project.answer(&public), "v2");

@@ -7,7 +7,7 @@ use eclusa_fault::Code;
 use eclusa_model::{FilesPlace, Health, ReleaseSource, ServiceState};
 use eclusa_ports::{NoOutput, OutputLines, Runtime, Took};
 use eclusa_runbook::{Outputs, RuntimeOperation};
-use eclusa_runtime_docker::{ComposeRuntime, Engine, StackSource, inspect, unpinned_services};
+use eclusa_runtime_docker::{ComposeRuntime, DockerDoors, Engine, StackSource, inspect, unpinned_services};
 use jiff::Timestamp;
 use support::{TestProject, both, context, run, service, switch};
 
@@ -189,7 +189,7 @@ async fn an_image_tag_of_the_env_file_is_a_release_too() {
     let mut stack = project.stack();
     stack.source = StackSource::Image { variable: "TAG".into() };
     std::fs::create_dir_all(&stack.state_directory).unwrap();
-    let runtime = ComposeRuntime::new(stack, project.host.clone());
+    let runtime = ComposeRuntime::new(stack, DockerDoors::new(project.host.clone()));
     std::fs::write(project.shop().join("VERSION"), "v2").unwrap();
     run(&["docker", "build", "-q", "-t", &format!("{}-app:2.0", project.name), "."], &project.shop());
 
@@ -273,10 +273,11 @@ async fn an_engine_that_does_not_answer_is_named() {
     let project = TestProject::new("unreachable");
     for endpoint in ["unix:///nowhere/docker.sock", "tcp://127.0.0.1:1"] {
         let engine = Engine::at(project.host.clone(), endpoint);
-        let fault = ComposeRuntime::with_engine(project.stack(), project.host.clone(), engine)
-            .observe()
-            .await
-            .unwrap_err();
+        let fault =
+            ComposeRuntime::new(project.stack(), DockerDoors::with_engine(project.host.clone(), engine))
+                .observe()
+                .await
+                .unwrap_err();
         assert_eq!((fault.code, fault.args["endpoint"].as_str()), (Code::DockerUnreachable, endpoint));
         assert!(!fault.causes.is_empty());
     }

@@ -16,7 +16,7 @@ use eclusa_ports::{
     OutputStream, Runtime, Tail,
 };
 use eclusa_runbook::{Outputs, Place, RuntimeOperation};
-use eclusa_runtime_docker::{ComposeRuntime, ComposeStack, StackSource};
+use eclusa_runtime_docker::{ComposeRuntime, ComposeStack, DockerDoors, StackSource};
 use secrecy::ExposeSecret;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
@@ -279,7 +279,7 @@ volumes:
 
     pub fn runtime(&self) -> ComposeRuntime {
         std::fs::create_dir_all(self.directory.path().join("state")).unwrap();
-        ComposeRuntime::new(self.stack(), self.host.clone())
+        ComposeRuntime::new(self.stack(), DockerDoors::new(self.host.clone()))
     }
 
     pub fn compose(&self, arguments: &[&str]) -> String {
