@@ -30,11 +30,11 @@ use crate::copy::{Copy, configuration};
 use crate::files::RepositoryFiles;
 use crate::lock::Lock;
 use crate::mirror_record::{self as record, Failure, Marker, Record};
-use crate::remote::{Existing, Kind, Remote, RemotePlace, RemoteRepository, S3Place, SftpPlace, Trouble};
+use crate::remote::{Existing, Kind, Remote, RemotePlace, S3Place, SftpPlace, Trouble};
 use crate::repository::Places;
 use crate::{durable, keys};
 
-pub(crate) use removal::{directory_of, forget_record, location};
+pub(crate) use removal::{CopiesAt, CopiesAway, copies_at, forget_record, location};
 pub(crate) use thinning::forget_at;
 
 /// A place for copies.
@@ -358,11 +358,8 @@ impl<'a> Place<'a> {
 
     /// The files of the repository there.
     fn files(&self) -> Result<Arc<dyn RepositoryFiles>> {
-        Ok(match &self.remote {
-            Some(remote) => {
-                let root = format!("{}/{}", self.places.stack, self.tenant);
-                Arc::new(RemoteRepository::new(remote.store()?, root))
-            }
+        Ok(match self.remote_files()? {
+            Some(files) => Arc::new(files),
             None => Arc::new(DirectoryBackend::new(self.root().join(self.tenant.as_str()))),
         })
     }

@@ -89,6 +89,20 @@ impl Storage {
         self.must("PUT", &format!("/{bucket}"), "", b"");
     }
 
+    /// From now on a bucket keeps what is replaced or removed.
+    pub fn keep_versions(&self, bucket: &str) {
+        let wanted = "<VersioningConfiguration><Status>Enabled</Status></VersioningConfiguration>";
+        self.must("PUT", &format!("/{bucket}?versioning"), "", wanted.as_bytes());
+    }
+
+    /// The names of all versions of all objects that a bucket keeps.
+    #[must_use]
+    pub fn versions(&self, bucket: &str) -> Vec<String> {
+        let listed = self.must("GET", &format!("/{bucket}?versions&max-keys=1000"), "", b"");
+        let versions = listed.split("<Version>").skip(1);
+        versions.map(|one| one.split("<Key>").nth(1).unwrap().split('<').next().unwrap().to_owned()).collect()
+    }
+
     /// The names of all objects of a bucket.
     #[must_use]
     pub fn objects(&self, bucket: &str) -> Vec<String> {

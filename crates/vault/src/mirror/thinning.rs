@@ -19,7 +19,7 @@ use crate::forget::{Forgetting, forget_in};
 use crate::holds;
 use crate::lock::Lock;
 use crate::mirror_record::Record;
-use crate::remote::{Kind, RemoteRepository, Trouble};
+use crate::remote::{Kind, Trouble};
 use crate::repository::{Opened, Places};
 
 /// Throws these points away at a mirror; those that are gone already are passed over.
@@ -57,7 +57,7 @@ pub(crate) fn forget_at(
 
 impl Place<'_> {
     /// Keeps everybody of this machine from what is there.
-    fn lock_alone(&self) -> Result<Lock> {
+    pub(super) fn lock_alone(&self) -> Result<Lock> {
         let lock = match &self.remote {
             None => Lock::to_delete(&self.root().join(".locks"), self.tenant.as_str()),
             Some(_) => {
@@ -70,11 +70,8 @@ impl Place<'_> {
 
     /// The files of the repository there, which may be removed.
     fn files_to_thin(&self) -> Result<Arc<dyn RepositoryFiles>> {
-        Ok(match &self.remote {
-            Some(remote) => {
-                let root = format!("{}/{}", self.places.stack, self.tenant);
-                Arc::new(RemoteRepository::new(remote.store()?, root).that_may_remove())
-            }
+        Ok(match self.remote_files()? {
+            Some(files) => Arc::new(files.that_may_remove()),
             None => Arc::new(DirectoryBackend::new(self.root().join(self.tenant.as_str()))),
         })
     }

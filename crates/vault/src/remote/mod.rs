@@ -120,6 +120,13 @@ pub(crate) trait Store: fmt::Debug + Send + Sync {
 
     /// Removes what a killed process left unfinished below a directory, as far as the credentials allow.
     fn remove_unfinished(&self, directory: &str) -> io::Result<()>;
+
+    /// Destroys what the place itself keeps of files below a directory that were removed or replaced. An error when some of
+    /// it stays, or when nobody can tell.
+    fn destroy_versions(&self, directory: &str) -> io::Result<()> {
+        let _ = directory;
+        Ok(())
+    }
 }
 
 /// A place on another machine, as it is configured.

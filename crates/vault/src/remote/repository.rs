@@ -3,6 +3,7 @@
 
 use std::io;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use bytes::Bytes;
 use rustic_core::{BytesList, ErrorKind, FileType, Id, ReadBackend, RusticError, RusticResult, WriteBackend};
@@ -54,6 +55,72 @@ impl RemoteRepository {
         let content = self.store.read(&self.path(kind, id), None)?;
         let sound = is_named_by(&content, kind, id);
         Ok((content, sound))
+    }
+}
+
+/// Destroying all of it.
+impl RemoteRepository {
+    /// The paths of the files of a kind, with their bytes.
+    fn listed(&self, kind: FileType) -> io::Result<Vec<(String, u64)>> {
+        if kind == FileType::Config {
+            let path = format!("{}/config", self.root);
+            return match self.store.read(&path, None) {
+                Ok(content) => Ok(vec![(path, content.len() as u64)]),
+                Err(error) if Trouble::kind_of(&error) == Kind::Missing => Ok(Vec::new()),
+                Err(error) => Err(error),
+            };
+        }
+        let nested = kind == FileType::Pack;
+        let found = self.store.list(&format!("{}/{}", self.root, kind.dirname()), nested)?;
+        let path = |name: &str| match name.get(..2).filter(|_| nested) {
+            Some(beginning) => format!("{}/{}/{beginning}/{name}", self.root, kind.dirname()),
+            None => format!("{}/{}/{name}", self.root, kind.dirname()),
+        };
+        Ok(found.into_iter().map(|(name, bytes)| (path(&name), bytes)).collect())
+    }
+
+    /// How many files there are, and their bytes; `None` when there is none.
+    pub(crate) fn count(&self) -> io::Result<Option<(u64, u64)>> {
+        let (mut files, mut bytes) = (0, 0);
+        for kind in [FileType::Config, FileType::Key, FileType::Snapshot, FileType::Index, FileType::Pack] {
+            for (_, size) in self.listed(kind)? {
+                files += 1;
+                bytes += size;
+            }
+        }
+        Ok((files > 0).then_some((files, bytes)))
+    }
+
+    /// Destroys the files of a kind, several at once, since each is an answer to wait for; and what the place keeps of them
+    /// when they are gone.
+    pub(crate) fn destroy_kind(&self, kind: FileType) -> io::Result<()> {
+        let paths = self.listed(kind)?;
+        let next = AtomicUsize::new(0);
+        let destroy = || {
+            while let Some((path, _)) = paths.get(next.fetch_add(1, Ordering::Relaxed)) {
+                self.store.remove(path)?;
+                eclusa_crash::point("vault.mirror.removing");
+            }
+            Ok(())
+        };
+        std::thread::scope(|scope| {
+            let workers: Vec<_> = (0..AT_ONCE).map(|_| scope.spawn(destroy)).collect();
+            let ended = |worker: std::thread::ScopedJoinHandle<'_, io::Result<()>>| {
+                worker.join().unwrap_or_else(|_| Err(io::Error::other("a thread that removed files died")))
+            };
+            workers.into_iter().try_for_each(ended)
+        })?;
+        self.store.destroy_versions(&match kind {
+            FileType::Config => self.root.clone(),
+            kind => format!("{}/{}", self.root, kind.dirname()),
+        })
+    }
+
+    /// Destroys what is left once the files of the other kinds are gone. By the file that goes last it is seen that this was
+    /// not done to its end.
+    pub(crate) fn destroy_rest(&self) -> io::Result<()> {
+        self.store.remove_unfinished(&self.root)?;
+        self.destroy_kind(FileType::Config)
     }
 }
 

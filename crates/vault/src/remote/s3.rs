@@ -245,4 +245,32 @@ impl Store for S3Store {
     fn remove_unfinished(&self, _: &str) -> io::Result<()> {
         Ok(())
     }
+
+    /// A bucket with versions keeps what was removed. A server that does not know of versions keeps none.
+    fn destroy_versions(&self, directory: &str) -> io::Result<()> {
+        let (operator, trouble, directory) = (self.operator()?, self.trouble(), format!("{directory}/"));
+        wait(async move {
+            let listed = operator.list_with(&directory).recursive(true).versions(true).deleted(true).await;
+            let entries = match listed {
+                Err(error) if knows_no_versions(&error) => return Ok(()),
+                listed => listed.map_err(&trouble)?,
+            };
+            for entry in entries {
+                let Some(version) = entry.metadata().version().map(str::to_owned) else { continue };
+                operator.delete_with(entry.path()).version(&version).await.map_err(&trouble)?;
+            }
+            let left =
+                operator.list_with(&directory).recursive(true).versions(true).await.map_err(&trouble)?;
+            let left = left.iter().filter(|entry| entry.metadata().is_file()).count();
+            match left {
+                0 => Ok(()),
+                left => Err(Trouble::error(Kind::Other, format!("the bucket still keeps {left} versions"))),
+            }
+        })
+    }
+}
+
+fn knows_no_versions(error: &opendal::Error) -> bool {
+    error.kind() == ErrorKind::Unsupported
+        || matches!(field(error.message(), "code"), Some("NotImplemented" | "MethodNotAllowed"))
 }

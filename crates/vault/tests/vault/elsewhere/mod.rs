@@ -1,6 +1,7 @@
 //! Copies in S3-compatible storage and behind SFTP, with real servers.
 
 mod contract;
+mod erasing;
 mod sftp;
 mod storage;
 mod thinning;

@@ -3,19 +3,20 @@
 //!
 //! Each part can be done again: what is gone is passed over. So whoever was killed begins anew and comes to the same end.
 
+mod copies;
+
 use std::collections::BTreeSet;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use eclusa_fault::{Code, Fault, Result};
 use eclusa_model::TenantName;
-use rustic_core::FileType;
 use serde::{Deserialize, Serialize};
 
+use self::copies::Copies;
 use crate::backend::DirectoryBackend;
 use crate::key_record::{self, Auditor, Escrow, Record};
 use crate::keys::Stranger;
-use crate::lock::Lock;
 use crate::repository::Places;
 use crate::{durable, holds, key, key_file, keys, mirror};
 
@@ -107,21 +108,13 @@ fn strangers_by_name(places: &Places, tenant: &TenantName, given: &[Auditor]) ->
     Ok(all.into_iter().map(of).filter(unknown).collect())
 }
 
-fn directory(places: &Places, tenant: &TenantName, place: &ErasePlace) -> Result<Option<PathBuf>> {
-    match place {
-        ErasePlace::Vault => Ok(Some(places.repository(tenant))),
-        ErasePlace::Mirror(name) => mirror::directory_of(places, tenant, name),
-    }
-}
-
 fn standing(places: &Places, tenant: &TenantName, place: ErasePlace) -> PlaceStanding {
     let location = match &place {
         ErasePlace::Vault => Some(places.root.display().to_string()),
         ErasePlace::Mirror(name) => mirror::location(places, name),
     };
-    let counted = directory(places, tenant, &place).and_then(|found| {
-        found.map_or(Ok(None), |path| count(&path).map_err(|error| places.unreachable(tenant, error)))
-    });
+    let counted =
+        Copies::of(places, tenant, &place).and_then(|found| found.map_or(Ok(None), |found| found.count()));
     let standing = match counted {
         Ok(None) => Standing::Empty,
         Ok(Some((files, bytes))) => Standing::There { files, bytes },
@@ -138,23 +131,6 @@ fn problem(fault: &Fault) -> String {
     fault.args.get("problem").cloned().unwrap_or_else(|| fault.to_string())
 }
 
-/// How many files are below a directory, and their bytes; `None` when it is not there.
-fn count(directory: &Path) -> io::Result<Option<(u64, u64)>> {
-    match std::fs::symlink_metadata(directory) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        found => found?,
-    };
-    let (mut files, mut bytes) = (0, 0);
-    for entry in walkdir::WalkDir::new(directory) {
-        let entry = entry.map_err(io::Error::from)?;
-        if !entry.file_type().is_dir() {
-            files += 1;
-            bytes += entry.metadata().map_err(io::Error::from)?.len();
-        }
-    }
-    Ok(Some((files, bytes)))
-}
-
 /// Destroys the keys on this machine. From here on nothing of the tenant can be read with what is here.
 pub(crate) fn keys_here(places: &Places, tenant: &TenantName) -> Result<u64> {
     let _deleting = places.lock_to_delete(tenant)?;
@@ -168,46 +144,14 @@ pub(crate) fn keys_here(places: &Places, tenant: &TenantName) -> Result<u64> {
     Ok(paths.len() as u64)
 }
 
-/// Keeps everybody from the copies at a place.
-fn alone(places: &Places, tenant: &TenantName, place: &ErasePlace, at: &Path) -> Result<Lock> {
-    match place {
-        ErasePlace::Vault => places.lock_to_delete(tenant),
-        ErasePlace::Mirror(_) => Lock::to_delete(&at.with_file_name(".locks"), tenant.as_str())
-            .map_err(|error| places.unreachable(tenant, error)),
-    }
-}
-
 /// Destroys the key files of the repository at a place.
 pub(crate) fn key_files(places: &Places, tenant: &TenantName, place: &ErasePlace) -> Result<()> {
-    let Some(at) = directory(places, tenant, place)?.filter(|at| at.exists()) else { return Ok(()) };
-    let _alone = alone(places, tenant, place, &at)?;
-    remove_tree(&at.join(FileType::Key.dirname())).map_err(|error| places.unreachable(tenant, error))
+    Copies::of(places, tenant, place)?.map_or(Ok(()), |copies| copies.destroy_keys())
 }
 
 /// Destroys the repository at a place, and says what was there. Its key files are gone before anything else is.
 pub(crate) fn repository(places: &Places, tenant: &TenantName, place: &ErasePlace) -> Result<(u64, u64)> {
-    let Some(at) = directory(places, tenant, place)? else { return Ok((0, 0)) };
-    let fail = |error: io::Error| places.unreachable(tenant, error);
-    let Some(was) = count(&at).map_err(fail)? else { return Ok((0, 0)) };
-    let _alone = alone(places, tenant, place, &at)?;
-    for kind in [FileType::Key, FileType::Snapshot, FileType::Index, FileType::Pack] {
-        remove_tree(&at.join(kind.dirname())).map_err(fail)?;
-        eclusa_crash::point("vault.erase.kind");
-    }
-    remove_tree(&at).map_err(fail)?;
-    eclusa_crash::point("vault.erase.repository");
-    if count(&at).map_err(fail)?.is_some() {
-        return Err(places.unreachable(tenant, "it was removed, and is still there"));
-    }
-    Ok(was)
-}
-
-fn remove_tree(path: &Path) -> io::Result<()> {
-    match std::fs::remove_dir_all(path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-        removed => removed?,
-    }
-    path.parent().map_or(Ok(()), durable::synchronise_directory)
+    Copies::of(places, tenant, place)?.map_or(Ok((0, 0)), |copies| copies.destroy())
 }
 
 /// Removes what is written down about the tenant: holds, keys, the mirrors where nothing is left, locks.
