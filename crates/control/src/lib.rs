@@ -40,6 +40,7 @@ mod sites;
 pub mod statements;
 pub mod status;
 mod supervised;
+pub mod tenant_log;
 pub mod tenants;
 pub mod workspace;
 

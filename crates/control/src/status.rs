@@ -44,6 +44,9 @@ pub struct OpenRun {
     pub intent: String,
     /// Whether a living process owns it.
     pub owned: bool,
+    /// The step whose question waits for a person.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub asking: Option<StepName>,
     /// How far the steps have come that read many bytes and are under way.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub headway: BTreeMap<StepName, Headway>,
@@ -100,6 +103,7 @@ pub async fn of(assembly: &Assembly) -> Result<Status> {
             owned: running::owner_lives(assembly, &run.id).await,
             intent: run.plan.intent.word().to_owned(),
             headway: headway(assembly, &run),
+            asking: eclusa_conductor::asking(&run),
             run: run.id,
         }),
         None => None,
@@ -174,10 +178,20 @@ pub(crate) fn trouble(severity: Severity, text: Message, repair: Option<Message>
 fn troubles(assembly: &Assembly, status: &Status) -> Vec<Trouble> {
     let mut found = Vec::new();
     let observation = &status.observation;
-    service_troubles(observation, &assembly.stack, &mut found);
+    service_troubles(observation, &assembly.stack, status.open_run.as_ref(), &mut found);
     for (site, problem) in &observation.unusable_sites {
         let text = Message::new("trouble-site").with("site", site).with("problem", problem);
         found.push(trouble(Severity::Problem, text, Some(Message::new("repair-site"))));
+    }
+    if let Some(run) = status.open_run.as_ref().filter(|run| run.owned)
+        && let Some(step) = &run.asking
+    {
+        let text = Message::new("trouble-run-asks").with("run", &run.run).with("step", step);
+        found.push(trouble(
+            Severity::Problem,
+            text,
+            Some(Message::new("repair-answer").with("run", &run.run)),
+        ));
     }
     if let Some(run) = &status.open_run
         && !run.owned
@@ -248,7 +262,12 @@ fn too_old(assembly: &Assembly, at: Option<Timestamp>, limit: Option<Period>) ->
     (age > limit.as_duration()).then(|| at.strftime("%Y-%m-%d %H:%M UTC").to_string())
 }
 
-fn service_troubles(observation: &Observation, stack: &Stack, found: &mut Vec<Trouble>) {
+fn service_troubles(
+    observation: &Observation,
+    stack: &Stack,
+    open_run: Option<&OpenRun>,
+    found: &mut Vec<Trouble>,
+) {
     let never_released = observation.runtime == RuntimeKind::Process && observation.release.is_none();
     let repair = if never_released { "repair-first-release" } else { "repair-start" };
     for service in observation.services.iter().filter(|service| !stack.runs_once(&service.name)) {
@@ -260,6 +279,17 @@ fn service_troubles(observation: &Observation, stack: &Stack, found: &mut Vec<Tr
             (ServiceState::Exited, _) => "not running",
             (ServiceState::Absent, _) => "absent",
         };
+        // A run stops services and starts them again; whoever starts one meanwhile is in its way.
+        if let (Some(run), ServiceState::Exited | ServiceState::Absent) = (open_run, service.state) {
+            let text = Message::new("trouble-service-of-run")
+                .with("service", &service.name)
+                .with("state", state)
+                .with("run", &run.run);
+            let repair = Message::new(if run.owned { "repair-attach" } else { "repair-resume" });
+            let repair = repair.with("run", &run.run);
+            found.push(trouble(Severity::Notice, text, Some(repair)));
+            continue;
+        }
         let text = Message::new("trouble-service").with("service", &service.name).with("state", state);
         found.push(trouble(Severity::Problem, text, Some(Message::new(repair))));
     }

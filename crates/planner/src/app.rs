@@ -109,6 +109,20 @@ pub struct NamedGate {
     pub timeout: u64,
 }
 
+/// Where an application writes log files of a single tenant, and how they are read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LogFiles {
+    /// What holds the data of all tenants.
+    pub place: FilesPlace,
+    /// The directory of the files, relative to the place. Each file in it whose name ends with `.log` is read.
+    pub directory: String,
+    /// The names of files that are not for whoever looks for an error.
+    pub except: Vec<String>,
+    /// The time in UTC that an entry begins with, as strptime writes it. Lines that begin otherwise go on with the entry
+    /// before them.
+    pub time: String,
+}
+
 /// An application: pure knowledge of its commands.
 pub trait App: Send + Sync {
     /// Which one it is.
@@ -253,6 +267,12 @@ pub trait App: Send + Sync {
     /// Prints a tenant's apps with their versions, one a line.
     fn apps(&self, stack: &Stack, tenant: &TenantName) -> Option<Exec> {
         let _ = (stack, tenant);
+        None
+    }
+
+    /// Where a tenant's own log files are; none where its services alone say what happens.
+    fn log_files(&self, stack: &Stack, tenant: &Tenant) -> Option<LogFiles> {
+        let (_, _) = (stack, tenant);
         None
     }
 

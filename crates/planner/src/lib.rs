@@ -34,7 +34,9 @@ mod settings;
 mod simple;
 mod trial;
 
-pub use app::{App, Back, CloneShape, NamedCommand, NamedGate, Reversible, Setting, TestRun, TrialShape};
+pub use app::{
+    App, Back, CloneShape, LogFiles, NamedCommand, NamedGate, Reversible, Setting, TestRun, TrialShape,
+};
 pub use input::{History, PlanInput, PreviousRelease};
 pub use lint::{Finding, lint};
 pub use retention::{Candidate, Needed, Why, retain};

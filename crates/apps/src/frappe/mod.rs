@@ -6,6 +6,7 @@ pub mod backup_files;
 mod clone;
 pub mod customizations;
 mod gates;
+mod logs;
 mod settings;
 mod site;
 mod trial;
@@ -14,7 +15,7 @@ use eclusa_config::Stack;
 use eclusa_fault::Message;
 use eclusa_model::{AppKind, Release, ServiceName, Tenant, TenantName, TenantObservation};
 use eclusa_planner::{
-    App, Back, CloneShape, NamedCommand, NamedGate, Reversible, Setting, TestRun, TrialShape,
+    App, Back, CloneShape, LogFiles, NamedCommand, NamedGate, Reversible, Setting, TestRun, TrialShape,
 };
 use eclusa_runbook::{Exec, Expect, GateKind, Listing, OnNoGo, PageProbe, Place, PointReference, ProbeRoute};
 
@@ -309,6 +310,10 @@ impl App for Frappe {
 
     fn ticking_gates(&self, stack: &Stack, tenant: &TenantName) -> Vec<NamedGate> {
         gates::ticking(stack, tenant)
+    }
+
+    fn log_files(&self, stack: &Stack, tenant: &Tenant) -> Option<LogFiles> {
+        logs::files(stack, tenant)
     }
 
     fn clone_shape(&self, stack: &Stack, from: &Tenant, to: &TenantName) -> Option<CloneShape> {

@@ -2,8 +2,9 @@
 
 use clap::Args;
 use eclusa_config::Period;
+use eclusa_control::tenant_log::{self, Entry};
 use eclusa_fault::{Code, Fault, Message, Result};
-use eclusa_model::{ServiceName, ServiceRole};
+use eclusa_model::{ServiceName, ServiceRole, TenantName};
 use eclusa_planner::log_rule;
 use jiff::SignedDuration;
 use jiff::tz::TimeZone;
@@ -27,7 +28,13 @@ pub struct Logs {
     /// Only lines that count as errors, by the patterns of the stack's `logs`.
     #[arg(long)]
     errors: bool,
+    /// Only what is about this tenant: lines that name it or a domain of its, and its own log files.
+    #[arg(long, value_name = "TENANT")]
+    tenant: Option<TenantName>,
 }
+
+/// The most lines that are looked through for few.
+const LOOKED_THROUGH: usize = 20_000;
 
 impl Logs {
     /// Prints them, oldest first.
@@ -58,30 +65,35 @@ impl Logs {
         };
         let back = SignedDuration::try_from(self.since.as_duration()).unwrap_or(SignedDuration::MAX);
         let since = assembly.ports.clock.now().checked_sub(back).unwrap_or(jiff::Timestamp::MIN);
-        // Errors may be few among many.
-        let most = if self.errors { self.lines.max(20_000) } else { self.lines };
-        let mut lines = assembly.ports.runtime.logs(&chosen, since, most).await?;
+        // What is wanted may be little among much.
+        let sifted = self.errors || self.tenant.is_some();
+        let most = if sifted { self.lines.max(LOOKED_THROUGH) } else { self.lines };
+        let tenant = self.tenant.as_ref().map(|name| assembly.tenant(name)).transpose()?;
+        let mut entries = tenant_log::entries(&assembly, &chosen, since, most, tenant).await?;
         let rule = log_rule(&assembly.stack);
+        let counts = |entry: &Entry| entry.text.lines().any(|line| rule.counts(line));
         if self.errors {
-            lines.retain(|line| rule.counts(&line.text));
+            entries.retain(counts);
         }
-        let from = lines.len().saturating_sub(self.lines);
+        let from = entries.len().saturating_sub(self.lines);
         let secrets = &assembly.ports.secrets;
-        for line in lines.iter().skip(from) {
-            let text = secrets.redact(&line.text);
+        for entry in entries.iter().skip(from) {
+            let text = secrets.redact(&entry.text);
             if session.json() {
-                say(
-                    json!({"at": line.at, "service": line.service, "text": text, "error": rule.counts(&line.text)}),
-                );
+                let of = if entry.is_file { "file" } else { "service" };
+                say(json!({"at": entry.at, of: entry.from, "text": text, "error": counts(entry)}));
                 continue;
             }
-            let at = line.at.to_zoned(TimeZone::system()).strftime("%m-%d %H:%M:%S");
-            let shown = if rule.counts(&line.text) { format!("{RED}{text}{RED:#}") } else { text };
-            say(format!("{DIM}{at} {}{DIM:#} {shown}", line.service));
+            let at = entry.at.to_zoned(TimeZone::system()).strftime("%m-%d %H:%M:%S");
+            let shown = if counts(entry) { format!("{RED}{text}{RED:#}") } else { text };
+            say(format!("{DIM}{at} {}{DIM:#} {shown}", entry.from));
         }
-        if lines.is_empty() && !session.json() {
-            let text = Message::new("logs-none").with("since", self.since.to_string());
-            tell(text.render(&session.language));
+        if entries.is_empty() && !session.json() {
+            let text = match &self.tenant {
+                Some(tenant) => Message::new("logs-none-about").with("tenant", tenant),
+                None => Message::new("logs-none"),
+            };
+            tell(text.with("since", self.since.to_string()).render(&session.language));
         }
         Ok(Exit::Ok)
     }

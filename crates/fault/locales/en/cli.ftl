@@ -52,6 +52,7 @@ drill-without = There is no restore point of { $tenant } that could be tried. Ta
 exec-beside-a-run = The run { $run } has not ended; what you do here it does not know of.
 exec-ended = It was ended where it ran.
 logs-none = Nothing was said in the last { $since }.
+logs-none-about = Nothing was said about { $tenant } in the last { $since }, neither in its own log files nor by a service that named it.
 hint-mirrors = Name one in eclusa.toml, such as: [[stacks.{ $stack }.mirrors]] name = "nas", directory = "/mnt/nas/eclusa"
 hint-mirror-same = A copy there is lost together with the vault. Mount another disk at { $path }, or say same_file_system = true.
 hint-mirror-mount = Is its disk mounted? If the copies are gone for good and shall be made anew, remove { $path }
@@ -110,6 +111,7 @@ edge-gate = { $tenant }: { $gate }; { $requests } requests, { $errors } errors, 
 edge-opened = The gate of { $tenant } is open.
 
 trouble-run-unowned = Run { $run } ({ $intent }) has not ended and nobody owns it
+trouble-run-asks = Run { $run } waits for an answer to { $step }
 trouble-disk = The disk of { $purpose } ({ $path }) has { $percent } % free
 trouble-database = The database of { $tenant }: { $problem }
 trouble-vault = The restore points of { $tenant } cannot be listed: { $problem }
@@ -127,6 +129,7 @@ trouble-mirror-stale = The newest copy of { $tenant }'s restore points at { $mir
 trouble-mirror-late = The restore points of { $tenant } had to be copied to { $mirror } at { $due }; the newest copy is of { $at }
 repair-mirror = eclusa mirror { $tenant } --to { $mirror }
 trouble-never-proved = No restore point of { $tenant } was ever restored and proved
+trouble-service-of-run = Service { $service } is { $state }; run { $run } has not ended, and stops services for a while
 trouble-service = Service { $service } is { $state }
 trouble-without-override = { $services }: started without Eclusa's override, so not the pinned release
 trouble-stray = Service { $service } runs, and docker-compose.eclusa.yml, which had it, is gone or lacks it
@@ -142,6 +145,8 @@ repair-maintenance-own = eclusa maintenance off { $tenant }; or, to answer for i
 trouble-gate-unowned = The gate of { $tenant } is { $gate }, and its run ({ $run }) does not go on
 trouble-audit = The audit of the stack's files finds { $critical } critical and { $high } high risks
 repair-audit = eclusa audit { $files }
+repair-answer = eclusa answer { $run } go --reason TEXT, or no-go
+repair-attach = eclusa attach { $run }
 repair-resume = eclusa resume { $run }
 repair-site = eclusa tenants
 repair-backup = eclusa backup { $tenant } --prove
