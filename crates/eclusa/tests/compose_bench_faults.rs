@@ -5,7 +5,8 @@
 
 mod bench;
 
-use std::process::{Child, Stdio};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use bench::{ComposeBench, text};
@@ -88,6 +89,9 @@ fn tenants_of_a_bench_fail_alone_and_are_closed_by_somebody_or_not_at_all() {
     the_containers_go_away_during_a_migration(&bench);
     what_a_restore_keeps_is_the_sites(&bench);
     the_cache_goes_away_during_a_migration(&bench);
+    what_went_wrong_for_a_tenant_is_found(&bench);
+    a_worker_dies_in_a_job(&bench);
+    the_disk_of_the_sites_is_full(&bench);
 }
 
 fn an_app_is_installed_tenant_by_tenant(bench: &Bench) {
@@ -281,7 +285,8 @@ fn the_cache_goes_away_during_a_migration(bench: &Bench) {
     let migrating = bench.begin(&["migrate", ONE, "--yes"]);
     until("the migration", || bench.runs("--site s01.localhost migrate"));
     bench.compose(&["kill", "redis-cache"]);
-    bench.inside("backend", &["pkill", "-f", "site s01.localhost migrate"]);
+    // It may have needed the cache, and be gone.
+    bench.inside("backend", &["sh", "-c", "pkill -f 'site s01.localhost migrate' || true"]);
     let output = migrating.wait_with_output().unwrap();
     let said = text(&output);
     // Its cache cannot be emptied, so the site is not opened: the run still owns it, and says what is to be done.
@@ -293,4 +298,121 @@ fn the_cache_goes_away_during_a_migration(bench: &Bench) {
     bench.eclusa(&["resume"]);
     assert_eq!(bench.books(ONE), before);
     bench.at_rest();
+}
+
+fn what_went_wrong_for_a_tenant_is_found(bench: &Bench) {
+    bench.sql(ONE, "RENAME TABLE `tabUser` TO `tabUser Gone`");
+    assert_eq!(bench.status(ONE), 500);
+    bench.sql(ONE, "RENAME TABLE `tabUser Gone` TO `tabUser`");
+    let said = bench.ends(0, &["logs", "--tenant", ONE, "--errors", "--since", "1m"]);
+    assert!(said.contains(" frappe.log ERROR frappe Could not take error snapshot"), "{said}");
+    assert!(said.contains("\nTraceback (most recent call last):\n"), "with what belongs to it: {said}");
+    let said = bench.ends(0, &["logs", "--tenant", TWO, "--errors", "--since", "1m"]);
+    assert!(said.contains("Nothing was said about s02.localhost in the last 1m"), "{said}");
+    // A line of a service that names it.
+    let said = bench.ends(0, &["logs", "--tenant", TWO, "--since", "10m"]);
+    assert!(said.contains("(s02.localhost::") && !said.contains("s01.localhost"), "{said}");
+}
+
+/// Its worker was killed, so nobody ends the job, and for a while nobody says that it is over.
+fn a_worker_dies_in_a_job(bench: &Bench) {
+    let configuration = bench.configuration();
+    bench.configure(&format!("{configuration}\n[stacks.erp.limits]\ndrain = \"5s\"\n"));
+    let method = "frappe.utils.background_jobs.enqueue_sleep";
+    bench.bench(ONE, &["execute", method, "--kwargs", "{\"seconds\": 120}"]);
+    let idle = || {
+        let ready =
+            ["exec", &format!("{}-backend-1", bench.project), "bench", "--site", ONE, "ready-for-migration"];
+        Command::new("docker").args(ready).output().unwrap().status.success()
+    };
+    until("the job", || !idle());
+    let migrating = bench.begin(&["migrate", ONE, "--yes"]);
+    until("a closed gate", || bench.status(ONE) == 503);
+    let name = format!("{}-queue-short-1", bench.project);
+    let process =
+        Command::new("docker").args(["inspect", "--format", "{{.State.Pid}}", &name]).output().unwrap();
+    let process = String::from_utf8(process.stdout).unwrap();
+    assert!(Command::new("kill").args(["-9", process.trim()]).status().unwrap().success());
+    let status =
+        || serde_json::from_slice::<serde_json::Value>(&bench.eclusa(&["status", "--json"]).stdout).unwrap();
+    until("the question", || status()["open_run"]["asking"] == "close.jobs.s01.localhost");
+    let said = bench.ends(1, &["status"]);
+    let run = status()["open_run"]["run"].as_str().unwrap().to_owned();
+    assert!(said.contains(&format!("Next:  eclusa answer {run} go --reason TEXT, or no-go")), "{said}");
+    assert!(!said.contains("eclusa start"), "what the run stopped is its own: {said}");
+    bench.ends(0, &["answer", &run, "go", "--reason", "its worker is dead"]);
+    let output = migrating.wait_with_output().unwrap();
+    let said = text(&output);
+    assert_eq!(output.status.code(), Some(0), "{said}");
+    assert!(said.contains("GO. Run"), "{said}");
+    bench.configure(&configuration);
+    // The one that died is counted until it has been silent for long enough.
+    assert!(bench.bench(ONE, &["doctor"]).contains("Workers online"));
+    assert_eq!(bench.status(ONE), 200);
+}
+
+/// A small file system on top of a directory.
+struct Mounted(String);
+
+impl Mounted {
+    fn over(directory: &str) -> Self {
+        let arguments = ["-t", "tmpfs", "-o", "size=16m,mode=755", "none", directory];
+        assert!(Command::new("mount").args(arguments).status().unwrap().success(), "{directory}");
+        Self(directory.to_owned())
+    }
+}
+
+impl Drop for Mounted {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").args(["--lazy", &self.0]).status();
+    }
+}
+
+/// It fills up once it is too late to stop before anything is changed, and it is full from the beginning.
+fn the_disk_of_the_sites_is_full(bench: &Bench) {
+    let volume = format!("{}_sites", bench.project);
+    let found =
+        Command::new("docker").args(["volume", "inspect", "--format", "{{.Mountpoint}}", &volume]).output();
+    let directory = String::from_utf8(found.unwrap().stdout).unwrap().trim().to_owned();
+    let aside = bench.root.path().join("sites");
+    let copy = |from: &Path, to: &Path| {
+        let copied = Command::new("cp").arg("-a").arg(from.join(".")).arg(to).status();
+        assert!(copied.unwrap().success());
+    };
+    bench.compose(&["stop", "--timeout", "1"]);
+    std::fs::create_dir(&aside).unwrap();
+    copy(Path::new(&directory), &aside);
+    let mounted = Mounted::over(&directory);
+    copy(&aside, Path::new(&directory));
+    bench.compose(&["up", "-d", "--wait", "--force-recreate"]);
+    let before = bench.books(ONE);
+    let fill = || bench.inside("backend", &["sh", "-c", "dd if=/dev/zero of=sites/filler bs=64k || true"]);
+
+    bench.bench(ONE, &["set-config", "testbench_fail", "migrate-hangs"]);
+    let migrating = bench.begin(&["migrate", ONE, "--yes"]);
+    until("the migration", || bench.runs("--site s01.localhost migrate"));
+    fill();
+    bench.inside("backend", &["pkill", "-f", "site s01.localhost migrate"]);
+    let output = migrating.wait_with_output().unwrap();
+    let said = text(&output);
+    assert_eq!(output.status.code(), Some(4), "{said}");
+    assert!(said.contains("No space left on device") && said.contains("type: eclusa resume"), "{said}");
+    // It is closed, with an owner, and nothing of it is lost.
+    assert_eq!((bench.status(ONE), bench.status(TWO)), (503, 200));
+    assert_eq!(bench.config(ONE)["maintenance_mode"], 1);
+    assert!(bench.ends(1, &["status"]).contains("has not ended and nobody owns it"));
+
+    bench.inside("backend", &["rm", "sites/filler"]);
+    bench.bench(ONE, &["set-config", "testbench_fail", "None"]);
+    bench.ends(3, &["resume"]);
+    assert_eq!(bench.books(ONE), before);
+    assert_eq!(bench.status(ONE), 200);
+
+    fill();
+    let said = bench.ends(3, &["migrate", ONE, "--yes"]);
+    assert!(said.contains("preflight.disk.data") && said.contains("before anything was changed"), "{said}");
+    bench.inside("backend", &["rm", "sites/filler"]);
+    bench.at_rest();
+    bench.compose(&["stop", "--timeout", "1"]);
+    drop(mounted);
 }

@@ -291,4 +291,19 @@ fn a_runner_that_is_killed_while_a_release_is_moved_is_finished_or_taken_back() 
     bench.must(&["resume"]);
     bench.at_rest(2, "15.1.0");
     assert_eq!(bench.books(2), before);
+
+    // A site whose migration fails stays closed on request, with an owner, while the other one opens.
+    bench.bench(&site(2), &["set-config", "testbench_fail", "patch"]);
+    let output = bench.eclusa(&["release", "v15.3", "--on-failure", "keep-closed", "--yes"]);
+    let said = text(&output);
+    assert_eq!(output.status.code(), Some(3), "{said}");
+    assert!(said.contains("PARTLY. Run") && said.contains("s02.localhost stays closed"), "{said}");
+    assert_eq!([1, 2].map(|number| bench.status(&site(number), "/login")), [200, 503]);
+    assert_eq!(bench.books(2)[&site(2)], before[&site(2)], "it is as it was before");
+    let said = text(&bench.eclusa(&["maintenance", "off", &site(2), "--yes"]));
+    assert!(said.contains("open.patches.s02.localhost"), "it does not open before it is migrated: {said}");
+    bench.bench(&site(2), &["set-config", "testbench_fail", "None"]);
+    bench.must(&["migrate", &site(2), "--yes"]);
+    bench.must(&["maintenance", "off", &site(2), "--yes"]);
+    bench.at_rest(2, "15.3.0");
 }
