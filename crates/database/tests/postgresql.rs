@@ -510,3 +510,41 @@ async fn it_keeps_the_contract_of_all_databases() {
     eclusa_testkit::contract::database(&cluster.databases(), &cluster.tenant("shop", "postgres"), &write)
         .await;
 }
+
+/// They may name a person: of a failure no more is told than where it is.
+#[tokio::test(flavor = "multi_thread")]
+async fn statements_of_people_run_all_or_none_on_the_copy_that_is_meant() {
+    let cluster = Cluster::start();
+    cluster.sql("postgres", "CREATE DATABASE shop");
+    cluster.sql(
+        "shop",
+        "CREATE TABLE person (mail text, name text); INSERT INTO person VALUES ('a@x', 'A'), ('b@x', 'B')",
+    );
+    let (databases, tenant) = (cluster.databases(), cluster.tenant("shop", "postgres"));
+    let dump = read(databases.dump(&tenant).await.unwrap()).await.unwrap();
+    databases.restore_beside(&tenant, "r1", stored(dump)).await.unwrap();
+    let live = || cluster.sql("shop", "SELECT mail, name FROM person ORDER BY mail").trim().to_owned();
+    let rows = async |copy: DatabaseCopy| {
+        databases.summarise(&tenant, &copy, Checksums::default()).await.unwrap().rows()
+    };
+
+    databases.execute(&tenant, &beside(), "DELETE FROM person WHERE mail = 'a@x';\n").await.unwrap();
+    assert_eq!((rows(beside()).await, live().as_str()), (1, "a@x|A\nb@x|B"));
+    let both = "-- request 17\nUPDATE person SET name = '–' WHERE mail = 'b@x';\nDELETE FROM person WHERE mail = 'a@x';";
+    databases.execute(&tenant, &DatabaseCopy::Live, both).await.unwrap();
+    assert_eq!(live(), "b@x|–");
+
+    for wrong in [
+        "DELETE FROM person;\nDELETE FROM jane_doe WHERE mail = 'jane@x';",
+        "DELETE FROM person;\nUPDATE person SET name = 'jane' WHERE;",
+        "DELETE FROM person;\nDELETE FROM person WHERE mail = 'jane@x'",
+    ] {
+        let fault = databases.execute(&tenant, &DatabaseCopy::Live, wrong).await.unwrap_err();
+        assert_eq!(fault.code, Code::StatementsFailed, "{fault}");
+        assert!(!format!("{fault:?}").contains("jane"), "{fault:?}");
+        assert!(fault.args["problem"].contains("at line "), "{fault:?}");
+        assert_eq!(live(), "b@x|–", "nothing of it was done: {wrong}");
+    }
+    let gone = databases.execute(&tenant, &DatabaseCopy::Beside("r2".into()), "SELECT 1;").await.unwrap_err();
+    assert_ne!(gone.code, Code::Internal, "{gone}");
+}

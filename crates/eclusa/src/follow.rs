@@ -225,6 +225,16 @@ impl Follower {
             Intent::Mirror { .. } if outcome == Outcome::WentBack => {
                 Message::new("follow-end-mirror").with("tenants", unfinished_tenants(run).join(", "))
             }
+            // Nothing that is live was changed, so there is nothing to go back to.
+            Intent::Drill { .. } | Intent::Rehearse { .. } | Intent::Restore { check_only: true, .. }
+                if outcome == Outcome::WentBack =>
+            {
+                let message = match unfinished_tenants(run).join(", ") {
+                    none if none.is_empty() => Message::new("follow-end-tried"),
+                    tenants => Message::new("follow-end-tried-of").with("tenants", tenants),
+                };
+                message.with("why", why)
+            }
             // What was thrown away before stays away: there is nothing to go back to.
             Intent::Prune { at, .. } if outcome == Outcome::WentBack => {
                 let message = match at {

@@ -286,7 +286,7 @@ fn the_cache_goes_away_during_a_migration(bench: &Bench) {
     until("the migration", || bench.runs("--site s01.localhost migrate"));
     bench.compose(&["kill", "redis-cache"]);
     // It may have needed the cache, and be gone.
-    bench.inside("backend", &["sh", "-c", "pkill -f 'site s01.localhost migrate' || true"]);
+    bench.inside("backend", &["sh", "-c", "pkill -f '[s]ite s01.localhost migrate' || true"]);
     let output = migrating.wait_with_output().unwrap();
     let said = text(&output);
     // Its cache cannot be emptied, so the site is not opened: the run still owns it, and says what is to be done.

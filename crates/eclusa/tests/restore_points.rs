@@ -124,7 +124,12 @@ fn restore_points_are_copied_elsewhere_and_come_back_from_there() {
     shop.run(&["backups"]).must(0).shows("nas");
     // The copy itself is restored and proved, also when the vault could not; a damaged one is not.
     std::fs::rename(&packs, &away).unwrap();
-    shop.run(&["drill", "alpha"]).must(3).says("a restore point is damaged").says("E0603");
+    shop.run(&["drill", "alpha"])
+        .must(3)
+        .shows("NO-GO. Run")
+        .shows("what is live was not touched")
+        .says("a restore point is damaged")
+        .says("E0603");
     shop.run(&["drill", "alpha", "--from", "nas"]).must(0).shows("from nas").shows("GO.");
     std::fs::rename(&away, &packs).unwrap();
     let copied = nas.join("shop/alpha/data");
@@ -236,7 +241,7 @@ fn a_drill_tries_those_whose_proof_is_oldest_and_names_whose_points_cannot_be_re
     let largest = packs.max_by_key(|path| path.metadata().unwrap().len()).unwrap();
     std::fs::remove_file(largest).unwrap();
     let earlier = shop.status()["safety"][1]["proved_at"].clone();
-    shop.run(&["drill"]).must(3).shows("validate.point.alpha");
+    shop.run(&["drill"]).must(3).shows("validate.point.alpha").shows("could not prove alpha");
     assert_ne!(shop.status()["safety"][1]["proved_at"], earlier, "beta is proved anew");
     std::fs::remove_dir_all(vault.join("alpha")).unwrap();
     shop.run(&["drill"]).must(3).says("There is no restore point of alpha");
