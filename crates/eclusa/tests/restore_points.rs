@@ -124,12 +124,7 @@ fn restore_points_are_copied_elsewhere_and_come_back_from_there() {
     shop.run(&["backups"]).must(0).shows("nas");
     // The copy itself is restored and proved, also when the vault could not; a damaged one is not.
     std::fs::rename(&packs, &away).unwrap();
-    shop.run(&["drill", "alpha"])
-        .must(3)
-        .shows("NO-GO. Run")
-        .shows("what is live was not touched")
-        .says("a restore point is damaged")
-        .says("E0603");
+    shop.run(&["drill", "alpha"]).must(3).says("a restore point is damaged").says("E0603");
     shop.run(&["drill", "alpha", "--from", "nas"]).must(0).shows("from nas").shows("GO.");
     std::fs::rename(&away, &packs).unwrap();
     let copied = nas.join("shop/alpha/data");
