@@ -3,13 +3,15 @@
 #![allow(dead_code, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::io::{Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
+
+use eclusa_testkit::free_port;
 
 /// A boutique that runs. Everything of it is removed when it is dropped.
 pub struct Boutique {
@@ -24,10 +26,6 @@ pub struct Answer {
     pub status: u16,
     pub head: String,
     pub body: String,
-}
-
-pub fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
 /// One request on a connection of its own; status 0 when there is no answer.

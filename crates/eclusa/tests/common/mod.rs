@@ -7,12 +7,12 @@ pub mod receiver;
 pub mod run;
 pub mod sound;
 
-use std::net::TcpListener;
 use std::path::PathBuf;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
 use eclusa_shop::{Census, Defect, ReleaseFile};
+use eclusa_testkit::free_port;
 use tempfile::TempDir;
 
 pub use processes::Process;
@@ -77,14 +77,6 @@ pub struct Shop {
     /// The port of the public door.
     pub public_port: u16,
     holder: TempDir,
-}
-
-/// A port that nobody listens on. It is not one of those that the system gives to outgoing connections (from 32768 on):
-/// such a one may be gone again before the service takes it, and the tests beside this one make many.
-fn free_port() -> u16 {
-    let random = || std::hash::BuildHasher::hash_one(&std::hash::RandomState::new(), 0);
-    let found = (0..1000).map(|_| 10_000 + (random() % 22_000) as u16);
-    found.into_iter().find(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok()).unwrap()
 }
 
 impl Shop {

@@ -9,16 +9,12 @@ pub use fault_proxy::{FaultProxy, Network};
 pub use sshd::{KeyPair, SshServer};
 pub use storage::{Credentials, Storage};
 
-use std::net::TcpListener;
 use std::time::{Duration, Instant};
+
+use crate::free_port;
 
 /// How long a server may take to begin.
 const BEGINNING: Duration = Duration::from_secs(30);
-
-/// A port of this machine that nobody uses now.
-fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
-}
 
 /// Waits until somebody answers at a port.
 fn wait_for(port: u16, what: &str) {

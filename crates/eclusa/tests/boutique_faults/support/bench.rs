@@ -6,9 +6,10 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
+use eclusa_testkit::free_port;
 use serde_json::Value;
 
-use crate::boutique_stack::{Boutique, free_port, get};
+use crate::boutique_stack::{Boutique, get};
 use crate::proxy::{Network, Proxy};
 
 /// How big the file system of the database's volume is.
