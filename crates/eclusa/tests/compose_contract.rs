@@ -2,7 +2,6 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -30,7 +29,7 @@ fn every_recorded_fact_holds() {
     run.arg(root.join("testbench/contract/run.py"));
     let mut made = None;
     if std::env::var_os("ECLUSA_REAL_BENCH").is_none() {
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port().to_string();
+        let port = eclusa_testkit::free_port().to_string();
         let directory = temporary.path().join("stack");
         let stack = made.insert(Stack { directory, project: format!("contract{}", std::process::id()) });
         let up = Command::new(root.join("tests/stack/bench.sh"))

@@ -26,9 +26,7 @@ fn site(number: usize) -> String {
 
 fn free_ports() -> u16 {
     loop {
-        let first = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        // Below where the system takes ports for connections from.
-        let first = 20_000 + first % 10_000;
+        let first = eclusa_testkit::free_port();
         if (first..first + PORTS).all(|port| TcpListener::bind(("127.0.0.1", port)).is_ok()) {
             return first;
         }

@@ -30,7 +30,7 @@ pub(crate) const LONGEST_FILE: u64 = 4 * 1024 * 1024;
 const CAUSES: usize = 12;
 
 /// Which files, from where, under which name: what stands before the subcommand.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub(crate) struct Invocation {
     pub(crate) directory: PathBuf,
     pub(crate) project: Option<String>,
@@ -43,11 +43,21 @@ pub(crate) struct Invocation {
 impl Invocation {
     /// The user's own files and nothing of ours.
     pub(crate) fn of(stack: &ComposeStack) -> Self {
+        Self::of_files(&stack.files, &stack.env_files, &stack.directory, stack.project.as_deref())
+    }
+
+    /// These files, of a project that is called so or as its directory is.
+    pub(crate) fn of_files(
+        files: &[PathBuf],
+        env_files: &[PathBuf],
+        directory: &Path,
+        project: Option<&str>,
+    ) -> Self {
         Self {
-            directory: stack.directory.clone(),
-            project: stack.project.clone(),
-            files: stack.files.clone(),
-            env_files: stack.env_files.clone(),
+            directory: directory.to_owned(),
+            project: project.map(str::to_owned),
+            files: files.to_vec(),
+            env_files: env_files.to_vec(),
             variables: BTreeMap::new(),
         }
     }

@@ -52,13 +52,6 @@ impl DockerDoors {
         directory: &Path,
         project: Option<&str>,
     ) -> Result<ProjectModel> {
-        let invocation = Invocation {
-            directory: directory.to_owned(),
-            project: project.map(str::to_owned),
-            files: files.to_vec(),
-            env_files: env_files.to_vec(),
-            ..Invocation::default()
-        };
-        self.compose.model(&invocation).await
+        self.compose.model(&Invocation::of_files(files, env_files, directory, project)).await
     }
 }

@@ -125,12 +125,7 @@ pub async fn inspect_project(
     host: Arc<dyn Host>,
 ) -> Result<ProjectModel> {
     let compose = Compose::new(host);
-    let invocation = Invocation {
-        directory: project_directory.to_owned(),
-        files: files.to_vec(),
-        env_files: env_files.to_vec(),
-        ..Invocation::default()
-    };
+    let invocation = Invocation::of_files(files, env_files, project_directory, None);
     let mut project = compose.model(&invocation).await?;
     for (service, image) in compose.raw_images(&invocation).await? {
         if let (Some(found), Some(image)) = (project.services.get_mut(&service), image) {

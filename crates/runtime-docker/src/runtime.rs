@@ -24,6 +24,7 @@ use crate::stack::ComposeStack;
 use crate::trial::TrialRuntime;
 
 /// One Compose stack.
+#[derive(Clone)]
 pub struct ComposeRuntime {
     pub(crate) stack: ComposeStack,
     pub(crate) host: Arc<dyn Host>,

@@ -1,6 +1,5 @@
 //! The merged Compose model as it may be shown to others: Compose prints every secret in clear.
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -24,13 +23,7 @@ pub async fn shown_project(
     project: Option<&str>,
     host: Arc<dyn Host>,
 ) -> Result<Value> {
-    let invocation = Invocation {
-        directory: directory.to_owned(),
-        project: project.map(str::to_owned),
-        files: files.to_vec(),
-        env_files: env_files.to_vec(),
-        variables: BTreeMap::new(),
-    };
+    let invocation = Invocation::of_files(files, env_files, directory, project);
     let path = files.first().map_or_else(String::new, |file| file.display().to_string());
     let invalid = || Fault::new(Code::ComposeInvalid).with("path", &path);
     let asked = ["config", "--format", "json"];

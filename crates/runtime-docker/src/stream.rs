@@ -43,29 +43,17 @@ impl ComposeRuntime {
             // A command that does not read to the end closes the pipe on its writer; its exit code tells why.
             let _: std::io::Result<()> = feed.await;
         });
-        let carrier = self.carrier();
+        let runtime = self.clone();
         tokio::spawn(async move {
             let begun = Instant::now();
             let work = carry(output, stdout_end);
             let carried = tokio::time::timeout(timeout, work).await;
             let result =
-                carrier.outcome(carried, &id, timeout, begun, &program, &command, &container, &mark).await;
+                runtime.outcome(carried, &id, timeout, begun, &program, &command, &container, &mark).await;
             feeding.abort();
             let _ = sender.send(result);
         });
         Ok(ExecStream { stdin: Box::new(stdin), stdout: Box::new(stdout), ended })
-    }
-
-    /// What a task of its own needs of this runtime.
-    pub(crate) fn carrier(&self) -> Self {
-        Self {
-            stack: self.stack.clone(),
-            host: self.host.clone(),
-            engine: self.engine.clone(),
-            compose: self.compose.clone(),
-            project: self.project.clone(),
-            making_image: self.making_image.clone(),
-        }
     }
 
     #[allow(clippy::too_many_arguments)]

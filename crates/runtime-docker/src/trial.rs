@@ -77,7 +77,7 @@ impl ComposeRuntime {
 
     /// The runtime of what was started under a name.
     fn inside(&self, name: &str) -> Self {
-        Self { project: OnceCell::new_with(Some(name.to_owned())), ..self.carrier() }
+        Self { project: OnceCell::new_with(Some(name.to_owned())), ..self.clone() }
     }
 
     pub(crate) async fn end_trial(&self, name: &str) -> Result<()> {

@@ -35,14 +35,36 @@ impl RemoteRepository {
     }
 
     fn path(&self, kind: FileType, id: &Id) -> String {
-        let name = id.to_hex();
-        let name = name.as_str();
+        self.file(kind, id.to_hex().as_str())
+    }
+
+    /// Where a file of a kind lies that has this name.
+    fn file(&self, kind: FileType, name: &str) -> String {
+        let directory = self.directory(kind);
         match kind {
-            FileType::Config => format!("{}/config", self.root),
-            FileType::Pack => {
-                format!("{}/data/{}/{name}", self.root, name.get(..2).unwrap_or_default())
-            }
-            _ => format!("{}/{}/{name}", self.root, kind.dirname()),
+            FileType::Config => format!("{directory}/config"),
+            FileType::Pack => format!("{directory}/{}/{name}", name.get(..2).unwrap_or_default()),
+            _ => format!("{directory}/{name}"),
+        }
+    }
+
+    /// Where the files of a kind lie.
+    fn directory(&self, kind: FileType) -> String {
+        match kind {
+            FileType::Config => self.root.clone(),
+            kind => format!("{}/{}", self.root, kind.dirname()),
+        }
+    }
+
+    /// The names of the files of a kind, with their bytes.
+    fn names(&self, kind: FileType) -> io::Result<Vec<(String, u64)>> {
+        if kind != FileType::Config {
+            return self.store.list(&self.directory(kind), kind == FileType::Pack);
+        }
+        match self.store.read(&self.file(kind, "config"), None) {
+            Ok(content) => Ok(vec![("config".to_owned(), content.len() as u64)]),
+            Err(error) if Trouble::kind_of(&error) == Kind::Missing => Ok(Vec::new()),
+            Err(error) => Err(error),
         }
     }
 
@@ -60,30 +82,11 @@ impl RemoteRepository {
 
 /// Destroying all of it.
 impl RemoteRepository {
-    /// The paths of the files of a kind, with their bytes.
-    fn listed(&self, kind: FileType) -> io::Result<Vec<(String, u64)>> {
-        if kind == FileType::Config {
-            let path = format!("{}/config", self.root);
-            return match self.store.read(&path, None) {
-                Ok(content) => Ok(vec![(path, content.len() as u64)]),
-                Err(error) if Trouble::kind_of(&error) == Kind::Missing => Ok(Vec::new()),
-                Err(error) => Err(error),
-            };
-        }
-        let nested = kind == FileType::Pack;
-        let found = self.store.list(&format!("{}/{}", self.root, kind.dirname()), nested)?;
-        let path = |name: &str| match name.get(..2).filter(|_| nested) {
-            Some(beginning) => format!("{}/{}/{beginning}/{name}", self.root, kind.dirname()),
-            None => format!("{}/{}/{name}", self.root, kind.dirname()),
-        };
-        Ok(found.into_iter().map(|(name, bytes)| (path(&name), bytes)).collect())
-    }
-
     /// How many files there are, and their bytes; `None` when there is none.
     pub(crate) fn count(&self) -> io::Result<Option<(u64, u64)>> {
         let (mut files, mut bytes) = (0, 0);
         for kind in [FileType::Config, FileType::Key, FileType::Snapshot, FileType::Index, FileType::Pack] {
-            for (_, size) in self.listed(kind)? {
+            for (_, size) in self.names(kind)? {
                 files += 1;
                 bytes += size;
             }
@@ -94,11 +97,11 @@ impl RemoteRepository {
     /// Destroys the files of a kind, several at once, since each is an answer to wait for; and what the place keeps of them
     /// when they are gone.
     pub(crate) fn destroy_kind(&self, kind: FileType) -> io::Result<()> {
-        let paths = self.listed(kind)?;
+        let names = self.names(kind)?;
         let next = AtomicUsize::new(0);
         let destroy = || {
-            while let Some((path, _)) = paths.get(next.fetch_add(1, Ordering::Relaxed)) {
-                self.store.remove(path)?;
+            while let Some((name, _)) = names.get(next.fetch_add(1, Ordering::Relaxed)) {
+                self.store.remove(&self.file(kind, name))?;
                 eclusa_crash::point("vault.mirror.removing");
             }
             Ok(())
@@ -110,10 +113,7 @@ impl RemoteRepository {
             };
             workers.into_iter().try_for_each(ended)
         })?;
-        self.store.destroy_versions(&match kind {
-            FileType::Config => self.root.clone(),
-            kind => format!("{}/{}", self.root, kind.dirname()),
-        })
+        self.store.destroy_versions(&self.directory(kind))
     }
 
     /// Destroys what is left once the files of the other kinds are gone. By the file that goes last it is seen that this was
@@ -131,19 +131,13 @@ impl ReadBackend for RemoteRepository {
 
     fn list_with_size(&self, kind: FileType) -> RusticResult<Vec<(Id, u32)>> {
         let length = |bytes: u64| u32::try_from(bytes).unwrap_or(u32::MAX);
+        let listed = self.names(kind).map_err(|error| match kind {
+            FileType::Config => self.failed("reading", &self.file(kind, "config"), error),
+            kind => self.failed("listing", &self.directory(kind), error),
+        })?;
         if kind == FileType::Config {
-            let path = self.path(kind, &Id::default());
-            return match self.store.read(&path, None) {
-                Ok(content) => Ok(vec![(Id::default(), length(content.len() as u64))]),
-                Err(error) if Trouble::kind_of(&error) == Kind::Missing => Ok(Vec::new()),
-                Err(error) => Err(self.failed("reading", &path, error)),
-            };
+            return Ok(listed.into_iter().map(|(_, bytes)| (Id::default(), length(bytes))).collect());
         }
-        let directory = format!("{}/{}", self.root, kind.dirname());
-        let listed = self
-            .store
-            .list(&directory, kind == FileType::Pack)
-            .map_err(|error| self.failed("listing", &directory, error))?;
         // Other names are not of the format; restic passes over them too.
         let known = |(name, bytes): (String, u64)| {
             let id = Some(name).filter(|name| name.len() == 64)?.parse().ok()?;
