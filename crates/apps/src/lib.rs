@@ -5,7 +5,9 @@ mod frappe;
 mod generic;
 
 pub use django::{Django, migrations_in, parse_show_migrations};
-pub use frappe::{Frappe, SiteConfig, backup_files, customizations, parse_site_config};
+pub use frappe::{
+    CommonConfig, Frappe, SiteConfig, backup_files, customizations, parse_common_config, parse_site_config,
+};
 pub use generic::Generic;
 
 use eclusa_model::AppKind;

@@ -4,7 +4,34 @@ use eclusa_fault::{Code, Fault, Result};
 use eclusa_model::{DatabasePlace, FilesPlace, ServiceName, Tenant, TenantName};
 
 use crate::environment::EnvironmentFiles;
-use crate::model::{FrappeTable, Stack};
+use crate::model::{Database, DatabaseServer, FrappeTable, Stack};
+
+/// Where MariaDB listens when nothing else is said.
+const PORT: u16 = 3306;
+
+/// A database server as the configuration of a bench or a site names it.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct SiteServer {
+    /// `db_host`.
+    pub host: String,
+    /// `db_port`.
+    pub port: u16,
+}
+
+impl SiteServer {
+    /// The server that these two keys name. `localhost` is written as the address that Frappe makes of it.
+    #[must_use]
+    pub fn new(host: &str, port: Option<u16>) -> Self {
+        let host = if host == "localhost" { "127.0.0.1" } else { host };
+        Self { host: host.to_lowercase(), port: port.unwrap_or(PORT) }
+    }
+}
+
+impl std::fmt::Display for SiteServer {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(formatter, "{}:{}", self.host, self.port)
+    }
+}
 
 /// A site as it was found on a bench.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -13,9 +40,15 @@ pub struct Site {
     pub name: TenantName,
     /// Its database.
     pub database: String,
+    /// The server that it names itself; absent: that of the bench.
+    pub server: Option<SiteServer>,
     /// Further host names that it answers to.
     pub domains: Vec<String>,
 }
+
+/// No `[[database.servers]]` stands for a server that a site names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct UnknownServer;
 
 impl Stack {
     /// The bench of a Frappe stack.
@@ -38,12 +71,8 @@ impl Stack {
         }
         let internal = |what: &str| Fault::new(Code::Internal).with("what", what);
         let table = self.database.as_ref().ok_or_else(|| internal("a Frappe stack without a database"))?;
-        let service =
-            self.database_service(table).ok_or_else(|| internal("a database without its service"))?;
         let web =
             self.migrate_service().cloned().ok_or_else(|| internal("a Frappe stack without services.web"))?;
-        let user = self.mariadb_user(table, environment)?;
-        let password = table.password_reference();
         let bench = self.bench();
         sites
             .iter()
@@ -51,20 +80,80 @@ impl Stack {
                 Ok(Tenant {
                     name: site.name.clone(),
                     domains: self.domains_of(site),
-                    database: DatabasePlace::Mariadb {
-                        service: service.clone(),
-                        host: table.host.clone(),
-                        port: table.port,
-                        name: site.database.clone(),
-                        user: user.clone(),
-                        password: password.clone(),
-                    },
+                    database: self.database_of(site, table, environment)?,
                     files: site_files(&bench, &web, &site.name),
                     configuration: self.configuration_paths()?,
                     service_configuration: site_configuration(&bench, &web, &site.name),
                 })
             })
             .collect()
+    }
+
+    /// Whether a server that a site names is the one of `[stacks.NAME.database]`.
+    fn is_own_server(&self, table: &Database, server: &SiteServer) -> bool {
+        let port = |port: Option<u16>| port.unwrap_or(PORT) == server.port;
+        if let Some(host) = &table.host {
+            return SiteServer::new(host, table.port) == *server;
+        }
+        let Some(service) = self.database_service(table) else { return false };
+        match self.supervised_address(&service) {
+            Some(address) => address.replace("localhost", "127.0.0.1") == server.to_string(),
+            None => service.as_str() == server.host && port(table.port),
+        }
+    }
+
+    /// How a server is reached that a site names itself: `None` when it is the one of all others.
+    ///
+    /// # Errors
+    /// When no `[[database.servers]]` stands for it.
+    pub fn named_server(
+        &self,
+        server: &SiteServer,
+    ) -> std::result::Result<Option<&DatabaseServer>, UnknownServer> {
+        let Some(table) = &self.database else { return Err(UnknownServer) };
+        let is_it = |known: &&DatabaseServer| SiteServer::new(&known.db_host, known.db_port) == *server;
+        match table.servers.iter().find(is_it) {
+            Some(found) => Ok(Some(found)),
+            None if self.is_own_server(table, server) => Ok(None),
+            None => Err(UnknownServer),
+        }
+    }
+
+    fn database_of(
+        &self,
+        site: &Site,
+        table: &Database,
+        environment: &EnvironmentFiles,
+    ) -> Result<DatabasePlace> {
+        let internal = |what: &str| Fault::new(Code::Internal).with("what", what);
+        let named = match &site.server {
+            Some(server) => self
+                .named_server(server)
+                .map_err(|_| internal("a site on a server that is not in the configuration"))?,
+            None => None,
+        };
+        let stacks = self.database_service(table);
+        let (service, host, port, user, password) = match named {
+            Some(server) => (
+                server.service.clone().or(stacks),
+                &server.host,
+                server.port,
+                self.mariadb_user(server.user.as_ref(), environment)?,
+                &server.password,
+            ),
+            None => {
+                let user = self.mariadb_user(table.user.as_ref(), environment)?;
+                (stacks, &table.host, table.port, user, &table.password)
+            }
+        };
+        Ok(DatabasePlace::Mariadb {
+            service: service.ok_or_else(|| internal("a database without its service"))?,
+            host: host.clone(),
+            port,
+            name: site.database.clone(),
+            user,
+            password: password.as_ref().map(|reference| reference.as_str().to_owned()),
+        })
     }
 
     /// What the file says that the site answers to, or its name and what its own configuration says.

@@ -13,7 +13,7 @@ mod stack;
 
 pub use configuration::Configuration;
 pub use environment::{EnvironmentFile, EnvironmentFiles, ProcessEnvironment, Variable};
-pub use frappe::Site;
+pub use frappe::{Site, SiteServer, UnknownServer};
 pub use model::*;
 pub use secrets::Secrets;
 pub use source::without_secrets;

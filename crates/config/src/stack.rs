@@ -233,7 +233,7 @@ impl Stack {
                 host: database.host.clone(),
                 port: database.port,
                 name: self.plain_value(database.name.as_ref().ok_or_else(|| absent("name"))?, environment)?,
-                user: self.mariadb_user(database, environment)?,
+                user: self.mariadb_user(database.user.as_ref(), environment)?,
                 password: database.password_reference(),
             }),
             DatabaseEngine::Sqlite => {
@@ -249,8 +249,12 @@ impl Stack {
     }
 
     /// The account by which a MariaDB server is worked with.
-    pub(crate) fn mariadb_user(&self, database: &Database, environment: &EnvironmentFiles) -> Result<String> {
-        match &database.user {
+    pub(crate) fn mariadb_user(
+        &self,
+        user: Option<&Value>,
+        environment: &EnvironmentFiles,
+    ) -> Result<String> {
+        match user {
             Some(user) => self.plain_value(user, environment),
             None => Ok(MARIADB_ADMINISTRATOR.to_owned()),
         }

@@ -82,7 +82,7 @@ impl Assembly {
         journal: Arc<SqliteJournal>,
     ) -> Result<Self> {
         let (name, stack) = workspace.configuration.stack(stack)?;
-        let (name, stack) = (name.clone(), Arc::new(stack.clone()));
+        let (name, mut stack) = (name.clone(), Arc::new(stack.clone()));
         let secrets: Arc<dyn SecretResolver> = Arc::new(StackSecrets::new(&stack, &workspace.state)?);
         let environment = stack.environment_files()?;
         let host: Arc<dyn eclusa_ports::Host> = Arc::new(LocalHost::new());
@@ -107,7 +107,11 @@ impl Assembly {
             // The runtime knows where the sites lie, and what stands in front of it must know their names.
             let found = sites::look(&stack, chosen.runtime.as_ref(), host.as_ref()).await?;
             let tenants = stack.tenants_of_sites(&found.found(), &environment)?;
-            (choose(&wanted(&tenants)).await?, tenants)
+            let chosen = choose(&wanted(&tenants)).await?;
+            if let Some(bench) = &mut Arc::make_mut(&mut stack).frappe {
+                bench.gates.found_queues = found.queues;
+            }
+            (chosen, tenants)
         } else {
             (chosen, listed)
         };

@@ -43,10 +43,10 @@ fn order(role: ServiceRole) -> u8 {
 }
 
 /// How the client programs of a database reach it.
-fn client(service: &SupervisedService, role: ServiceRole) -> Vec<String> {
+fn client(service: &SupervisedService, is_database: bool) -> Vec<String> {
     match (&service.client, &service.address) {
         (Some(arguments), _) => arguments.clone(),
-        (None, Some(address)) if role == ServiceRole::Database => {
+        (None, Some(address)) if is_database => {
             let (host, port) = address.rsplit_once(':').unwrap_or((address, "3306"));
             vec![format!("--host={host}"), format!("--port={port}")]
         }
@@ -57,15 +57,18 @@ fn client(service: &SupervisedService, role: ServiceRole) -> Vec<String> {
 fn programs(wanted: &Wanted<'_>, bench: &std::path::Path) -> Result<Vec<BenchProgram>> {
     let table =
         wanted.stack.supervisor.as_ref().ok_or_else(|| internal("a supervisor stack without its table"))?;
+    let servers = wanted.stack.database.iter().flat_map(|database| &database.servers);
+    let servers: Vec<_> = servers.filter_map(|server| server.service.as_ref()).collect();
     let mut programs = Vec::new();
     for (name, service) in &table.services {
+        let is_database = wanted.stack.role(name) == ServiceRole::Database || servers.contains(&name);
         programs.push(BenchProgram {
             name: name.clone(),
             role: wanted.stack.role(name),
             program: service.program.clone(),
             address: service.address.clone(),
             logs: service.logs.iter().map(|log| bench.join(log)).collect(),
-            client: client(service, wanted.stack.role(name)),
+            client: client(service, is_database),
             environment: resolved(&service.environment, wanted.secrets)?,
         });
     }

@@ -11,7 +11,7 @@ use eclusa_config::{Configuration, ReleaseKind};
 use eclusa_control::adopt::{self, Adopted, Certainty, Surroundings, Wanted};
 use eclusa_fault::{Code, Fault, Language};
 use eclusa_host::LocalHost;
-use eclusa_model::AppKind;
+use eclusa_model::{AppKind, ServiceName};
 
 /// A project in a directory of its own; its name decides that of the Compose project.
 struct Project {
@@ -262,6 +262,42 @@ fn one_redis_for_cache_and_queues_is_emptied_of_the_cache_alone() {
     assert_eq!((two.gates.queue.unwrap().as_str(), two.gates.queue_database), ("redis-cache", Some(2)));
     // Database 0 is one like the others.
     assert_eq!(one("redis-cache:6379", "redis-cache:6379/1").cache_database, Some(0));
+}
+
+#[test]
+fn a_bench_on_a_host_may_have_one_redis() {
+    let one = |cache: &str, queue_at: &str| {
+        let project = Project::empty("bench");
+        project.write("apps/frappe/setup.py", "").write("sites/apps.txt", "frappe\n").write(
+            "config/supervisor.conf",
+            "[program:bench-frappe-web]\ncommand=/b/env/bin/gunicorn -b 127.0.0.1:8000 frappe.app:application\n\n\
+             [program:bench-frappe-schedule]\ncommand=bench schedule\n\n\
+             [program:bench-redis]\ncommand=redis-server /b/config/redis.conf\n",
+        );
+        let common = format!(
+            "{{\"redis_cache\": \"redis://{cache}\", \"redis_queue\": \"redis://{queue_at}\", \"db_port\": 3306}}"
+        );
+        project.write("sites/common_site_config.json", &common);
+        let stack = stack_of(&project.adopted("."));
+        let cache = stack.bench().cache.clone().unwrap();
+        assert_eq!(stack.supervised_address(&cache), Some("127.0.0.1:13000"));
+        let queue = ServiceName::new("redis-queue").unwrap();
+        let expected = (!queue_at.starts_with("127.0.0.1:13000")).then_some("127.0.0.1:11000");
+        assert_eq!(stack.supervised_address(&queue), expected);
+        stack.bench()
+    };
+    let same = one("localhost:13000", "127.0.0.1:13000");
+    assert_eq!((same.cache.unwrap().as_str(), same.cache_keeps_queue), ("redis", true));
+    assert_eq!(same.cache_database, None);
+
+    let two = one("127.0.0.1:13000/1", "127.0.0.1:13000");
+    assert_eq!((two.cache_keeps_queue, two.cache_database), (false, Some(1)));
+    assert_eq!((two.gates.queue.unwrap().as_str(), two.gates.queue_database), ("redis", Some(0)));
+
+    // Another one, which supervisor does not start, holds the queues.
+    let apart = one("127.0.0.1:13000", "127.0.0.1:11000/4");
+    assert_eq!((apart.cache_keeps_queue, apart.cache_database), (false, None));
+    assert_eq!(apart.gates.queue_database, Some(4));
 }
 
 #[test]

@@ -8,6 +8,7 @@ mod bench;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::Duration;
 
 use bench::{ComposeBench, text};
 
@@ -95,7 +96,88 @@ fn customizations_and_backup_files_of_a_bench() {
     bench.sql(ONE, SCENE);
     compared(&bench);
     files_in_both_directions(&bench);
+    let _second = a_site_on_a_server_of_its_own(&bench);
     released(&bench);
+}
+
+/// A second server, which is no service of the stack. It goes before the stack's network does.
+struct SecondServer(String);
+
+impl Drop for SecondServer {
+    fn drop(&mut self) {
+        let _ = Command::new("docker").args(["rm", "--force", "--volumes", &self.0]).output();
+    }
+}
+
+impl SecondServer {
+    fn start(bench: &Bench) -> Self {
+        let name = format!("{}-second", bench.project);
+        let server = Self(name);
+        let network = format!("{}_default", bench.project);
+        let options = ["--network", &network, "--network-alias", "db2", "-e", "MARIADB_ROOT_PASSWORD=second"];
+        let mut run = Command::new("docker");
+        run.args(["run", "-d", "--name", &server.0]).args(options).arg("mariadb:10.11-bookworm");
+        let output = run.output().unwrap();
+        assert!(output.status.success(), "{}", text(&output));
+        let reached = || server.client("SELECT 1", "mysql").is_some();
+        assert!((0..100).any(|_| reached() || {
+            std::thread::sleep(Duration::from_millis(300));
+            false
+        }));
+        server
+    }
+
+    fn client(&self, sql: &str, database: &str) -> Option<String> {
+        let client = "MYSQL_PWD=second mariadb --user=root -N -B -D \"$0\" -e \"$1\"";
+        let argv = ["exec", &self.0, "sh", "-c", client, database, sql];
+        let output = Command::new("docker").args(argv).output().unwrap();
+        output.status.success().then(|| String::from_utf8_lossy(&output.stdout).trim().to_owned())
+    }
+}
+
+/// A database of the site's name is left on the server of all others, and must never be taken for the site's.
+fn a_site_on_a_server_of_its_own(bench: &Bench) -> SecondServer {
+    let server = SecondServer::start(bench);
+    let config = bench.config(TWO);
+    let (name, password) = (config["db_name"].as_str().unwrap(), config["db_password"].as_str().unwrap());
+    let made = format!(
+        "CREATE DATABASE `{name}` CHARACTER SET utf8mb4; CREATE USER `{name}`@'%' IDENTIFIED BY '{password}'; \
+         GRANT ALL ON `{name}`.* TO `{name}`@'%'"
+    );
+    server.client(&made, "mysql").unwrap();
+    let moving = "MYSQL_PWD=$MARIADB_ROOT_PASSWORD mariadb-dump --user=root --single-transaction \"$0\" | \
+                  MYSQL_PWD=second mariadb --user=root --host=db2 \"$0\"";
+    bench.0.inside("db", &["sh", "-euc", moving, name]);
+    bench.bench(TWO, &["set-config", "db_host", "db2"]);
+    let customer = "SELECT customer_name FROM tabCustomer WHERE name = 'CUST-00001'";
+    let there = || server.client(customer, name).unwrap();
+    let write = |what: &str| {
+        let sql = format!("UPDATE tabCustomer SET customer_name = '{what}' WHERE name = 'CUST-00001'");
+        server.client(&sql, name).unwrap();
+    };
+    let left = bench.sql(TWO, customer);
+
+    let said = bench.ends(1, &["tenants"]);
+    assert!(said.contains("a server of its own, db2:3306"), "{said}");
+    let said = bench.ends(1, &["backup", TWO]);
+    assert!(said.contains("E0304") || said.contains("no tenant"), "{said}");
+    let said = bench.ends(1, &["release", "v15.2", "--yes"]);
+    assert!(said.contains("E0313") && said.contains("[[database.servers]]"), "{said}");
+
+    let servers = "\n[[stacks.erp.database.servers]]\ndb_host = \"db2\"\nhost = \"db2\"\npassword = \"file:second\"\n\
+                   \n[stacks.erp.edge]";
+    bench.configure(&bench.configuration().replace("\n[stacks.erp.edge]", servers));
+    std::fs::write(bench.directory.join("second"), "second\n").unwrap();
+    write("on its own server");
+    bench.must(&["backup", "--prove", TWO]);
+    write("later");
+    bench.must(&["restore", TWO, "--yes"]);
+    assert_eq!(there(), "on its own server");
+    assert_eq!(bench.sql(TWO, customer), left, "what lies on the other server is not the site's");
+    let said = bench.must(&["clone", TWO, "copy.localhost", "--yes"]);
+    assert_eq!(bench.config("copy.localhost")["db_host"], "db2", "{said}");
+    bench.inside("rm -r sites/copy.localhost");
+    server
 }
 
 fn compared(bench: &Bench) {

@@ -77,7 +77,7 @@ def _tables(site: Site, options: Options) -> list[str]:
 
 def _dump(site: Site, target: Path, options: Options) -> None:
     config = site.config
-    host, port = host_and_port()
+    host, port = host_and_port(site.config)
     name = config["db_name"]
     argv = ["mariadb-dump", f"--user={name}", f"--host={host}", f"--port={port}", "--single-transaction", "--quick",
             "--lock-tables=false"]

@@ -13,8 +13,9 @@ from .site import Site, common_config
 DDL_WORDS = ("ALTER", "CREATE", "DROP", "TRUNCATE", "RENAME")
 
 
-def host_and_port() -> tuple[str, int]:
-    config = common_config()
+def host_and_port(config: dict[str, Any] | None = None) -> tuple[str, int]:
+    """The server of a site with this configuration, or that of the bench."""
+    config = common_config() if config is None else config
     return config.get("db_host", "db"), int(config.get("db_port", 3306))
 
 
@@ -35,7 +36,7 @@ class Database:
 
     def __init__(self, site: Site) -> None:
         config = site.config
-        host, port = host_and_port()
+        host, port = host_and_port(config)
         self.site = site
         self.after_commit: list[Callable[[], Any]] = []
         self.name: str = config["db_name"]

@@ -97,7 +97,7 @@ def _check_version(dump: Path, force: bool) -> None:
 
 def _load(site: Site, dump: Path) -> None:
     config = site.own_config
-    host, port = host_and_port()
+    host, port = host_and_port(site.config)
     with subprocess.Popen(["gzip", "-cd", str(dump)], stdout=subprocess.PIPE) as unpacked:
         loaded = subprocess.run(
             ["mariadb", f"--user={config['db_name']}", f"--host={host}", f"--port={port}", config["db_name"]],

@@ -10,6 +10,10 @@ pub struct SiteConfig {
     pub database: String,
     /// Whether the engine is MariaDB, the default.
     pub mariadb: bool,
+    /// The host of its database server, where it names one itself.
+    pub database_host: Option<String>,
+    /// The port of that server, where it names one itself.
+    pub database_port: Option<u16>,
     /// Further host names that it answers to.
     pub domains: Vec<String>,
     /// The state it is in.
@@ -35,15 +39,71 @@ pub fn parse_site_config(text: &str) -> Result<SiteConfig, String> {
         Some(Value::String(kind)) => kind == "mariadb",
         Some(_) => return Err("db_type in site_config.json is no text".to_owned()),
     };
+    let (database_host, database_port) = server(keys)?;
     Ok(SiteConfig {
         database,
         mariadb,
+        database_host,
+        database_port,
         domains: domains(keys.get("domains")),
         site: SiteObservation {
             maintenance: is_on(keys.get("maintenance_mode")),
             scheduler_paused: is_on(keys.get("pause_scheduler")),
         },
     })
+}
+
+/// `common_site_config.json`: what all sites of a bench share.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct CommonConfig {
+    /// The host of the database server.
+    pub database_host: Option<String>,
+    /// The port of that server.
+    pub database_port: Option<u16>,
+    /// The queues that the bench has besides the usual ones.
+    pub queues: Vec<String>,
+}
+
+/// Reads a `common_site_config.json`.
+///
+/// # Errors
+/// A sentence on what is wrong with it, without a value.
+pub fn parse_common_config(text: &str) -> Result<CommonConfig, String> {
+    let Ok(Value::Object(keys)) = serde_json::from_str(text) else {
+        return Err("common_site_config.json is no JSON object".to_owned());
+    };
+    let (database_host, database_port) =
+        server(&keys).map_err(|problem| problem.replace("site_config.json", "common_site_config.json"))?;
+    let workers = keys.get("workers").and_then(Value::as_object);
+    // The name stands in an argument that is a Python literal, and in the name of a key.
+    let plain = |name: &&String| {
+        !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.'))
+    };
+    let usual = |name: &&String| ["short", "default", "long"].contains(&name.as_str());
+    let queues = workers.into_iter().flat_map(|workers| workers.keys());
+    let queues = queues.filter(plain).filter(|name| !usual(name)).cloned().collect();
+    Ok(CommonConfig { database_host, database_port, queues })
+}
+
+/// `db_host` and `db_port`; bench writes the port as a number, people as a text.
+fn server(keys: &serde_json::Map<String, Value>) -> Result<(Option<String>, Option<u16>), String> {
+    let host = match keys.get("db_host") {
+        None | Some(Value::Null) => None,
+        Some(Value::String(host)) if host.trim().is_empty() => None,
+        Some(Value::String(host)) => Some(host.trim().to_owned()),
+        Some(_) => return Err("db_host in site_config.json is no text".to_owned()),
+    };
+    let no_port = || "db_port in site_config.json is no port".to_owned();
+    let port = match keys.get("db_port") {
+        None | Some(Value::Null) => None,
+        Some(Value::String(text)) if text.trim().is_empty() => None,
+        Some(Value::String(text)) => Some(text.trim().parse().map_err(|_| no_port())?),
+        Some(value) => {
+            let port = value.as_u64().and_then(|port| u16::try_from(port).ok());
+            Some(port.ok_or_else(no_port)?)
+        }
+    };
+    Ok((host, port))
 }
 
 /// Names that bench makes, and those that its users choose: a MariaDB identifier that needs no quotes.
@@ -90,6 +150,28 @@ mod tests {
         let off =
             parse_site_config(r#"{"db_name": "a", "db_type": "postgres", "maintenance_mode": 0}"#).unwrap();
         assert!(!off.mariadb && !off.site.maintenance && !off.site.scheduler_paused);
+    }
+
+    #[test]
+    fn a_site_may_name_a_server_of_its_own() {
+        let site = parse_site_config(r#"{"db_name": "a", "db_host": "db2", "db_port": "3307"}"#).unwrap();
+        assert_eq!((site.database_host.as_deref(), site.database_port), (Some("db2"), Some(3307)));
+        let site = parse_site_config(r#"{"db_name": "a", "db_host": "", "db_port": 3307}"#).unwrap();
+        assert_eq!((site.database_host, site.database_port), (None, Some(3307)));
+        for text in [r#"{"db_name": "a", "db_host": 5}"#, r#"{"db_name": "a", "db_port": 70000}"#] {
+            assert!(parse_site_config(text).unwrap_err().contains("in site_config.json is no"), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_bench_names_queues_besides_the_usual_ones() {
+        let text =
+            r#"{"db_host": "db", "workers": {"heavy": {"timeout": 5000}, "long": {}, "a' or 'b": {}}}"#;
+        let common = parse_common_config(text).unwrap();
+        assert_eq!((common.database_host.as_deref(), common.database_port), (Some("db"), None));
+        assert_eq!(common.queues, ["heavy"]);
+        assert_eq!(parse_common_config("{}").unwrap(), CommonConfig::default());
+        assert!(parse_common_config("[]").is_err());
     }
 
     #[test]

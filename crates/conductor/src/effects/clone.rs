@@ -144,6 +144,15 @@ impl Copy<'_> {
             |member: &str, fresh: String| written.get(member).cloned().unwrap_or_else(|| json!(fresh));
         let clock = &self.context.ports.clock;
         wanted.insert("db_name".to_owned(), json!(name));
+        // It is made where the database of the other site is now, wherever that was when the point was taken.
+        let live = self.sites.join(self.from.name.as_str()).join(CONFIGURATION);
+        let live = settings::read(self.context, &live).await?;
+        for key in SERVER {
+            match live.get(key) {
+                Some(value) => wanted.insert(key.to_owned(), value.clone()),
+                None => wanted.remove(key),
+            };
+        }
         wanted.insert("db_password".to_owned(), secret("db_password", clock.random_text(24)));
         // 32 bytes in the Base64 of URLs; the last letter has no bits to spare.
         wanted.insert(
@@ -228,12 +237,15 @@ impl Copy<'_> {
     }
 }
 
+/// Where a site's own database server is named.
+const SERVER: [&str; 2] = ["db_host", "db_port"];
+
 /// What a copy takes over of a site's settings: switches and numbers. A text, or what holds texts, may be a secret or lead
 /// to what the site that is copied uses: it is left out and named.
 fn taken_over(before: &Object) -> (Object, Vec<String>) {
     let own = |name: &str| {
         let own = ["db_name", "db_password", "db_user", "encryption_key", ORIGIN];
-        own.contains(&name)
+        own.contains(&name) || SERVER.contains(&name)
     };
     let mut taken = Object::new();
     let mut left_out = Vec::new();

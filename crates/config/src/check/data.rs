@@ -6,6 +6,7 @@ use eclusa_model::{AppKind, DatabaseEngine};
 
 use super::Findings;
 use super::services::known_service;
+use crate::frappe::SiteServer;
 use crate::model::{Database, FileSet, Stack, Value};
 use crate::source::{KeyPath, Mistake};
 
@@ -70,6 +71,7 @@ fn sites<'a>(
             if let Some(user) = &database.user {
                 findings.reference(here.key("user"), user);
             }
+            servers(findings, &here.key("servers"), database, stack);
         }
         None => findings.add_on_key(path.clone(), Mistake::new("config-no-database")),
     }
@@ -89,6 +91,31 @@ fn sites<'a>(
     }
 }
 
+/// Servers that sites name: each once, and each with a way to it.
+fn servers(findings: &mut Findings, path: &KeyPath, database: &Database, stack: &Stack) {
+    let mut seen = std::collections::BTreeSet::new();
+    for (index, server) in database.servers.iter().enumerate() {
+        let here = path.index(index);
+        if server.db_host.trim().is_empty() {
+            findings.add(here.key("db_host"), Mistake::new("config-empty-text"));
+        }
+        let named = SiteServer::new(&server.db_host, server.db_port);
+        if !seen.insert(named.clone()) {
+            let mistake = Mistake::new("config-duplicate-name").with("name", named);
+            findings.add(here.key("db_host"), mistake);
+        }
+        match (&server.service, &server.host) {
+            // Then its programs would ask the server of all others for this site's data.
+            (None, None) => findings.add(here.clone(), Mistake::new("config-database-server-nowhere")),
+            (Some(service), _) => known_service(findings, here.key("service"), service, stack),
+            (None, Some(_)) => {}
+        }
+        if let Some(user) = &server.user {
+            findings.reference(here.key("user"), user);
+        }
+    }
+}
+
 /// A server's container must be known.
 fn needs_service(findings: &mut Findings, path: &KeyPath, database: &Database, stack: &Stack) {
     if stack.database_service(database).is_none() {
@@ -97,6 +124,9 @@ fn needs_service(findings: &mut Findings, path: &KeyPath, database: &Database, s
 }
 
 fn check_database(findings: &mut Findings, path: &KeyPath, database: &Database, stack: &Stack) {
+    if !database.servers.is_empty() {
+        findings.add_on_key(path.key("servers"), Mistake::new("config-database-servers"));
+    }
     if database.engine != DatabaseEngine::Mariadb {
         let word = if database.engine == DatabaseEngine::Sqlite { "sqlite" } else { "postgresql" };
         for (key, there) in [("host", database.host.is_some()), ("port", database.port.is_some())] {

@@ -77,7 +77,7 @@ fn bench(findings: &mut Findings, path: &KeyPath, stack: &Stack) {
     let plain = |text: &str| {
         !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.'))
     };
-    for (index, queue) in table.gates.queues.iter().enumerate() {
+    for (index, queue) in table.gates.queues.iter().flatten().enumerate() {
         // The name stands in an argument that is a Python literal, and in the name of a key.
         if !plain(queue) {
             findings.add(gates.key("queues").index(index), Mistake::new("config-frappe-name"));

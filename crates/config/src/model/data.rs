@@ -28,6 +28,29 @@ pub struct Database {
     pub password: Option<SecretReference>,
     /// SQLite: the file; relative to `eclusa.toml`.
     pub path: Option<PathBuf>,
+    /// Frappe: servers that sites name in their own configuration, beside the one of all others.
+    #[serde(default)]
+    pub servers: Vec<DatabaseServer>,
+}
+
+/// `[[stacks.NAME.database.servers]]`: a server that the `site_config.json` of some sites names.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DatabaseServer {
+    /// As `site_config.json` names it.
+    pub db_host: String,
+    /// The port that stands there; absent: 3306.
+    pub db_port: Option<u16>,
+    /// The service whose container holds the server, or has its client programs; absent: `services.database`.
+    pub service: Option<ServiceName>,
+    /// The host of a server that is no service of the stack, as `service` reaches it.
+    pub host: Option<String>,
+    /// The port of that server.
+    pub port: Option<u16>,
+    /// An account that may create databases and end connections; absent: `root`.
+    pub user: Option<Value>,
+    /// A reference to the password; absent where the server trusts its own container.
+    pub password: Option<SecretReference>,
 }
 
 impl Database {

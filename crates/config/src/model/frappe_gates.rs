@@ -27,8 +27,11 @@ pub struct FrappeGates {
     pub websocket: Option<bool>,
     /// Whether a job goes through each queue.
     pub jobs: Jobs,
-    /// The queues.
-    pub queues: Vec<String>,
+    /// The queues; absent: those that every bench has, and those that its configuration names.
+    pub queues: Option<Vec<String>>,
+    /// Those that the bench's configuration names besides, as they were found there.
+    #[serde(skip)]
+    pub found_queues: Vec<String>,
     /// The service that holds the queues; absent: the one of `services.caches` that is called so.
     pub queue: Option<ServiceName>,
     /// The number of their database.
@@ -57,7 +60,8 @@ impl Default for FrappeGates {
             errors_ignore: Vec::new(),
             websocket: None,
             jobs: Jobs::Once,
-            queues: ["short", "default", "long"].map(String::from).to_vec(),
+            queues: None,
+            found_queues: Vec::new(),
             queue: None,
             queue_database: None,
             jobs_within: Period::seconds(60),
@@ -66,6 +70,24 @@ impl Default for FrappeGates {
             console: Vec::new(),
             tests: Vec::new(),
         }
+    }
+}
+
+impl FrappeGates {
+    /// The queues that a job goes through once the workers run.
+    #[must_use]
+    pub fn all_queues(&self) -> Vec<String> {
+        let usual = || {
+            let usual = ["short", "default", "long"].map(String::from).into_iter();
+            usual.chain(self.found_queues.iter().cloned()).collect()
+        };
+        self.queues.clone().unwrap_or_else(usual)
+    }
+
+    /// Those of them that nobody asked for: whether workers serve them has to be seen before anything changes.
+    #[must_use]
+    pub fn unasked_queues(&self) -> &[String] {
+        if self.queues.is_some() { &[] } else { &self.found_queues }
     }
 }
 

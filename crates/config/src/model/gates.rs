@@ -250,9 +250,18 @@ pub enum Proof {
 }
 
 /// `[stacks.NAME.secure]`.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Secure {
     /// How restore points are proved.
     pub proof: Proof,
+    /// From how many bytes on a tenant's files are read before it is closed.
+    pub read_ahead_from: u64,
+}
+
+impl Default for Secure {
+    fn default() -> Self {
+        // About what is read, hashed, written and read back in a second.
+        Self { proof: Proof::default(), read_ahead_from: 64 * 1024 * 1024 }
+    }
 }

@@ -118,18 +118,18 @@ fn variable(facts: &Facts, name: &str) -> Option<String> {
 }
 
 /// The number of the database in an address of Redis; 0 where it names none.
-fn number(address: &str) -> u16 {
+pub(super) fn number(address: &str) -> u16 {
     let rest = address.rsplit("://").next().unwrap_or(address);
     rest.split_once('/').and_then(|(_, number)| number.parse().ok()).unwrap_or_default()
 }
 
 /// What holds the cache, and how much of it is emptied.
-struct Cache {
-    service: Guess<String>,
+pub(super) struct Cache {
+    pub service: Guess<String>,
     /// The database of the cache and that of the queues, where one service holds both.
-    shared: Option<(u16, u16)>,
+    pub shared: Option<(u16, u16)>,
     /// The database of the queues, where it is no common one.
-    queue: Option<u16>,
+    pub queue: Option<u16>,
 }
 
 /// The service that caches. Emptying it must lose no job.
@@ -155,7 +155,7 @@ fn cache(facts: &Facts) -> std::result::Result<Cache, Message> {
 }
 
 /// Says which service caches, and what of it is the cache.
-fn write_cache(document: &mut Document, cache: &Cache) {
+pub(super) fn write_cache(document: &mut Document, cache: &Cache) {
     let service = &cache.service;
     document.set("cache", &text(&service.value), service.certainty, &service.why);
     match cache.shared {
@@ -175,7 +175,7 @@ fn write_cache(document: &mut Document, cache: &Cache) {
 }
 
 /// Says where the queues are, where that is not what is taken for granted.
-fn write_queue(document: &mut Document, cache: &Cache) {
+pub(super) fn write_queue(document: &mut Document, cache: &Cache) {
     let number = match cache.shared {
         Some((own, queue)) if own == queue => return,
         Some((_, queue)) => queue,

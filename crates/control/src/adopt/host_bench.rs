@@ -8,7 +8,8 @@ use eclusa_audit::supervisor::{Section, read as read_supervisor};
 use eclusa_audit::{Library, MemoryTree};
 use eclusa_fault::{Code, Fault, Message, Result};
 
-use super::document::{Certainty, Document, Note, list, text, why};
+use super::bench::{Cache, number, write_cache, write_queue};
+use super::document::{Certainty, Document, Guess, Note, list, text, why};
 use super::{Surroundings, Wanted};
 
 /// What supervisor and nginx are told, below the bench.
@@ -187,23 +188,43 @@ impl Bench {
         }
     }
 
-    /// Where the cache listens, which must not be where the queues are.
+    /// Where the cache listens.
     fn cache(&self) -> Option<String> {
-        let cache = redis_address(&self.common("redis_cache")?)?;
-        let queue = self.common("redis_queue").and_then(|url| redis_address(&url));
-        (queue.as_deref() != Some(&cache)).then_some(cache)
+        redis_address(&self.common("redis_cache")?)
     }
 
-    /// The program of the cache, whose name says so.
+    /// Where the queues are.
+    fn queue(&self) -> Option<String> {
+        redis_address(&self.common("redis_queue")?)
+    }
+
+    /// The program of the cache: its name says so, or it is the only one.
     fn cache_program(&self) -> Option<&Program> {
-        self.of(Part::Redis).into_iter().find(|program| program.service.contains("cache"))
+        let programs = self.of(Part::Redis);
+        let only = (programs.len() == 1 && self.queue() == self.cache()).then(|| programs.first().copied());
+        programs.into_iter().find(|program| program.service.contains("cache")).or(only.flatten())
+    }
+
+    /// Where the queues are, when they are not where the cache is and no program's name says that it holds them.
+    fn queue_outside(&self) -> Option<String> {
+        let named = self.of(Part::Redis).iter().any(|program| program.service.contains("queue"));
+        self.queue().filter(|queue| !named && self.cache().as_ref() != Some(queue))
+    }
+
+    /// What of the cache's Redis is emptied.
+    fn cache_of(&self, service: String) -> Cache {
+        let of = |key: &str| self.common(key).map_or(0, |url| number(&url));
+        let (own, queue) = (of("redis_cache"), of("redis_queue"));
+        let shared = (self.queue().is_some() && self.queue() == self.cache()).then_some((own, queue));
+        let queue = (queue != 0).then_some(queue);
+        Cache { service: Guess::found(service, why("host-cache")), shared, queue }
     }
 }
 
 /// Looks at a bench and gives the text of the file with its notes, and the stack's name.
 ///
 /// # Errors
-/// `ConfigUnreadable`, `AdoptUnknown` when there is no web server or no cache of its own.
+/// `ConfigUnreadable`, `AdoptUnknown` when there is no web server or no cache.
 pub(crate) fn write(
     wanted: &Wanted,
     path: &Path,
@@ -228,7 +249,9 @@ pub(crate) fn write(
     document.set("bench", &text(&shown), Certainty::Found, &why("host-directory"));
     let cache =
         bench.cache_program().map_or_else(|| "redis-cache".to_owned(), |program| program.service.clone());
-    document.set("cache", &text(cache), Certainty::Found, &why("host-cache"));
+    let cache = bench.cache_of(cache);
+    write_cache(&mut document, &cache);
+    write_queue(&mut document, &cache);
     document.table("release");
     document.set("source", &text("bench"), Certainty::Found, &why("host-release"));
     document.table("database");
@@ -277,6 +300,10 @@ fn services(document: &mut Document, bench: &Bench) -> Result<()> {
         document.table("supervisor.services.redis-cache");
         document.set("address", &text(&cache), Certainty::Found, &why("host-outside"));
     }
+    if let Some(address) = bench.queue_outside() {
+        document.table("supervisor.services.redis-queue");
+        document.set("address", &text(address), Certainty::Found, &why("host-outside-queue"));
+    }
     document.table("supervisor.services.database");
     let host = bench.common("db_host").unwrap_or_else(|| "127.0.0.1".to_owned());
     let host = if host == "localhost" { "127.0.0.1".to_owned() } else { host };
@@ -303,6 +330,9 @@ fn roles(document: &mut Document, bench: &Bench) {
     let mut caches = bench.names(Part::Redis);
     if bench.cache_program().is_none() {
         caches.push("redis-cache".to_owned());
+    }
+    if bench.queue_outside().is_some() {
+        caches.push("redis-queue".to_owned());
     }
     document.plain("caches", &list(&caches));
 }

@@ -198,7 +198,11 @@ impl Redaction {
         }
         let databases =
             stack.database.iter().chain(stack.tenants.values().filter_map(|tenant| tenant.database.as_ref()));
-        for password in databases.filter_map(|database| database.password.as_ref()) {
+        let passwords = databases.flat_map(|database| {
+            let servers = database.servers.iter().filter_map(|server| server.password.as_ref());
+            database.password.iter().chain(servers)
+        });
+        for password in passwords {
             if let Ok(value) = secrets.resolve(password.as_str()) {
                 self.add(value.expose_secret());
             }

@@ -226,6 +226,12 @@ config-frappe-cache-queue-hint = Add cache_keeps_queue = true where both are in 
 config-database-host = this key belongs to a mariadb database
 config-database-host-label = not for { $engine }
 config-database-host-hint = Remove it. The tools of other engines run where the server runs.
+config-database-servers = only the sites of a bench name servers of their own
+config-database-servers-label = this stack is no bench
+config-database-servers-hint = Remove it. Each tenant has its own database table, with its own service.
+config-database-server-nowhere = it is not said how this server is reached
+config-database-server-nowhere-label = expected service = "…" or host = "…"
+config-database-server-nowhere-hint = Add service = "db2", the service whose container holds the server, or host = "db2.internal", reached from the service of the other databases.
 config-database-needs = a { $engine } database without { $key }
 config-database-needs-label = expected { $key } = "…" beside it
 config-database-needs-hint = Add { $key }.
