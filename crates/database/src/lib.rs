@@ -11,7 +11,7 @@ pub mod sqlite;
 mod standing;
 mod statements;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -211,6 +211,37 @@ impl Database for Databases {
             Engine::Mariadb(engine) => engine.restore_beside(suffix, dump).await,
             Engine::Postgresql(engine) => engine.restore_beside(suffix, dump.joined()).await,
             Engine::Sqlite(engine) => engine.restore_beside(suffix, dump.joined()).await,
+        }
+    }
+
+    async fn differing(
+        &self,
+        tenant: &Tenant,
+        copy: &DatabaseCopy,
+        expected: &DatabaseSummary,
+        dump: StoredDump,
+    ) -> Result<Option<BTreeSet<String>>> {
+        check_copy(copy)?;
+        match self.engine(tenant) {
+            Engine::Mariadb(engine) => engine.differing(copy, expected, dump).await,
+            Engine::Postgresql(_) | Engine::Sqlite(_) => Ok(None),
+        }
+    }
+
+    async fn restore_tables_beside(
+        &self,
+        tenant: &Tenant,
+        suffix: &str,
+        dump: StoredDump,
+        tables: &BTreeSet<String>,
+    ) -> Result<()> {
+        names::check(suffix)?;
+        match self.engine(tenant) {
+            Engine::Mariadb(engine) => engine.restore_tables_beside(suffix, dump, tables).await,
+            Engine::Postgresql(_) | Engine::Sqlite(_) => {
+                let problem = format!("a restore of some tables of {} on this engine", tenant.name);
+                Err(Fault::new(Code::DatabaseUnsupported).with("problem", problem))
+            }
         }
     }
 

@@ -1,6 +1,6 @@
 //! Tenants' databases: consistent dumps with their summaries, restores beside, swaps.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read;
 use std::sync::Arc;
 
@@ -284,6 +284,40 @@ pub trait Database: Send + Sync {
     /// # Errors
     /// `RestoreFailed`; the live database is not touched.
     async fn restore_beside(&self, tenant: &Tenant, suffix: &str, dump: StoredDump) -> Result<()>;
+
+    /// The tables of a copy that are otherwise than a restore point has them, which has this summary and this dump: other
+    /// rows, another definition, missing, or too many; `None` where that cannot be told table by table, as on engines
+    /// whose tables depend on each other.
+    ///
+    /// # Errors
+    /// `DatabaseUnreachable`, `RestoreFailed` when the copy is not there or the dump cannot be read.
+    async fn differing(
+        &self,
+        tenant: &Tenant,
+        copy: &DatabaseCopy,
+        expected: &DatabaseSummary,
+        dump: StoredDump,
+    ) -> Result<Option<BTreeSet<String>>> {
+        let (_, _, _, _) = (tenant, copy, expected, dump);
+        Ok(None)
+    }
+
+    /// Restores some tables of a dump into a new database beside the live one. When that is swapped in, these tables alone
+    /// change places; one of them that the dump has not is then no longer there.
+    ///
+    /// # Errors
+    /// `RestoreFailed`; the live database is not touched. `DatabaseUnsupported` where tables depend on each other.
+    async fn restore_tables_beside(
+        &self,
+        tenant: &Tenant,
+        suffix: &str,
+        dump: StoredDump,
+        tables: &BTreeSet<String>,
+    ) -> Result<()> {
+        let (_, _, _) = (suffix, dump, tables);
+        let problem = format!("a restore of some tables of {} on this engine", tenant.name);
+        Err(Fault::new(Code::DatabaseUnsupported).with("problem", problem))
+    }
 
     /// What a copy holds, with checksums of this kind, or of the engine's only kind.
     ///

@@ -43,5 +43,5 @@ pub use runtime::{
 pub use secrets::SecretResolver;
 pub use vault::{
     Copied, Copying, DirectorySet, FileEntry, FilesManifest, Forgotten, Hold, HoldEnd, MANIFEST_FORMAT,
-    MirrorCopies, MirrorFailure, PointManifest, StreamManifest, TakeRequest, Vault, VerifyReport,
+    MirrorCopies, MirrorFailure, PointManifest, ReadAhead, StreamManifest, TakeRequest, Vault, VerifyReport,
 };

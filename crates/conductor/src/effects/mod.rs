@@ -5,6 +5,7 @@ mod command;
 mod copying;
 mod directories;
 mod erasure;
+mod going_back;
 mod headway;
 mod maintenance;
 mod output;

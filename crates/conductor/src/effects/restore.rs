@@ -7,6 +7,7 @@ use eclusa_ports::{
 };
 use eclusa_runbook::{Outputs, Part, RestoreOperation, Stage};
 
+use super::going_back;
 use super::headway::measured;
 use super::point::{id_of, place_of};
 use crate::context::{Context, Ports};
@@ -43,7 +44,9 @@ pub(super) async fn perform(context: &Context, operation: &RestoreOperation) -> 
         }
         RestoreOperation::Whole { tenant, point, suffix } => {
             let point = context.point(point)?;
-            measured(context, async |context| whole(context, tenant, &point, suffix).await).await
+            let going_back =
+                async |context: &Context| going_back::whole(context, tenant, &point, suffix).await;
+            measured(context, going_back).await
         }
     }
 }
@@ -80,41 +83,6 @@ fn places<'a>(tenant: &'a Tenant, part: &'a Part) -> impl Iterator<Item = &'a Fi
     tenant.files.iter().filter(|place| part.has_files(place.name()))
 }
 
-/// All of it. A second call after a crash goes on where the first was: what has been swapped in is not restored
-/// again over itself.
-async fn whole(context: &Context, tenant: &TenantName, point: &str, suffix: &str) -> Result<Outputs> {
-    let tenant = context.tenant(tenant)?;
-    let manifest = context.ports.vault.find(&tenant.name, point).await?;
-    let database = context.ports.database.swap_state(tenant, suffix).await?;
-    let files = files_state(context, tenant, suffix).await?;
-    let begun = |state| matches!(state, SwapState::SwappedIn | SwapState::Halfway);
-    if !begun(database) && !begun(files) {
-        beside(context, tenant, &manifest, suffix).await?;
-        prove(context, tenant, &manifest, suffix).await?;
-    }
-    eclusa_crash::point("restore.proved");
-    swap_files_in(context, tenant, suffix, &Part::Everything).await?;
-    eclusa_crash::point("restore.files-swapped");
-    // No copy of the database beside files that are swapped in: a try before this one was cut off while it let go what
-    // had been swapped out, and the database went first. The comparison below says whether that is so.
-    if database != SwapState::Nothing || !begun(files) {
-        context.ports.database.swap_in(tenant, suffix).await?;
-    }
-    eclusa_crash::point("restore.swapped");
-    // What is live now is compared once more: this is what will be said to be back.
-    let kind = manifest.summary.checksums;
-    let live = context.ports.database.summarise(tenant, &DatabaseCopy::Live, kind).await?;
-    compare(tenant, &manifest, &live)?;
-    eclusa_crash::point("restore.compared");
-    // What was swapped out is the restore point plus a migration that is taken back; what was written after the
-    // gate had opened is in the salvage point, which was read back before this. Nothing of it is lost.
-    drop_kept(context, tenant, suffix).await?;
-    Ok(Outputs::from([
-        ("point".to_owned(), id_of(&manifest)?.to_string()),
-        ("rows".to_owned(), live.rows().to_string()),
-    ]))
-}
-
 /// Restores database and files beside the live ones.
 pub(super) async fn beside(
     context: &Context,
@@ -133,10 +101,23 @@ pub(super) async fn beside(
         eclusa_crash::point("restore.database-beside");
     }
     for set in manifest.files.keys() {
-        let live = ports.runtime.files_directory(place_of(tenant, set)?).await?;
-        ports.files.drop_beside(&live, suffix).await?;
-        ports.vault.restore_files(&tenant.name, &id, set, &beside_directory(&live, suffix)).await?;
+        files_beside(context, tenant, &id, set, suffix).await?;
     }
+    Ok(())
+}
+
+/// Restores a set of files beside the live ones.
+pub(super) async fn files_beside(
+    context: &Context,
+    tenant: &Tenant,
+    id: &PointId,
+    set: &str,
+    suffix: &str,
+) -> Result<()> {
+    let ports = &context.ports;
+    let live = ports.runtime.files_directory(place_of(tenant, set)?).await?;
+    ports.files.drop_beside(&live, suffix).await?;
+    ports.vault.restore_files(&tenant.name, id, set, &beside_directory(&live, suffix)).await?;
     Ok(())
 }
 
@@ -156,7 +137,7 @@ pub(super) async fn stored(
 }
 
 /// The database knows only the stream that it read; people know the point.
-fn named(fault: Fault, point: &PointId) -> Fault {
+pub(super) fn named(fault: Fault, point: &PointId) -> Fault {
     let short: String = point.as_str().chars().take(8).collect();
     if fault.code == Code::RestoreFailed { fault.with("point", short) } else { fault }
 }
@@ -229,7 +210,12 @@ async fn swap_in(context: &Context, tenant: &Tenant, suffix: &str, part: &Part) 
     Ok(())
 }
 
-async fn swap_files_in(context: &Context, tenant: &Tenant, suffix: &str, part: &Part) -> Result<()> {
+pub(super) async fn swap_files_in(
+    context: &Context,
+    tenant: &Tenant,
+    suffix: &str,
+    part: &Part,
+) -> Result<()> {
     for place in places(tenant, part) {
         let live = context.ports.runtime.files_directory(place).await?;
         if context.ports.files.state(&live, suffix).await? != SwapState::Nothing {
@@ -269,7 +255,7 @@ pub(super) async fn discard(ports: &Ports, tenant: &Tenant, suffix: &str, part: 
 }
 
 /// Drops what a swap kept.
-async fn drop_kept(context: &Context, tenant: &Tenant, suffix: &str) -> Result<()> {
+pub(super) async fn drop_kept(context: &Context, tenant: &Tenant, suffix: &str) -> Result<()> {
     context.ports.database.drop_copy(tenant, &DatabaseCopy::Kept(suffix.to_owned())).await?;
     for place in &tenant.files {
         let live = context.ports.runtime.files_directory(place).await?;
@@ -279,7 +265,7 @@ async fn drop_kept(context: &Context, tenant: &Tenant, suffix: &str) -> Result<(
 }
 
 /// How far the swap of a tenant's files is: the furthest of its sets.
-async fn files_state(context: &Context, tenant: &Tenant, suffix: &str) -> Result<SwapState> {
+pub(super) async fn files_state(context: &Context, tenant: &Tenant, suffix: &str) -> Result<SwapState> {
     let mut furthest = SwapState::Nothing;
     for place in &tenant.files {
         let live = context.ports.runtime.files_directory(place).await?;

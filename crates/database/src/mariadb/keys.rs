@@ -110,7 +110,7 @@ fn may_wait(body: &[&[u8]]) -> bool {
 }
 
 /// The quoted name of the table whose definition this line begins.
-fn created(line: &[u8]) -> Option<String> {
+pub(super) fn created(line: &[u8]) -> Option<String> {
     let line = std::str::from_utf8(line).ok()?;
     let name = line.strip_prefix("CREATE TABLE ")?.trim_end().strip_suffix(" (")?;
     (name.len() > 2 && name.starts_with('`') && name.ends_with('`')).then(|| name.to_owned())

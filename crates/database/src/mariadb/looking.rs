@@ -7,7 +7,8 @@ const LOOKED_AT: usize = 64 * 1024;
 /// With what the lines begin in which a dump defines views, triggers, routines and events.
 pub(super) const DEFINITION: &[u8] = b"/*!5";
 
-/// What looks at the beginning of each line and may change it; at the end it gets none.
+/// What looks at the beginning of each line and may change it, or leave out the whole line by emptying it; at the end it
+/// gets none.
 pub(super) type Look = Box<dyn FnMut(Option<&mut Vec<u8>>) -> io::Result<()> + Send>;
 
 /// A dump that is looked at.
@@ -17,12 +18,14 @@ pub(super) struct Looking<R> {
     out: Vec<u8>,
     given: usize,
     in_line: bool,
+    /// Whether the rest of a long line is left out, as its beginning was.
+    left_out: bool,
     ended: bool,
 }
 
 impl<R: BufRead> Looking<R> {
     pub(super) fn new(inner: R, look: Look) -> Self {
-        Self { inner, look, out: Vec::new(), given: 0, in_line: false, ended: false }
+        Self { inner, look, out: Vec::new(), given: 0, in_line: false, left_out: false, ended: false }
     }
 
     /// The next piece: the beginning of a line, looked at, or more of a long one.
@@ -33,7 +36,9 @@ impl<R: BufRead> Looking<R> {
             let piece = self.inner.fill_buf()?;
             let end = piece.iter().position(|byte| *byte == b'\n').map(|at| at + 1);
             let taken = end.unwrap_or(piece.len());
-            self.out.extend_from_slice(piece.get(..taken).unwrap_or_default());
+            if !self.left_out {
+                self.out.extend_from_slice(piece.get(..taken).unwrap_or_default());
+            }
             self.inner.consume(taken);
             self.in_line = end.is_none() && taken > 0;
             self.ended = taken == 0;
@@ -47,6 +52,7 @@ impl<R: BufRead> Looking<R> {
             self.in_line = read > 0 && self.out.last() != Some(&b'\n');
             if read > 0 {
                 (self.look)(Some(&mut self.out))?;
+                self.left_out = self.out.is_empty();
             }
         }
         if self.ended { (self.look)(None) } else { Ok(()) }

@@ -14,7 +14,9 @@ mod apart;
 mod ask;
 mod begun;
 mod catalogue;
+mod chosen;
 mod clone;
+mod differing;
 mod dump;
 mod facts;
 mod foreign;
@@ -28,8 +30,9 @@ mod rows_dumped;
 mod session;
 mod summary;
 mod swap;
+mod swap_part;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use eclusa_fault::{Code, Fault, Result};
@@ -89,7 +92,35 @@ impl Mariadb {
     }
 
     pub(crate) async fn restore_beside(&self, suffix: &str, dump: StoredDump) -> Result<()> {
-        self.of(Code::RestoreFailed, restore::restore_beside(&self.access, &self.name, suffix, dump).await)
+        let restored = restore::restore_beside(&self.access, &self.name, suffix, dump, None).await;
+        self.of(Code::RestoreFailed, restored)
+    }
+
+    pub(crate) async fn restore_tables_beside(
+        &self,
+        suffix: &str,
+        dump: StoredDump,
+        tables: &BTreeSet<String>,
+    ) -> Result<()> {
+        let restored = restore::restore_beside(&self.access, &self.name, suffix, dump, Some(tables)).await;
+        self.of(Code::RestoreFailed, restored)
+    }
+
+    /// What of a copy is otherwise than a summary and the dump it belongs to say; `None` where that cannot be told table by
+    /// table.
+    pub(crate) async fn differing(
+        &self,
+        copy: &DatabaseCopy,
+        expected: &DatabaseSummary,
+        dump: StoredDump,
+    ) -> Result<Option<BTreeSet<String>>> {
+        let found = self.summarise(copy, expected.checksums).await?;
+        let Some(mut differing) = differing::by_summary(expected, &found) else { return Ok(None) };
+        let name = copy_name(&self.name, copy);
+        let tables: Vec<String> = found.tables.into_keys().collect();
+        let by_definition = differing::by_definition(&self.access, &name, tables, dump).await;
+        differing.extend(self.of(Code::DatabaseUnreachable, by_definition)?);
+        Ok(Some(differing))
     }
 
     pub(crate) async fn summarise(

@@ -29,9 +29,11 @@ use super::summary::text;
 
 type Outcome<T> = std::result::Result<T, Failure>;
 
-/// The beginning of the names of streams with rows, and of the structure.
+/// The beginnings of the names of streams.
 const ROWS: &str = "database/2-";
 const STRUCTURE: &str = "database/1-";
+const DEFINITIONS: &str = "database/3-";
+const VIEWS: &str = "database/4-";
 
 /// Whether a stream of this name has rows in it.
 pub(super) fn has_rows(name: &str) -> bool {
@@ -41,6 +43,16 @@ pub(super) fn has_rows(name: &str) -> bool {
 /// Whether a stream of this name has the tables in it, without their rows.
 pub(super) fn is_structure(name: &str) -> bool {
     name.starts_with(STRUCTURE)
+}
+
+/// Whether a stream of this name has triggers, routines, events and the values of sequences in it.
+pub(super) fn is_definitions(name: &str) -> bool {
+    name.starts_with(DEFINITIONS)
+}
+
+/// Whether a stream of this name has views in it.
+pub(super) fn is_views(name: &str) -> bool {
+    name.starts_with(VIEWS)
 }
 
 /// Whether a stream of this name is a part of a dump, and rows are in it.
@@ -85,8 +97,8 @@ impl Part {
             Self::Structure { .. } => format!("{STRUCTURE}structure.sql"),
             Self::Rows { number, .. } => format!("{ROWS}rows-{number}.sql"),
             Self::Apart => format!("{ROWS}rows-apart.sql"),
-            Self::Definitions => "database/3-definitions.sql".to_owned(),
-            Self::Views { .. } => "database/4-views.sql".to_owned(),
+            Self::Definitions => format!("{DEFINITIONS}definitions.sql"),
+            Self::Views { .. } => format!("{VIEWS}views.sql"),
         }
     }
 

@@ -4,6 +4,7 @@
 //! The streams of a dump that has several are fed in their order, those of rows side by side; keys of tables with many
 //! rows are added when the rows are there (see [`keys`](super::keys)).
 
+use std::collections::BTreeSet;
 use std::io::{Cursor, Read};
 
 use eclusa_ports::{StoredDump, StoredStream};
@@ -15,6 +16,7 @@ use super::looking::without_own_name;
 use super::parts;
 use super::quote::identifier;
 use super::session::{Access, Failure, Names, Session, client_arguments};
+use super::{chosen, swap_part};
 use crate::names::{Part, part_name};
 use crate::server::{Feeding, TRAILER, feed, holds};
 
@@ -36,11 +38,13 @@ const KEYS_AT_ONCE: usize = 2;
 
 type Outcome<T> = Result<T, Failure>;
 
+/// Restores a dump, or of it only some tables, which alone take part in a swap then.
 pub(crate) async fn restore_beside(
     access: &Access,
     name: &str,
     suffix: &str,
     dump: StoredDump,
+    some: Option<&BTreeSet<String>>,
 ) -> Outcome<()> {
     let new = part_name(name, suffix, Part::New);
     let mut session = Session::open(access).await?;
@@ -51,12 +55,19 @@ pub(crate) async fn restore_beside(
     catalogue::drop_database(&mut session, &new).await?;
     catalogue::create_like(&mut session, &new, name, UNFINISHED).await?;
     eclusa_crash::point("mariadb.restore.created");
-    let filled = fill(access, session.names, &new, dump).await;
-    eclusa_crash::point("mariadb.restore.filled");
-    let finished = match filled {
-        Ok(()) => catalogue::set_comment(&mut session, &new, WHOLE).await,
-        Err(failure) => Err(failure),
+    let dump = match some {
+        Some(tables) => chosen::only(dump, tables),
+        None => dump,
     };
+    let filled = async {
+        fill(access, session.names, &new, dump).await?;
+        eclusa_crash::point("mariadb.restore.filled");
+        if let Some(tables) = some {
+            swap_part::write(&mut session, &new, tables).await?;
+        }
+        catalogue::set_comment(&mut session, &new, WHOLE).await
+    };
+    let finished = filled.await;
     if finished.is_err() {
         // In a new session: the failure may have been the end of the one that was open.
         if let Ok(mut session) = Session::open(access).await

@@ -17,9 +17,12 @@
 //! 4. *clearing*: what the swap no longer needs goes, the table of definitions among it. Nothing is read from here on, so
 //!    however much of it is gone, the rest is removed the same way.
 //!
+//! Where only some tables take part (see [`swap_part`]), the others stay where they are; there is nothing to save then.
+//!
 //! One statement that renames many tables is undone by the server if it fails; if the server is killed, some are
 //! renamed and some are not, and the step is simply done again for what is left.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use eclusa_ports::SwapState;
@@ -30,6 +33,7 @@ use super::looking::OwnName;
 use super::quote::{identifier, literal};
 use super::restore::feed_text;
 use super::session::{Access, Failure, Names as Programs, Session, end};
+use super::swap_part;
 use crate::names::{Part, part_name};
 
 type Outcome<T> = Result<T, Failure>;
@@ -219,21 +223,33 @@ async fn settled(session: &mut Session, names: &Names) -> Outcome<()> {
 async fn finish(access: &Access, names: &Names, way: Way, stage: Stage) -> Outcome<()> {
     let mut session = Session::open(access).await?;
     if stage == Stage::Saving {
-        save(access, &mut session, names, way).await?;
+        let copy = if way == Way::In { &names.new } else { &names.old };
+        match swap_part::read(&mut session, copy).await? {
+            Some(tables) => swap_part::write(&mut session, &names.old, &tables).await?,
+            None => save(access, &mut session, names, way).await?,
+        }
         eclusa_crash::point("mariadb.swap.saved");
         catalogue::set_comment(&mut session, &names.old, &words(way, Stage::Out)).await?;
     }
+    let part = swap_part::read(&mut session, &names.old).await?;
     if stage <= Stage::Out {
-        transfer(access, &mut session, names, &names.live, names.out(way), "out").await?;
+        // From here on it is read from the other copy alone.
+        swap_part::clear(&mut session, &names.new).await?;
+        let taking = Transfer { from: &names.live, to: names.out(way), side: "out" };
+        transfer(access, &mut session, names, taking, part.as_ref()).await?;
         eclusa_crash::point("mariadb.swap.out");
         catalogue::set_comment(&mut session, &names.old, &words(way, Stage::In)).await?;
     }
     if stage <= Stage::In {
-        transfer(access, &mut session, names, names.from(way), &names.live, "in").await?;
+        let putting = Transfer { from: names.from(way), to: &names.live, side: "in" };
+        transfer(access, &mut session, names, putting, part.as_ref()).await?;
         eclusa_crash::point("mariadb.swap.in");
         catalogue::set_comment(&mut session, &names.old, &words(way, Stage::Clearing)).await?;
     }
     if way == Way::Back {
+        if let Some(tables) = part {
+            swap_part::write(&mut session, &names.new, &tables).await?;
+        }
         catalogue::set_comment(&mut session, &names.new, WHOLE).await?;
         return catalogue::drop_database(&mut session, &names.old).await;
     }
@@ -314,23 +330,39 @@ async fn written(access: &Access, programs: Programs, arguments: &[String]) -> O
     read.map(|_| text).map_err(|error| Failure::Said(error.to_string()))
 }
 
-/// Moves everything of one database into another that is empty of it. What was moved already is left.
+/// What is moved, and which of the saved definitions are made again there.
+struct Transfer<'a> {
+    from: &'a str,
+    to: &'a str,
+    side: &'static str,
+}
+
+/// Moves everything of one database, or the tables that take part, into another that is empty of it. What was moved already
+/// is left.
 async fn transfer(
     access: &Access,
     session: &mut Session,
     names: &Names,
-    from: &str,
-    to: &str,
-    side: &str,
+    what: Transfer<'_>,
+    part: Option<&BTreeSet<String>>,
 ) -> Outcome<()> {
-    undefine(session, from).await?;
-    eclusa_crash::point("mariadb.swap.undefined");
+    let Transfer { from, to, side } = what;
+    if part.is_none() {
+        undefine(session, from).await?;
+        eclusa_crash::point("mariadb.swap.undefined");
+    }
     let mut tables = catalogue::tables(session, from).await?;
-    tables.retain(|table| table != DEFINITIONS);
+    tables.retain(|table| table != DEFINITIONS && table != swap_part::TABLES);
+    if from == names.live {
+        tables.retain(|table| part.is_none_or(|part| part.contains(table)));
+    }
     if !tables.is_empty() {
         rename(access, names, from, to, &tables).await?;
     }
     eclusa_crash::point("mariadb.swap.renamed");
+    if part.is_some() {
+        return Ok(());
+    }
     let text =
         session.text(&format!("SELECT HEX(text) FROM {} WHERE side = '{side}';", definitions(names))).await?;
     let text = hex::decode(text).map_err(|error| Failure::Said(error.to_string()))?;
