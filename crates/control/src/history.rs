@@ -65,6 +65,10 @@ pub(crate) fn of_runs(assembly: &Assembly, runs: &[Run]) -> Result<History> {
                 && let Some(bytes) = run.output(&step.name, "bytes").and_then(|bytes| bytes.parse().ok())
             {
                 history.point_bytes.entry(tenant.clone()).or_insert(bytes);
+                let files = run.output(&step.name, "file-bytes").and_then(|bytes| bytes.parse().ok());
+                if let Some(files) = files {
+                    history.file_bytes.entry(tenant.clone()).or_insert(files);
+                }
             }
         }
     }

@@ -6,7 +6,7 @@ use eclusa_config::Stack;
 use eclusa_fault::Message;
 use eclusa_model::{AppKind, FilesPlace, Release, ServiceName, Tenant, TenantName, TenantObservation};
 use eclusa_runbook::{
-    Exec, Expect, GateKind, OnNoGo, Place, PointReference, Scrub, TrialCopy, TrialServices,
+    Effect, Exec, Expect, GateKind, OnNoGo, Place, PointReference, Scrub, TrialCopy, TrialServices,
 };
 
 /// A command with the name that its step gets.
@@ -31,26 +31,26 @@ pub struct TestRun {
     pub timeout: u64,
 }
 
-/// A command that changes something, with the one that takes it back.
+/// What changes something, with what takes it back.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reversible {
     /// A short name, such as `maintenance`.
     pub name: String,
     /// What it does, for people.
     pub title: Message,
-    /// The command. Running it twice is the same as running it once.
-    pub exec: Exec,
+    /// The change, most often a command. To make it twice is the same as to make it once.
+    pub change: Effect,
     /// What takes it back, or why nothing has to.
     pub back: Back,
     /// How long it may take, in seconds.
     pub timeout: u64,
 }
 
-/// How a command of an application is taken back.
+/// How a change of an application's is taken back.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Back {
-    /// By another command.
-    By(Exec),
+    /// By another change.
+    By(Effect),
     /// Nothing has to be done.
     Nothing(Message),
 }
@@ -184,7 +184,7 @@ pub trait App: Send + Sync {
     }
 
     /// What the application itself does to close a tenant for longer than a run, or to open it again.
-    fn maintenance(&self, stack: &Stack, tenant: &TenantName, on: bool) -> Option<Reversible> {
+    fn maintenance(&self, stack: &Stack, tenant: &Tenant, on: bool) -> Option<Reversible> {
         let _ = (stack, tenant, on);
         None
     }
@@ -248,6 +248,17 @@ pub trait App: Send + Sync {
     /// What must go through the queues once the workers run. What it leaves there is named by `mark`, which no other
     /// plan has.
     fn queue_gates(&self, stack: &Stack, tenants: &[Tenant], mark: &str) -> Vec<(TenantName, NamedGate)> {
+        let _ = (stack, tenants, mark);
+        Vec::new()
+    }
+
+    /// What must go through queues before anything is changed, where nobody said that somebody works on them.
+    fn queue_gates_before(
+        &self,
+        stack: &Stack,
+        tenants: &[Tenant],
+        mark: &str,
+    ) -> Vec<(TenantName, NamedGate)> {
         let _ = (stack, tenants, mark);
         Vec::new()
     }

@@ -2,7 +2,7 @@
 
 use eclusa_fault::Result;
 use eclusa_model::TenantName;
-use eclusa_runbook::{Effect, OnNoGo, Phase, Scope, Undo};
+use eclusa_runbook::{OnNoGo, Phase, Scope, Undo};
 
 use crate::app::{Back, NamedGate, Reversible};
 use crate::draft::NewStep;
@@ -18,14 +18,14 @@ fn name(phase: Phase, name: &str, tenant: Option<&TenantName>) -> String {
     }
 }
 
-/// A command of the application's with its way back.
+/// A change of the application's with its way back.
 pub(crate) fn perform(phase: Phase, command: Reversible, tenant: Option<&TenantName>) -> Result<NewStep> {
     let undo = match command.back {
-        Back::By(exec) => Undo::By(Effect::Exec(exec)),
+        Back::By(effect) => Undo::By(effect),
         Back::Nothing(why) => Undo::Nothing { why },
     };
     let name = name(phase, &command.name, tenant);
-    Ok(NewStep::perform(phase, &name, scope(tenant), command.title, Effect::Exec(command.exec))?
+    Ok(NewStep::perform(phase, &name, scope(tenant), command.title, command.change)?
         .undo(undo)
         .retries(1)
         .seconds(command.timeout))

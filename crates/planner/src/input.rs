@@ -34,6 +34,8 @@ pub struct History {
     pub previous: Option<PreviousRelease>,
     /// The data sizes that restore points had, in bytes, to know how much room is needed.
     pub point_bytes: BTreeMap<TenantName, u64>,
+    /// How much of that files were, where it is known.
+    pub file_bytes: BTreeMap<TenantName, u64>,
     /// Releases that are older than those that are kept.
     pub outdated: Vec<Release>,
     /// What earlier, accepted restores and rollbacks swapped out and kept: the tenant and the suffix.

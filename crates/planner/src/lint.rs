@@ -61,6 +61,7 @@ fn one_step(tenants: &BTreeSet<&TenantName>, step: &Step, found: &mut impl FnMut
     let tenant = match &step.action {
         Action::Perform(Effect::Vault(
             VaultOperation::Take { tenant, .. }
+            | VaultOperation::ReadAhead { tenant }
             | VaultOperation::Check { tenant, .. }
             | VaultOperation::Copy { tenant, .. }
             | VaultOperation::Forget { tenant, .. }

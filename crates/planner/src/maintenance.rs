@@ -150,7 +150,7 @@ fn close(
         closing.push(step.undo(undo).retries(1).seconds(edge.drain.as_seconds() + 30));
     }
     if !input.is_in_maintenance(name) {
-        if let Some(command) = input.app.maintenance(input.stack, name, true) {
+        if let Some(command) = input.app.maintenance(input.stack, tenant, true) {
             closing.push(application::perform(phase, command, Some(name))?);
         }
     } else if closing.is_empty() && input.owner(name).is_none() {
@@ -191,7 +191,7 @@ pub(crate) fn open(
     let mut turned_off = false;
     opening.extend(keep_closed::migrated(input, tenant, release)?);
     if input.is_in_maintenance(name)
-        && let Some(command) = input.app.maintenance(input.stack, name, false)
+        && let Some(command) = input.app.maintenance(input.stack, tenant, false)
     {
         opening.push(application::perform(phase, command, Some(name))?);
         turned_off = true;

@@ -145,8 +145,13 @@ fn remark(draft: &mut Draft<'_, '_>, release: &ReleaseDraft, serves: bool) {
 fn preflight(draft: &mut Draft<'_, '_>, release: &ReleaseDraft, work: Work<'_>) -> Result<()> {
     needed(draft)?;
     release_preflight::state_of_things(draft, release)?;
+    offered(draft, work)?;
+    release_preflight::read_ahead(draft, release)
+}
+
+/// What the image lacks cannot be installed, and half of it would be done before bench says so.
+fn offered(draft: &mut Draft<'_, '_>, work: Work<'_>) -> Result<()> {
     let Work::Install(app) = work else { return Ok(()) };
-    // What the image lacks cannot be installed, and half of it would be done before bench says so.
     let Some(exec) = draft.input.app.offered(draft.input.stack, app) else { return Ok(()) };
     let title = Message::new("step-app-offered").with("app", app);
     let gate =

@@ -5,6 +5,7 @@ use eclusa_fault::{Message, Result};
 use eclusa_model::{DiskObservation, Release};
 use eclusa_runbook::{
     DatabaseOperation, Effect, GateKind, OnNoGo, Phase, Place, Question, RuntimeOperation, Scope, Undo,
+    VaultOperation,
 };
 
 use crate::PlanInput;
@@ -45,7 +46,26 @@ pub(crate) fn preflight(draft: &mut Draft<'_, '_>, release: &ReleaseDraft) -> Re
     .on_no_go(OnNoGo::Warn)
     .on_hold(OnNoGo::Warn)
     .seconds(300);
-    draft.then(baseline).map(|_| ())
+    draft.then(baseline)?;
+    if release.code_only { Ok(()) } else { read_ahead(draft, release) }
+}
+
+/// Reads the files of tenants that have many, so that only what was written since is read while they are closed.
+pub(crate) fn read_ahead(draft: &mut Draft<'_, '_>, release: &ReleaseDraft) -> Result<()> {
+    let (from, known) = (draft.input.stack.secure.read_ahead_from, &draft.input.history.file_bytes);
+    let mut steps = Vec::new();
+    for tenant in &release.tenants {
+        if known.get(&tenant.name).is_none_or(|bytes| *bytes < from.max(1)) {
+            continue;
+        }
+        let title = Message::new("step-read-ahead").with("tenant", &tenant.name);
+        let effect = Effect::Vault(VaultOperation::ReadAhead { tenant: tenant.name.clone() });
+        let name = format!("preflight.files.{}", tenant.name);
+        let scope = Scope::Tenant(tenant.name.clone());
+        let step = NewStep::perform(Phase::Preflight, &name, scope, title, effect)?;
+        steps.push(step.nothing_to_undo("undo-nothing-read-ahead").retries(1).seconds(6 * 3600));
+    }
+    draft.together(steps)
 }
 
 /// Builds or pulls what a release runs.
@@ -129,6 +149,10 @@ pub(crate) fn state_of_things(draft: &mut Draft<'_, '_>, release: &ReleaseDraft)
         let title = Message::new("step-proof-age").with("tenant", &tenant.name);
         let name = format!("preflight.proof.{}", tenant.name);
         gates.push(NewStep::judge(phase, &name, scope, title, kind)?.on_no_go(policy));
+    }
+    let input = draft.input;
+    for (tenant, gate) in input.app.queue_gates_before(stack, &release.tenants, input.nonce) {
+        gates.push(application::gate(phase, gate, &tenant)?);
     }
     draft.together(gates)
 }

@@ -306,6 +306,8 @@ proptest! {
             unusable_sites: Default::default(),
             owned: Vec::new(),
             unmigrated: Vec::new(),
+            file_bytes: Default::default(),
+            queues: Vec::new(),
             rehearsed: None,
             on_failure: (keeps && edge).then_some(eclusa_config::OnFailure::KeepClosed),
         };

@@ -118,6 +118,9 @@ pub fn effect_text(effect: &Effect, language: &Language) -> String {
             let id = if *kind == PointKind::Salvage { "back-salvage" } else { "back-take" };
             Message::new(id).with("tenant", tenant)
         }
+        Effect::Vault(VaultOperation::ReadAhead { tenant }) => {
+            Message::new("back-read-ahead").with("tenant", tenant)
+        }
         Effect::Vault(VaultOperation::Check { tenant, .. }) => {
             Message::new("back-check").with("tenant", tenant)
         }

@@ -272,7 +272,7 @@ pub enum PointReference {
 #[serde(tag = "operation", rename_all = "kebab-case")]
 pub enum VaultOperation {
     /// Takes a restore point and verifies it by reading back every stream.
-    /// Outputs: `point`, `bytes`, `stored`, `rows`, `files`, `verified`.
+    /// Outputs: `point`, `bytes`, `rows`, `tables`, `files`, `file-bytes`, `verified`.
     Take {
         /// Of whom.
         tenant: TenantName,
@@ -282,6 +282,12 @@ pub enum VaultOperation {
         release: Option<Release>,
         /// Whether it is also restored beside and proved (`secure.proof = "restored"`).
         prove: bool,
+    },
+    /// Reads a tenant's files into the vault while it is served, and reads them back, so that what is taken in the closed
+    /// window of the same run reads only those that changed. No restore point. Outputs: `files`, `bytes`.
+    ReadAhead {
+        /// Of whom.
+        tenant: TenantName,
     },
     /// Restores a point somewhere harmless, proves it, and discards the copy. Outputs: `rows`, `files`, `seconds`.
     Check {

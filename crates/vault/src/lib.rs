@@ -5,6 +5,7 @@
 //! `files/SET/…`, `configuration/NAME` and `manifest.json`. A snapshot is published only when it is complete; it
 //! has the tags `eclusa`, `mark:MARK` and, in a run, `run:RUN`.
 
+mod ahead;
 mod backend;
 mod chosen;
 mod copy;
@@ -12,6 +13,7 @@ mod document;
 mod durable;
 mod erase;
 mod files;
+mod finish;
 mod forget;
 mod holds;
 mod keeping;
@@ -41,8 +43,8 @@ use async_trait::async_trait;
 use eclusa_fault::{Code, Fault, Result};
 use eclusa_model::{PointId, StackName, TenantName};
 use eclusa_ports::{
-    Copied, Copying, FilesManifest, Forgotten, Hold, HoldEnd, Meter, MirrorCopies, PointManifest,
-    SecretResolver, TakeRequest, Vault, VerifyReport,
+    Copied, Copying, DirectorySet, FilesManifest, Forgotten, Hold, HoldEnd, Meter, MirrorCopies,
+    PointManifest, ReadAhead, SecretResolver, TakeRequest, Vault, VerifyReport,
 };
 
 pub use erase::{ErasePlace, Holdings, PlaceStanding, Standing};
@@ -87,6 +89,7 @@ impl LocalVault {
                 secrets: SecretSource(None),
                 away: None,
                 meter: Arc::default(),
+                ahead: ahead::Ahead::default(),
             },
         }
     }
@@ -135,6 +138,11 @@ impl Vault for LocalVault {
 
     async fn take(&self, request: TakeRequest) -> Result<PointManifest> {
         self.on_thread(move |places| take::take(places, request)).await
+    }
+
+    async fn read_ahead(&self, tenant: &TenantName, directories: Vec<DirectorySet>) -> Result<ReadAhead> {
+        let tenant = tenant.clone();
+        self.on_thread(move |places| ahead::read(places, &tenant, directories)).await
     }
 
     async fn verify(&self, tenant: &TenantName, point: &PointId) -> Result<VerifyReport> {

@@ -16,6 +16,7 @@ use rustic_core::{
 };
 use secrecy::{ExposeSecret as _, SecretString};
 
+use crate::ahead::Ahead;
 use crate::backend::DirectoryBackend;
 use crate::files::RepositoryFiles;
 use crate::lock::Lock;
@@ -40,6 +41,8 @@ pub(crate) struct Places {
     pub(crate) away: Option<Away>,
     /// Past which everything goes that is read.
     pub(crate) meter: Arc<Meter>,
+    /// Files that were read before their tenant was closed.
+    pub(crate) ahead: Ahead,
 }
 
 /// The repositories that this process has unlocked. Deriving a key from its password is slow by design, and several

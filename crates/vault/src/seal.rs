@@ -13,7 +13,7 @@ use aes256ctr_poly1305aes::aead::Aead as _;
 use aes256ctr_poly1305aes::{Aes256CtrPoly1305Aes, Key, Nonce};
 use rand::RngCore as _;
 use rustic_core::repofile::{IndexFile, MasterKey, Node, Tree};
-use rustic_core::{FileType, Id, IndexedTree, Repository, TreeId};
+use rustic_core::{DataId, FileType, Id, IndexedTree, Repository, TreeId};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
@@ -51,10 +51,18 @@ impl Blob {
     }
 }
 
-/// What is to be written over what was read.
-pub(crate) struct Seal {
+/// What nodes tell otherwise than it is.
+#[derive(Default)]
+pub(crate) struct Corrections {
     /// The true sizes of the files whose node tells another one.
     pub(crate) sizes: BTreeMap<PathBuf, u64>,
+    /// The sizes and the contents of files that were put in without being read.
+    pub(crate) contents: BTreeMap<PathBuf, (u64, Vec<DataId>)>,
+}
+
+/// What is to be written over what was read.
+pub(crate) struct Seal {
+    pub(crate) corrections: Corrections,
     /// The node of the manifest, without its content.
     pub(crate) manifest: Node,
     /// The manifest.
@@ -81,9 +89,10 @@ impl Seal {
         writer.close(backend)?;
         self.manifest.content = Some(content);
 
-        let touched =
-            self.sizes.keys().flat_map(|path| path.ancestors().skip(1)).map(Path::to_path_buf).collect();
-        let mut corrector = Corrector { repository, sizes: &self.sizes, touched, written: Vec::new() };
+        let corrections = &self.corrections;
+        let paths = corrections.sizes.keys().chain(corrections.contents.keys());
+        let touched = paths.flat_map(|path| path.ancestors().skip(1)).map(Path::to_path_buf).collect();
+        let mut corrector = Corrector { repository, corrections, touched, written: Vec::new() };
         let root = corrector.correct(tree, Path::new(""), Some(self.manifest))?;
         for (id, text) in &corrector.written {
             writer.add(Blob::Tree, id, text)?;
@@ -97,7 +106,7 @@ impl Seal {
 
 struct Corrector<'a, S: IndexedTree> {
     repository: &'a Repository<S>,
-    sizes: &'a BTreeMap<PathBuf, u64>,
+    corrections: &'a Corrections,
     touched: BTreeSet<PathBuf>,
     written: Vec<(TreeId, Vec<u8>)>,
 }
@@ -107,7 +116,10 @@ impl<S: IndexedTree> Corrector<'_, S> {
         let mut tree = self.repository.get_tree(&tree).map_err(|error| error.display_log())?;
         for node in &mut tree.nodes {
             let path = directory.join(node.name());
-            if let Some(size) = self.sizes.get(&path).filter(|_| node.is_file()) {
+            if let Some((size, content)) = self.corrections.contents.get(&path).filter(|_| node.is_file()) {
+                node.meta.size = *size;
+                node.content = Some(content.clone());
+            } else if let Some(size) = self.corrections.sizes.get(&path).filter(|_| node.is_file()) {
                 node.meta.size = *size;
             } else if let (true, Some(subtree)) = (self.touched.contains(&path), node.subtree) {
                 node.subtree = Some(self.correct(subtree, &path, None)?);

@@ -13,8 +13,8 @@ use std::io::{Cursor, Read};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use eclusa_fault::{Code, Fault, Message, Result};
-use eclusa_model::{PointId, TenantName};
+use eclusa_fault::{Code, Fault, Result};
+use eclusa_model::TenantName;
 use eclusa_ports::{
     DatabaseSummary, Dump, FileEntry, FilesManifest, PointManifest, StreamManifest, StreamOpener,
     SummaryOpener, TakeRequest,
@@ -22,29 +22,37 @@ use eclusa_ports::{
 use eclusa_runbook::PointKind;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
-use rustic_core::repofile::{Node, NodeType, SnapshotFile, StringList};
+use rustic_core::repofile::{Node, NodeType, SnapshotFile};
 use rustic_core::{
-    BackupOptions, ErrorKind, IndexedIds, IndexedTree, ParentOptions, ReadSource, ReadSourceEntry,
+    BackupOptions, DataId, ErrorKind, IndexedIds, IndexedTree, ParentOptions, ReadSource, ReadSourceEntry,
     ReadSourceOpen, Repository, RusticError, RusticResult,
 };
 
-use crate::files::RepositoryFiles;
-use crate::point::{self, MANIFEST, TAG};
+use crate::ahead::{Identity, Known};
+use crate::finish::Finishing;
+use crate::point::MANIFEST;
 use crate::repository::{Indexed, Opened, Places};
-use crate::seal::Seal;
+use crate::seal::Corrections;
 use crate::tally::{Reading, TalliedReader, Tally};
-use crate::verify;
 use crate::walk::{self, Kind};
 
 /// Where the bytes of an entry come from.
 enum Source {
     Stream(StreamOpener),
     Bytes(Vec<u8>),
-    File { directory: Arc<Path>, relative: PathBuf },
+    /// A file that was read ahead and is as it was.
+    Known {
+        bytes: u64,
+        sha256: String,
+    },
+    File {
+        directory: Arc<Path>,
+        relative: PathBuf,
+    },
 }
 
 /// An entry that is opened when its turn comes, on a thread of rustic_core.
-struct Opening {
+pub(crate) struct Opening {
     path: PathBuf,
     source: Source,
     tally: Tally,
@@ -59,6 +67,10 @@ impl ReadSourceOpen for Opening {
             return Err(unread("given up: another stream failed"));
         }
         let opened: std::io::Result<Option<Box<dyn Read + Send>>> = match self.source {
+            Source::Known { bytes, sha256 } => {
+                let reading = Reading::Whole { bytes, sha256 };
+                return Ok(TalliedReader::known(self.path, self.tally, reading));
+            }
             Source::Stream(open) => open().map(Some),
             Source::Bytes(bytes) => Ok(Some(Box::new(Cursor::new(bytes)))),
             Source::File { directory, relative } => walk::open_file(&directory, &relative)
@@ -108,10 +120,11 @@ struct FoundFile {
     mode: u32,
     owner: u32,
     group: u32,
+    identity: Identity,
 }
 
 /// A taking under way.
-struct Taking {
+pub(crate) struct Taking {
     tenant: TenantName,
     kind: PointKind,
     at: Timestamp,
@@ -123,15 +136,18 @@ struct Taking {
     configuration: Vec<PathBuf>,
     files: Vec<FoundFile>,
     sets: BTreeMap<String, FilesManifest>,
+    /// The content of files that are not read again.
+    contents: BTreeMap<PathBuf, (u64, Vec<DataId>)>,
 }
 
-fn failed(tenant: &TenantName, problem: impl std::fmt::Display) -> Fault {
+pub(crate) fn failed(tenant: &TenantName, problem: impl std::fmt::Display) -> Fault {
     Fault::new(Code::PointFailed).with("tenant", tenant).with("problem", problem)
 }
 
 /// Takes a restore point; see the module for how.
 pub(crate) fn take(places: &Places, request: TakeRequest) -> Result<PointManifest> {
     let TakeRequest { tenant, kind, at, run, mark, release, database, directories, configuration } = request;
+    let known = places.ahead.look(&tenant);
     let opened = places.open_to_add(&tenant)?;
     eclusa_crash::point("vault.take.opened");
     let mut taking = Taking::new(tenant.clone(), kind, at, Tally::with(places.meter.clone()));
@@ -140,11 +156,10 @@ pub(crate) fn take(places: &Places, request: TakeRequest) -> Result<PointManifes
         taking.add_database(dump)?;
     }
     for directory in directories {
-        taking.add_directory(&directory.name, &directory.path)?;
+        taking.add_directory(&directory.name, &directory.path, &known)?;
     }
     // What a stream of the database comes to, whoever began this may know better.
-    let read = taking.entries.values().filter(|(_, opening)| opening.is_some());
-    places.meter.expect(read.map(|(node, _)| node.meta.size).sum());
+    places.meter.expect(taking.sizes());
     let known_sizes = taking.entries.iter().map(|(path, (node, _))| (path.clone(), node.meta.size)).collect();
     let snapshot = SnapshotFile {
         time: at.to_zoned(TimeZone::UTC),
@@ -155,18 +170,20 @@ pub(crate) fn take(places: &Places, request: TakeRequest) -> Result<PointManifes
     let repository = repository.to_indexed_ids().map_err(|error| {
         failed(&tenant, "the repository's index cannot be read").because(error.display_log())
     })?;
-    let snapshot = archive(&repository, std::mem::take(&mut taking.entries), snapshot).map_err(|error| {
+    let snapshot = archive(&repository, taking.entries(), snapshot).map_err(|error| {
         let fault = taking.first_failure();
         fault
             .unwrap_or_else(|| failed(&tenant, "the repository cannot be written"))
             .because(cause_of(&error, &places.repository(&tenant)))
     })?;
     eclusa_crash::point("vault.take.archived");
+    let contents = std::mem::take(&mut taking.contents);
     let (readings, manifest) = taking.into_manifest(places)?;
     let manifest = PointManifest { run, release, ..manifest };
     let sizes = changed_sizes(&readings, known_sizes);
     let repository = indexed(repository, &tenant)?;
-    let manifest = Finishing { repository, backend, snapshot, manifest }.finish(sizes, &mark)?;
+    let finishing = Finishing { repository, backend, snapshot, manifest };
+    let manifest = finishing.finish(Corrections { sizes, contents }, &mark)?;
     drop(lock);
     Ok(manifest)
 }
@@ -184,7 +201,7 @@ fn changed_sizes(
 }
 
 /// What an error of writing says, in few words where the disk is to blame.
-fn cause_of(error: &RusticError, repository: &Path) -> String {
+pub(crate) fn cause_of(error: &RusticError, repository: &Path) -> String {
     let mut source = std::error::Error::source(error);
     while let Some(found) = source {
         match found.downcast_ref::<std::io::Error>().map(std::io::Error::kind) {
@@ -201,90 +218,14 @@ fn cause_of(error: &RusticError, repository: &Path) -> String {
 }
 
 /// The repository as it is on the disk now: an index in memory knows nothing of what was written since.
-fn indexed<S: IndexedTree>(repository: Repository<S>, tenant: &TenantName) -> Result<Indexed> {
+pub(crate) fn indexed<S: IndexedTree>(repository: Repository<S>, tenant: &TenantName) -> Result<Indexed> {
     repository.drop_index().to_indexed().map_err(|error| {
         failed(tenant, "the repository's index cannot be read back").because(error.display_log())
     })
 }
 
-/// A point whose data are in the repository, but which nobody can see yet.
-struct Finishing {
-    repository: Indexed,
-    backend: Arc<dyn RepositoryFiles>,
-    snapshot: SnapshotFile,
-    manifest: PointManifest,
-}
-
-impl Finishing {
-    fn failed(&self, problem: impl std::fmt::Display) -> Fault {
-        failed(&self.manifest.tenant, problem)
-    }
-
-    fn finish(mut self, sizes: BTreeMap<PathBuf, u64>, mark: &str) -> Result<PointManifest> {
-        let text = serde_json::to_vec(&self.manifest)
-            .map_err(|error| self.failed("its manifest cannot be written").because(error))?;
-        let length = u64::try_from(text.len()).unwrap_or(u64::MAX);
-        let node = walk::made_node(OsStr::new(MANIFEST), NodeType::File, self.manifest.taken_at, length);
-        self.snapshot.tree = Seal { sizes, manifest: node, text }
-            .write(&self.repository, self.backend.as_ref(), &self.repository.key(), self.snapshot.tree)
-            .map_err(|problem| self.failed("its manifest cannot be written").because(problem))?;
-        eclusa_crash::point("vault.take.sealed");
-        self.repository = indexed(self.repository, &self.manifest.tenant)?;
-        let tops = self.check()?;
-        eclusa_crash::point("vault.take.checked");
-        self.publish(tops, mark)
-    }
-
-    /// What was written reads back otherwise: what an earlier point had kept already, and this one therefore did not
-    /// write again, is damaged. No later point is any better, so the way out is a new repository.
-    fn damaged(&self, problem: impl std::fmt::Display) -> Fault {
-        let hint = Message::new("hint-vault-damaged").with("path", self.backend.location());
-        self.failed(problem).hint(hint)
-    }
-
-    /// Reads back what the point lists and finds all of its data in the index; the names at its top.
-    fn check(&self) -> Result<Vec<String>> {
-        let (nodes, _) =
-            point::nodes(&self.repository, self.snapshot.tree).map_err(|problem| self.damaged(problem))?;
-        let by_text = nodes.iter().map(|(path, node)| (walk::text_of(path), node)).collect();
-        if let Some(problem) = verify::compare(&self.manifest, &by_text).into_iter().next() {
-            return Err(self.damaged(problem));
-        }
-        for (path, node) in nodes.iter().filter(|(_, node)| node.is_file()) {
-            point::Content::of(&self.repository, node)
-                .map_err(|error| self.damaged(format!("{} was not kept", path.display())).because(error))?;
-        }
-        Ok(nodes
-            .keys()
-            .filter(|path| path.components().count() == 1)
-            .map(|path| walk::text_of(path))
-            .collect())
-    }
-
-    /// Writes the snapshot: from now on the point is listed.
-    fn publish(mut self, tops: Vec<String>, mark: &str) -> Result<PointManifest> {
-        self.snapshot.tags.add(TAG.to_owned());
-        self.snapshot.tags.add(point::tag_of_mark(mark));
-        if let Some(run) = &self.manifest.run {
-            self.snapshot.tags.add(format!("run:{run}"));
-        }
-        self.snapshot.paths = StringList::default();
-        for top in tops {
-            self.snapshot.paths.add(format!("/{top}"));
-        }
-        self.backend.publish_snapshots();
-        self.repository
-            .save_snapshots(vec![self.snapshot.clone()])
-            .map_err(|error| self.failed("the snapshot cannot be written").because(error.display_log()))?;
-        eclusa_crash::point("vault.take.published");
-        let id = self.backend.published().ok_or_else(|| self.failed("no snapshot was written"))?;
-        self.manifest.id = Some(PointId::new(id.to_hex().as_str()).map_err(|error| self.failed(error))?);
-        Ok(self.manifest)
-    }
-}
-
 /// Puts entries into the repository. The snapshot that rustic_core writes for them is withheld by the backend.
-fn archive<S: IndexedIds>(
+pub(crate) fn archive<S: IndexedIds>(
     repository: &Repository<S>,
     entries: BTreeMap<PathBuf, (Node, Option<Opening>)>,
     snapshot: SnapshotFile,
@@ -296,7 +237,7 @@ fn archive<S: IndexedIds>(
 }
 
 impl Taking {
-    fn new(tenant: TenantName, kind: PointKind, at: Timestamp, tally: Tally) -> Self {
+    pub(crate) fn new(tenant: TenantName, kind: PointKind, at: Timestamp, tally: Tally) -> Self {
         Self {
             tenant,
             kind,
@@ -309,7 +250,29 @@ impl Taking {
             configuration: Vec::new(),
             files: Vec::new(),
             sets: BTreeMap::new(),
+            contents: BTreeMap::new(),
         }
+    }
+
+    /// What is to be put into the repository.
+    pub(crate) fn entries(&mut self) -> BTreeMap<PathBuf, (Node, Option<Opening>)> {
+        std::mem::take(&mut self.entries)
+    }
+
+    /// How many bytes are to be read, as far as that is known.
+    pub(crate) fn sizes(&self) -> u64 {
+        let read = self.entries.iter().filter(|(path, _)| !self.contents.contains_key(*path));
+        read.filter(|(_, (_, opening))| opening.is_some()).map(|(_, (node, _))| node.meta.size).sum()
+    }
+
+    /// How the readings ended.
+    pub(crate) fn readings(&self) -> BTreeMap<PathBuf, Reading> {
+        self.tally.readings()
+    }
+
+    /// The files of all sets, as they were found.
+    pub(crate) fn found(&self) -> impl Iterator<Item = (&PathBuf, &Identity)> {
+        self.files.iter().map(|file| (&file.path, &file.identity))
     }
 
     fn escapes(path: &Path) -> Fault {
@@ -371,7 +334,7 @@ impl Taking {
         Ok(())
     }
 
-    fn add_directory(&mut self, set: &str, directory: &Path) -> Result<()> {
+    pub(crate) fn add_directory(&mut self, set: &str, directory: &Path, known: &Known) -> Result<()> {
         if !walk::is_name(OsStr::new(set)) {
             return Err(Self::escapes(Path::new(set)));
         }
@@ -404,19 +367,25 @@ impl Taking {
                     let (owner, group) =
                         (node.meta.uid.unwrap_or_default(), node.meta.gid.unwrap_or_default());
                     let mode = walk::permissions(&entry.metadata);
+                    let identity = Identity::of(&entry.metadata);
+                    let (set, path) = (set.to_owned(), path);
                     self.files.push(FoundFile {
-                        set: set.to_owned(),
+                        set,
                         text,
                         path: path.clone(),
                         mode,
                         owner,
                         group,
+                        identity,
                     });
-                    self.add(
-                        path,
-                        node,
-                        Source::File { directory: shared.clone(), relative: entry.relative },
-                    );
+                    let source = match known.of(&path, &identity) {
+                        Some(known) => {
+                            self.contents.insert(path.clone(), (known.bytes, known.content.clone()));
+                            Source::Known { bytes: known.bytes, sha256: known.sha256.clone() }
+                        }
+                        None => Source::File { directory: shared.clone(), relative: entry.relative },
+                    };
+                    self.add(path, node, source);
                 }
             }
         }
@@ -425,7 +394,7 @@ impl Taking {
     }
 
     /// The first thing that failed, the database before all else.
-    fn first_failure(&self) -> Option<Fault> {
+    pub(crate) fn first_failure(&self) -> Option<Fault> {
         let readings = self.tally.readings();
         let failure = |path: &PathBuf| match readings.get(path) {
             Some(Reading::Failed(cause)) => Some(cause.clone()),

@@ -71,6 +71,12 @@ impl TalliedReader {
         Self { inner, path, tally, hash: Sha256::new(), bytes: 0, ended: false }
     }
 
+    /// One of which nothing is read, since it is known how its reading ends.
+    pub(crate) fn known(path: PathBuf, tally: Tally, reading: Reading) -> Self {
+        tally.note(path.clone(), reading);
+        Self { ended: true, ..Self::new(Box::new(io::empty()), path, tally) }
+    }
+
     /// Fills the buffer as far as the stream goes: rustic_core's chunker shrinks its buffer to the shortest read
     /// it ever got, so that one short read from a pipe would make all later ones as short.
     fn fill(&mut self, buffer: &mut [u8]) -> io::Result<usize> {

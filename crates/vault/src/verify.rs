@@ -10,6 +10,8 @@ use eclusa_runbook::Stage;
 use rustic_core::repofile::{Node, NodeType};
 use rustic_core::{FileType, Id, TreeId};
 
+use crate::ahead::Known;
+use crate::files::RepositoryFiles;
 use crate::point::{self, Content, MANIFEST, Point};
 use crate::repository::{Indexed, Places, Unlocked};
 use crate::walk;
@@ -83,7 +85,7 @@ fn target_of(node: &Node) -> Option<String> {
 pub(crate) fn verify(places: &Places, tenant: &TenantName, id: &str) -> Result<VerifyReport> {
     let afresh = Places { unlocked: Unlocked::default(), ..places.clone() };
     match point::open(&afresh, tenant, id) {
-        Ok(point) => Ok(read_back(&point, &places.meter)),
+        Ok(point) => Ok(read_back(&point, &places.ahead.last_look(tenant), &places.meter)),
         Err(fault) if fault.code == Code::PointDamaged => Ok(failed(&fault)),
         Err(fault) => Err(fault),
     }
@@ -93,7 +95,8 @@ fn failed(fault: &Fault) -> VerifyReport {
     VerifyReport { equal: 0, bytes: 0, problems: vec![fault.to_string()] }
 }
 
-fn read_back(point: &Point, meter: &Meter) -> VerifyReport {
+/// What was read back before the tenant was closed is not read once more; that it is still there is looked at.
+fn read_back(point: &Point, known: &Known, meter: &Meter) -> VerifyReport {
     let mut report = VerifyReport { equal: 0, bytes: 0, problems: Vec::new() };
     let (nodes, trees) = match point::nodes(&point.repository, point.tree) {
         Ok(found) => found,
@@ -102,12 +105,25 @@ fn read_back(point: &Point, meter: &Meter) -> VerifyReport {
             return report;
         }
     };
+    let mut contents = expected(&point.manifest);
+    let is_known = |path: &Path, node: &Node| {
+        let expected = contents.get(&walk::text_of(path));
+        expected.is_some_and(|expected| known.is_read_back(path, node, expected.sha256))
+    };
+    let already: BTreeSet<String> = nodes
+        .iter()
+        .filter(|(path, node)| is_known(path, node))
+        .map(|(path, _)| walk::text_of(path))
+        .collect();
+    contents.retain(|path, _| !already.contains(path));
+    report.equal += u64::try_from(already.len()).unwrap_or_default();
     let nodes: BTreeMap<String, &Node> =
         nodes.iter().map(|(path, node)| (walk::text_of(path), node)).collect();
     report.problems = compare(&point.manifest, &nodes);
-    let contents = expected(&point.manifest);
-    let (packs, problems) = packs(&point.repository, &trees, nodes.values().copied());
-    let sizes = pack_sizes(point, &packs);
+    let (mut packs, problems) = packs(&point.repository, &trees, nodes.values().copied());
+    let mut sizes = pack_sizes(point, &packs);
+    packs.retain(|pack| !known.has_read(pack) || !sizes.contains_key(pack));
+    sizes.retain(|pack, _| packs.contains(pack));
     meter.begin(Stage::ReadingBack);
     meter.expect(contents.values().map(|content| content.bytes).sum::<u64>() + sizes.values().sum::<u64>());
     for (path, expected) in contents {
@@ -133,7 +149,7 @@ fn read_back(point: &Point, meter: &Meter) -> VerifyReport {
             report.problems.push(error.to_string());
             break;
         }
-        report.problems.extend(pack_problem(point, pack));
+        report.problems.extend(pack_problem(point.backend.as_ref(), pack));
     }
     report
 }
@@ -145,7 +161,7 @@ fn pack_sizes(point: &Point, packs: &BTreeSet<Id>) -> BTreeMap<Id, u64> {
 }
 
 /// The packs in which these lists of files and the contents of these files lie, and what the index does not know.
-fn packs<'a>(
+pub(crate) fn packs<'a>(
     repository: &Indexed,
     trees: &[TreeId],
     nodes: impl Iterator<Item = &'a Node>,
@@ -173,8 +189,8 @@ pub(crate) fn packs_of(repository: &Indexed, tree: TreeId) -> std::result::Resul
 
 /// What was read above are the blobs; this reads what lies around them too, without which the repository cannot
 /// be repaired when its index is lost.
-fn pack_problem(point: &Point, pack: &Id) -> Option<String> {
-    match point.backend.is_sound(FileType::Pack, pack) {
+pub(crate) fn pack_problem(files: &dyn RepositoryFiles, pack: &Id) -> Option<String> {
+    match files.is_sound(FileType::Pack, pack) {
         Ok(true) => None,
         Ok(false) => {
             Some(format!("pack {}: its bytes are not those that its name promises", pack.to_hex().as_str()))

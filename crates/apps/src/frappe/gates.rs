@@ -273,19 +273,37 @@ pub(super) fn settled(stack: &Stack, tenant: &TenantName, point: &PointReference
 /// it is to be queued after the commit.
 pub(super) fn queues(stack: &Stack, tenants: &[Tenant], mark: &str) -> Vec<(TenantName, NamedGate)> {
     let gates = stack.bench().gates;
-    let (Some(place), Some(server)) = (running(stack), queue_service(stack)) else { return Vec::new() };
-    if stack.services.workers.is_empty() {
-        return Vec::new();
-    }
-    let database = queue_database(stack);
     let most = match gates.jobs {
         Jobs::Off => 0,
         Jobs::Once => 1,
         Jobs::EachSite => tenants.len(),
     };
+    let tenants = tenants.get(..most.min(tenants.len())).unwrap_or_default();
+    through(stack, tenants, &gates.all_queues(), mark)
+}
+
+/// Of the queues that only the bench's configuration names: whether workers serve them as it is. One that nobody serves
+/// would make a release go back for what is none of its faults.
+pub(super) fn queues_before(stack: &Stack, tenants: &[Tenant], mark: &str) -> Vec<(TenantName, NamedGate)> {
+    let gates = stack.bench().gates;
+    let tenants = if gates.jobs == Jobs::Off { &[] } else { tenants.get(..1).unwrap_or_default() };
+    let mut found = through(stack, tenants, gates.unasked_queues(), &format!("{mark}-before"));
+    for (_, gate) in &mut found {
+        gate.on_no_go = OnNoGo::Ask;
+    }
+    found
+}
+
+fn through(stack: &Stack, tenants: &[Tenant], queues: &[String], mark: &str) -> Vec<(TenantName, NamedGate)> {
+    let gates = stack.bench().gates;
+    let (Some(place), Some(server)) = (running(stack), queue_service(stack)) else { return Vec::new() };
+    if stack.services.workers.is_empty() {
+        return Vec::new();
+    }
+    let database = queue_database(stack);
     let mut found = Vec::new();
-    for tenant in tenants.iter().take(most) {
-        for queue in &gates.queues {
+    for tenant in tenants {
+        for queue in queues {
             let id = format!("eclusa-{mark}-{queue}");
             let arguments = format!(
                 "{{'method': 'frappe.ping', 'queue': '{queue}', 'job_id': '{id}', 'enqueue_after_commit': True}}"

@@ -17,11 +17,14 @@ use eclusa_model::{AppKind, Release, ServiceName, Tenant, TenantName, TenantObse
 use eclusa_planner::{
     App, Back, CloneShape, LogFiles, NamedCommand, NamedGate, Reversible, Setting, TestRun, TrialShape,
 };
-use eclusa_runbook::{Exec, Expect, GateKind, Listing, OnNoGo, PageProbe, Place, PointReference, ProbeRoute};
+use eclusa_runbook::{
+    Effect, Exec, Expect, GateKind, Listing, OnNoGo, PageProbe, Place, PointReference, ProbeRoute,
+    SettingsOperation,
+};
 
 use crate::generic::{exec, filled, numbered, tests};
 
-pub use site::{SiteConfig, parse_site_config};
+pub use site::{CommonConfig, SiteConfig, parse_common_config, parse_site_config};
 
 /// How long a command of bench may take that only writes a setting or reads something, in seconds. A cold start takes
 /// two seconds on a busy host; a minute is a host that is in trouble.
@@ -48,8 +51,13 @@ fn running(stack: &Stack) -> Option<Place> {
     Frappe.command_service(stack).map(|service| Place::Service { service })
 }
 
-fn set_maintenance(stack: &Stack, place: &Place, site: &TenantName, on: bool) -> Exec {
-    on_site(stack, place, site, &["set-maintenance-mode", if on { "on" } else { "off" }])
+/// A site's own maintenance mode, in its file as `bench set-maintenance-mode` writes it. A start of bench for each site,
+/// twice in the time that it is closed, would be seconds of it; and bench empties the file before it writes it, which a full
+/// disk turns into a lost configuration.
+fn set_maintenance(tenant: &Tenant, on: bool) -> Option<Effect> {
+    let values = [("maintenance_mode".to_owned(), Some(serde_json::Value::from(u8::from(on))))].into();
+    let file = settings::own_file(tenant)?;
+    Some(Effect::Settings(SettingsOperation::Set { tenant: tenant.name.clone(), file, values }))
 }
 
 /// Whether Eclusa sets a site's maintenance mode: not where its owner had it on already.
@@ -152,28 +160,24 @@ impl App for Frappe {
     }
 
     fn closing(&self, stack: &Stack, tenant: &TenantObservation) -> Vec<Reversible> {
-        let (Some(place), true) = (running(stack), sets_maintenance(stack, tenant)) else {
-            return Vec::new();
-        };
-        let name = &tenant.tenant.name;
+        let set = |on| set_maintenance(&tenant.tenant, on).filter(|_| sets_maintenance(stack, tenant));
+        let (Some(on), Some(off)) = (set(true), set(false)) else { return Vec::new() };
         vec![Reversible {
             name: "maintenance".to_owned(),
-            title: Message::new("step-maintenance-on").with("tenant", name),
-            exec: set_maintenance(stack, &place, name, true),
-            back: Back::By(set_maintenance(stack, &place, name, false)),
+            title: Message::new("step-maintenance-on").with("tenant", &tenant.tenant.name),
+            change: on,
+            back: Back::By(off),
             timeout: SHORT,
         }]
     }
 
     fn reopening(&self, stack: &Stack, tenant: &TenantObservation) -> Vec<Reversible> {
-        let (Some(place), true) = (running(stack), sets_maintenance(stack, tenant)) else {
-            return Vec::new();
-        };
-        let name = &tenant.tenant.name;
+        let off = set_maintenance(&tenant.tenant, false).filter(|_| sets_maintenance(stack, tenant));
+        let Some(off) = off else { return Vec::new() };
         vec![Reversible {
             name: "maintenance".to_owned(),
-            title: Message::new("step-maintenance-off").with("tenant", name),
-            exec: set_maintenance(stack, &place, name, false),
+            title: Message::new("step-maintenance-off").with("tenant", &tenant.tenant.name),
+            change: off,
             // What is undone next ends with the release before, for which it is off as well.
             back: Back::Nothing(Message::new("undo-nothing-maintenance")),
             timeout: SHORT,
@@ -193,20 +197,20 @@ impl App for Frappe {
             found.push(Reversible {
                 name: "configurator".to_owned(),
                 title: Message::new("step-configurator").with("service", service),
-                exec: once(to),
+                change: Effect::Exec(once(to)),
                 back: from.map_or_else(
                     || Back::Nothing(Message::new("undo-nothing-first")),
-                    |from| Back::By(once(from)),
+                    |from| Back::By(Effect::Exec(once(from))),
                 ),
                 timeout: 5 * SHORT,
             });
         }
         if let Some(service) = &bench.cache {
-            let flush = flush(stack, service);
+            let flush = Effect::Exec(flush(stack, service));
             found.push(Reversible {
                 name: "cache".to_owned(),
                 title: Message::new("step-cache").with("service", service),
-                exec: flush.clone(),
+                change: flush.clone(),
                 back: Back::By(flush),
                 timeout: SHORT,
             });
@@ -214,14 +218,14 @@ impl App for Frappe {
         found
     }
 
-    fn maintenance(&self, stack: &Stack, tenant: &TenantName, on: bool) -> Option<Reversible> {
-        let place = running(stack).filter(|_| stack.bench().maintenance)?;
+    fn maintenance(&self, stack: &Stack, tenant: &Tenant, on: bool) -> Option<Reversible> {
+        let set = |on| set_maintenance(tenant, on).filter(|_| stack.bench().maintenance);
         let title = Message::new(if on { "step-maintenance-on" } else { "step-maintenance-off" });
         Some(Reversible {
             name: "maintenance".to_owned(),
-            title: title.with("tenant", tenant),
-            exec: set_maintenance(stack, &place, tenant, on),
-            back: Back::By(set_maintenance(stack, &place, tenant, !on)),
+            title: title.with("tenant", &tenant.name),
+            change: set(on)?,
+            back: Back::By(set(!on)?),
             timeout: SHORT,
         })
     }
@@ -229,12 +233,12 @@ impl App for Frappe {
     /// `migrate` clears what it knows of; the cache of a site whose data went back holds what is no longer there.
     fn caches(&self, stack: &Stack, tenant: &TenantName) -> Vec<Reversible> {
         let Some(service) = stack.bench().cache else { return Vec::new() };
-        let exec = flush(stack, &service);
+        let flush = Effect::Exec(flush(stack, &service));
         vec![Reversible {
             name: "cache".to_owned(),
             title: Message::new("step-cache-tenant").with("service", &service).with("tenant", tenant),
-            back: Back::By(exec.clone()),
-            exec,
+            back: Back::By(flush.clone()),
+            change: flush,
             timeout: SHORT,
         }]
     }
@@ -306,6 +310,15 @@ impl App for Frappe {
 
     fn queue_gates(&self, stack: &Stack, tenants: &[Tenant], mark: &str) -> Vec<(TenantName, NamedGate)> {
         gates::queues(stack, tenants, mark)
+    }
+
+    fn queue_gates_before(
+        &self,
+        stack: &Stack,
+        tenants: &[Tenant],
+        mark: &str,
+    ) -> Vec<(TenantName, NamedGate)> {
+        gates::queues_before(stack, tenants, mark)
     }
 
     fn ticking_gates(&self, stack: &Stack, tenant: &TenantName) -> Vec<NamedGate> {

@@ -36,6 +36,11 @@ pub(super) fn settings(stack: &Stack, tenants: &[Tenant]) -> Vec<Setting> {
     found
 }
 
+/// The configuration of a site itself.
+pub(super) fn own_file(tenant: &Tenant) -> Option<FilesPlace> {
+    file(tenant, OWN)
+}
+
 fn file(tenant: &Tenant, name: &str) -> Option<FilesPlace> {
     tenant.service_configuration.iter().find(|place| place.name() == name).cloned()
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use eclusa_fault::{Code, Fault, Message, Result};
 use eclusa_model::{FilesPlace, PointId, Release, Tenant, TenantName};
-use eclusa_ports::{Copying, DirectorySet, Forgotten, PointManifest, Proof, TakeRequest};
+use eclusa_ports::{Copying, DirectorySet, FilesManifest, Forgotten, PointManifest, Proof, TakeRequest};
 use eclusa_runbook::{Intent, MirrorWay, Outputs, Part, PointKind, Stage, VaultOperation};
 
 use super::headway::measured;
@@ -19,6 +19,10 @@ pub(super) async fn perform(context: &Context, operation: &VaultOperation) -> Re
             let tenant = context.tenant(tenant)?.clone();
             measured(context, async |context| take(context, &tenant, *kind, release.clone(), *prove).await)
                 .await
+        }
+        VaultOperation::ReadAhead { tenant } => {
+            let tenant = context.tenant(tenant)?.clone();
+            measured(context, async |context| read_ahead(context, &tenant).await).await
         }
         VaultOperation::Check { tenant, point, from } => {
             let tenant = context.tenant(tenant)?.clone();
@@ -125,6 +129,15 @@ async fn take(
     Ok(outputs)
 }
 
+async fn read_ahead(context: &Context, tenant: &Tenant) -> Result<Outputs> {
+    context.meter.begin(Stage::Reading);
+    let directories = directories(context, tenant).await?;
+    let read = context.ports.vault.read_ahead(&tenant.name, directories).await?;
+    eclusa_crash::point("point.read-ahead");
+    let outputs = [("files", read.files.to_string()), ("bytes", read.bytes.to_string())];
+    Ok(outputs.map(|(name, value)| (name.to_owned(), value)).into())
+}
+
 /// About how many bytes the dump of a tenant will have. Nobody who is closed meanwhile waits for the answer.
 async fn expected(context: &Context, tenant: &Tenant) -> Option<u64> {
     if !matches!(context.plan.intent, Intent::Backup { .. }) {
@@ -185,6 +198,7 @@ pub(super) fn id_of(manifest: &PointManifest) -> Result<PointId> {
 
 fn describe(manifest: &PointManifest, id: &PointId) -> Outputs {
     let files: usize = manifest.files.values().map(|set| set.files.len()).sum();
+    let file_bytes: u64 = manifest.files.values().map(FilesManifest::bytes).sum();
     let bytes = manifest.bytes();
     Outputs::from([
         ("point".to_owned(), id.to_string()),
@@ -192,6 +206,7 @@ fn describe(manifest: &PointManifest, id: &PointId) -> Outputs {
         ("rows".to_owned(), manifest.summary.rows().to_string()),
         ("tables".to_owned(), manifest.summary.tables.len().to_string()),
         ("files".to_owned(), files.to_string()),
+        ("file-bytes".to_owned(), file_bytes.to_string()),
     ])
 }
 

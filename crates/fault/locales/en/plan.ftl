@@ -27,6 +27,7 @@ step-stop-frontend = Stop what the public reaches ({ $services })
 step-gate-close = Close the gate of { $tenant }: maintenance page, and requests in flight end
 step-gate-hold = Let new requests of { $tenant } wait at the gate
 step-gate-open = Open the gate of { $tenant }
+step-read-ahead = Read the files of { $tenant } while people work, so that only what changes is read later
 step-point = Take a restore point of { $tenant } and read it back
 step-customizations-before = Write down what people have made of { $tenant } themselves
 step-customizations-after = Write down what people have made of { $tenant } themselves, and compare it with what it was
@@ -136,6 +137,7 @@ undo-nothing-hook = the hook has no undo of its own
 undo-nothing-lease = a lease that was given up is free for anyone
 undo-nothing-record = what was written down harms nothing
 undo-nothing-restored-migration = what it migrated is swapped out again as a whole
+undo-nothing-read-ahead = what was read ahead harms nothing
 undo-nothing-point = a restore point harms nothing
 undo-nothing-proof = the copy is discarded either way
 undo-nothing-scratch = the scratch database held nothing of value
@@ -234,6 +236,7 @@ back-forget-at = throw away { $count ->
    *[other] { $count } restore points
     } of { $tenant } at { $mirror }
 back-copy = copy restore points of { $tenant } to or from { $mirror }
+back-read-ahead = read the files of { $tenant }
 back-check = check a restore point of { $tenant }
 back-restore = restore the data of { $tenant } from { $point }, prove it, swap it in
 back-beside = restore { $tenant } beside the live data

@@ -14,7 +14,7 @@ use eclusa_model::{
     Tenant, TenantName, TenantObservation,
 };
 use eclusa_planner::{History, PlanInput, PreviousRelease};
-use eclusa_runbook::{Action, Effect, Intent, Plan, Reversibility, Scope, Step, Undo};
+use eclusa_runbook::{Action, Effect, Intent, Plan, Reversibility, Scope, SettingsOperation, Step, Undo};
 use jiff::Timestamp;
 use serde::Deserialize;
 
@@ -70,6 +70,12 @@ pub struct Seen {
     /// Tenants that the run before keeps closed, since their data could not be brought to v2.
     #[serde(default)]
     pub unmigrated: Vec<TenantName>,
+    /// The bytes of the files in the last restore points.
+    #[serde(default)]
+    pub file_bytes: BTreeMap<TenantName, u64>,
+    /// The queues that a bench's configuration names besides the usual ones.
+    #[serde(default)]
+    pub queues: Vec<String>,
 }
 
 pub struct Scene {
@@ -248,6 +254,7 @@ impl Seen {
                 opened_at: Some(now() - jiff::SignedDuration::from_mins(previous.opened_minutes_ago)),
             }),
             point_bytes: self.tenants.keys().map(|name| (name.clone(), 1000)).collect(),
+            file_bytes: self.file_bytes.clone(),
             outdated: self.outdated.iter().map(|name| release(name, true)).collect(),
             ..History::default()
         }
@@ -288,6 +295,11 @@ impl Scene {
 
     pub fn plan(&self) -> Result<Plan, Fault> {
         let (name, stack) = self.configuration.stack(None).unwrap();
+        let mut stack = stack.clone();
+        if let Some(bench) = &mut stack.frappe {
+            bench.gates.found_queues = self.seen.queues.clone();
+        }
+        let stack = &stack;
         let observation = self.seen.observation(stack.app);
         let fingerprint: Fingerprint = observation.fingerprint(&FingerprintKey::new([7; 32])).unwrap();
         eclusa_planner::plan(
@@ -324,6 +336,10 @@ fn effect(effect: &Effect) -> String {
     }
     if let Some(kind) = text("kind") {
         write!(word, " {kind}").unwrap();
+    }
+    if let Effect::Settings(SettingsOperation::Set { tenant, file, values }) = effect {
+        let values = serde_json::to_string(values).unwrap();
+        write!(word, " {} of {tenant}: {values}", file.name()).unwrap();
     }
     if let Effect::Exec(exec) = effect {
         let place =

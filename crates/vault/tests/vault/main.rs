@@ -1,6 +1,7 @@
 //! The vault through its door: real repositories in temporary directories.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod ahead;
 mod crash;
 mod damage;
 mod elsewhere;
