@@ -1,8 +1,9 @@
 //! Which restore points a drill restores: of each tenant its newest backup, or of those whose last proof is oldest.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
-use eclusa_fault::Result;
+use eclusa_fault::{Code, Fault, Result};
 use eclusa_model::{PointId, TenantName};
 use eclusa_ports::Proof;
 use eclusa_runbook::Intent;
@@ -23,11 +24,36 @@ pub struct Drill {
 }
 
 impl Drill {
-    /// As an intent; `application`: it is also started on each copy.
+    /// As an intent; `application`: it is also started on each copy; `on`: a directory that files go to, as [`directory`]
+    /// gives it.
     #[must_use]
-    pub fn intent(&self, application: bool) -> Intent {
-        Intent::Drill { points: self.points.clone(), from: self.from.clone(), application }
+    pub fn intent(&self, application: bool, on: Option<String>) -> Intent {
+        Intent::Drill { points: self.points.clone(), from: self.from.clone(), application, on }
     }
+}
+
+/// A directory that files of a drill go to, as a plan names it: it is there, and it is nobody's live data.
+///
+/// # Errors
+/// `FileAccess` when it is no directory; `PathEscapes` when it lies within files of a tenant, or a tenant's in it.
+pub async fn directory(assembly: &Assembly, path: &Path) -> Result<String> {
+    let unusable = |why: String| {
+        Fault::new(Code::FileAccess)
+            .with("path", path.display())
+            .with("operation", "used for a drill")
+            .because(why)
+    };
+    let whole = path.canonicalize().map_err(|error| unusable(error.to_string()))?;
+    if !whole.is_dir() {
+        return Err(unusable("it is no directory".to_owned()));
+    }
+    for place in assembly.tenants.iter().flat_map(|tenant| &tenant.files) {
+        let live = assembly.ports.runtime.files_directory(place).await?;
+        if whole.starts_with(&live) || live.starts_with(&whole) {
+            return Err(unusable(format!("the live files of a tenant are in {}", live.display())));
+        }
+    }
+    whole.to_str().map(str::to_owned).ok_or_else(|| unusable("its name is no text".to_owned()))
 }
 
 /// Chooses for some tenants, or all; with `sample` only so many of them, those first that were never proved, then those whose

@@ -20,6 +20,7 @@ pub mod history;
 pub mod keys;
 pub mod maintenance;
 pub mod mirrors;
+pub mod moments;
 mod notices;
 mod observe;
 pub mod persons;

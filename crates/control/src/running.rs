@@ -219,13 +219,16 @@ async fn clear_leftovers(assembly: &Assembly, plan: &Plan) {
         }
     }
     let proved = plan.steps.iter().filter_map(|step| match &step.action {
-        Action::Perform(Effect::Vault(
-            VaultOperation::Take { tenant, prove: true, .. } | VaultOperation::Check { tenant, .. },
-        )) => plan.tenant(tenant),
+        Action::Perform(Effect::Vault(VaultOperation::Take { tenant, prove: true, .. })) => {
+            Some((plan.tenant(tenant)?, None))
+        }
+        Action::Perform(Effect::Vault(VaultOperation::Check { tenant, on, .. })) => {
+            Some((plan.tenant(tenant)?, on.as_deref()))
+        }
         _ => None,
     });
-    for tenant in proved {
-        if let Err(fault) = discard_proof(&assembly.ports, tenant).await {
+    for (tenant, on) in proved {
+        if let Err(fault) = discard_proof(&assembly.ports, tenant, on).await {
             tracing::warn!(tenant = %tenant.name, %fault, "a copy that was restored for a proof could not be removed");
         }
     }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use eclusa_config::Stack;
 use eclusa_config::model::Period;
 use eclusa_fault::{Fault, Message, Result};
-use eclusa_model::{Health, Observation, RunId, RuntimeKind, ServiceState, StepName, TenantName};
+use eclusa_model::{Health, Observation, RunId, RuntimeKind, ServiceState, StepName, Tenant, TenantName};
 use eclusa_ports::{JournalStore, PointManifest};
 use eclusa_runbook::{Headway, PointKind, Run};
 use jiff::Timestamp;
@@ -24,6 +24,9 @@ pub struct TenantSafety {
     pub newest_point: Option<String>,
     /// When it was taken.
     pub taken_at: Option<Timestamp>,
+    /// Since when the log of the database's server has every moment, as far as the newest point and the server know.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub moments_since: Option<Timestamp>,
     /// When a point was last restored and proved.
     pub proved_at: Option<Timestamp>,
     /// How long that took, in milliseconds.
@@ -96,7 +99,7 @@ pub async fn of(assembly: &Assembly) -> Result<Status> {
     let observation = observe(assembly, None).await?;
     let mut safety = Vec::new();
     for tenant in assembly.tenants.iter() {
-        safety.push(safety_of(assembly, &tenant.name).await);
+        safety.push(safety_of(assembly, tenant).await);
     }
     let open_run = match history::unfinished(assembly.journal.as_ref(), &assembly.name)? {
         Some(run) => Some(OpenRun {
@@ -140,11 +143,13 @@ pub(crate) async fn newest(assembly: &Assembly, tenant: &TenantName) -> Result<O
     }
 }
 
-async fn safety_of(assembly: &Assembly, tenant: &TenantName) -> TenantSafety {
+async fn safety_of(assembly: &Assembly, tenant: &Tenant) -> TenantSafety {
+    let (whole, tenant) = (tenant, &tenant.name);
     let mut found = TenantSafety {
         tenant: tenant.clone(),
         newest_point: None,
         taken_at: None,
+        moments_since: None,
         proved_at: None,
         restore_milliseconds: None,
         mirrors: Vec::new(),
@@ -154,7 +159,11 @@ async fn safety_of(assembly: &Assembly, tenant: &TenantName) -> TenantSafety {
         Ok(newest) => {
             found.newest_point =
                 newest.as_ref().and_then(|newest| newest.id.as_ref()).map(ToString::to_string);
+            let knows_log = newest.as_ref().is_some_and(|newest| newest.log.is_some());
             found.taken_at = newest.map(|newest| newest.taken_at);
+            if knows_log && keeps_log(assembly, whole).await {
+                found.moments_since = found.taken_at;
+            }
         }
         Err(fault) => found.trouble = Some(assembly.ports.secrets.redact(&fault.to_string())),
     }
@@ -169,6 +178,12 @@ async fn safety_of(assembly: &Assembly, tenant: &TenantName) -> TenantSafety {
         found.restore_milliseconds = Some(proof.milliseconds);
     }
     found
+}
+
+/// Whether the server of a tenant's database keeps a log now.
+async fn keeps_log(assembly: &Assembly, tenant: &Tenant) -> bool {
+    let facts = assembly.ports.database.facts(tenant, u64::from(u32::MAX)).await;
+    facts.is_ok_and(|facts| facts.keeps_log)
 }
 
 pub(crate) fn trouble(severity: Severity, text: Message, repair: Option<Message>) -> Trouble {

@@ -20,11 +20,12 @@ use async_trait::async_trait;
 use eclusa_fault::{Code, Fault, Result};
 use eclusa_model::{DatabasePlace, RuntimeKind, ServiceName, Tenant};
 use eclusa_ports::{
-    Blocker, Checksums, Database, DatabaseCopy, DatabaseFacts, DatabaseSummary, Dump, ExecSpec, Meter,
-    NoOutput, Row, RowsWanted, Runtime, SecretResolver, StoredDump, SwapState,
+    Blocker, Checksums, Database, DatabaseCopy, DatabaseFacts, DatabaseSummary, Dump, ExecSpec, LogPosition,
+    Meter, NoOutput, Replayed, Row, RowsWanted, Runtime, SecretResolver, StoredDump, SwapState,
 };
 use eclusa_runbook::{Load, Place};
 
+use jiff::Timestamp;
 use secrecy::SecretString;
 
 use crate::mariadb::{Mariadb, Shape};
@@ -92,6 +93,7 @@ impl Databases {
             service: service.clone(),
             user: user.to_owned(),
             password: password.clone(),
+            own_password: None,
             server: Vec::new(),
             before: before.to_vec(),
         };
@@ -211,6 +213,23 @@ impl Database for Databases {
             Engine::Mariadb(engine) => engine.restore_beside(suffix, dump).await,
             Engine::Postgresql(engine) => engine.restore_beside(suffix, dump.joined()).await,
             Engine::Sqlite(engine) => engine.restore_beside(suffix, dump.joined()).await,
+        }
+    }
+
+    async fn replay(
+        &self,
+        tenant: &Tenant,
+        suffix: &str,
+        log: &LogPosition,
+        until: Timestamp,
+    ) -> Result<Replayed> {
+        names::check(suffix)?;
+        match self.engine(tenant) {
+            Engine::Mariadb(engine) => engine.replay(suffix, log, until).await,
+            Engine::Postgresql(_) | Engine::Sqlite(_) => {
+                let problem = format!("moments between restore points of {} on this engine", tenant.name);
+                Err(Fault::new(Code::DatabaseUnsupported).with("problem", problem))
+            }
         }
     }
 

@@ -57,12 +57,17 @@ pub fn copy_name(name: &str, copy: &DatabaseCopy) -> String {
     }
 }
 
+/// What a text is told apart by where it is too long itself.
+pub(crate) fn hash(text: &str) -> Vec<u8> {
+    Sha256::digest(text).to_vec()
+}
+
 pub(crate) fn part_name(name: &str, suffix: &str, part: Part) -> String {
     let whole = format!("{name}_eclusa_{suffix}_{}", part.word());
     if whole.len() <= LONGEST_POSTGRESQL {
         return whole;
     }
-    let hash = hex::encode(Sha256::digest(format!("{name}\0{suffix}")));
+    let hash = hex::encode(hash(&format!("{name}\0{suffix}")));
     let tail = format!("_eclusa_{}_{}", hash.get(..16).unwrap_or(&hash), part.word());
     let mut end = LONGEST_POSTGRESQL.saturating_sub(tail.len()).min(name.len());
     while !name.is_char_boundary(end) {

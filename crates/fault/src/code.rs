@@ -157,6 +157,8 @@ codes! {
     TrialUnavailable = 612,
     /// The application did not come up on a restored copy.
     TrialFailed = 613,
+    /// A moment between restore points cannot be brought back.
+    MomentUnreachable = 614,
     /// A file with keys that cannot be used.
     EscrowInvalid = 620,
     /// The copies of a tenant must not be destroyed now.

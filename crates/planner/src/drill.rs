@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use eclusa_fault::{Code, Fault, Message, Result};
 use eclusa_model::{PointId, Tenant, TenantName};
-use eclusa_runbook::{Effect, Intent, Phase, Plan, PointReference, Scope, VaultOperation};
+use eclusa_runbook::{Effect, GateKind, Intent, Phase, Plan, PointReference, Scope, VaultOperation};
 
 use crate::PlanInput;
 use crate::backup::one;
@@ -12,12 +12,22 @@ use crate::draft::{Draft, Frame, NewStep};
 use crate::restore::short;
 use crate::trial;
 
+/// Where copies come from and where their files go.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Copies<'a> {
+    /// The mirror; none: the vault.
+    pub from: Option<&'a str>,
+    /// The directory; none: beside the live files.
+    pub on: Option<&'a str>,
+}
+
 pub(crate) fn plan(
     input: &PlanInput<'_>,
     points: &BTreeMap<TenantName, PointId>,
-    from: Option<&str>,
+    copies: Copies<'_>,
     application: bool,
 ) -> Result<Plan> {
+    let Copies { from, on } = copies;
     let all: Vec<Tenant> = input.observation.tenants.iter().map(|tenant| tenant.tenant.clone()).collect();
     if points.is_empty() {
         return Err(
@@ -37,14 +47,23 @@ pub(crate) fn plan(
         }
         draft.lanes(lanes)?;
     } else {
+        if let Some(directory) = on {
+            draft.phase(Phase::Preflight)?;
+            draft.then(room(input, directory, points.keys())?)?;
+        }
         draft.phase(Phase::Validate)?;
         draft.remarks.push(Message::new("remark-drill-data"));
-        let steps = points.iter().map(|(name, point)| check(name, point.as_str(), from));
+        let steps = points.iter().map(|(name, point)| check(name, point.as_str(), copies));
         // One tenant's failure keeps no other from its drill; the run's end says whose point was not proved.
         draft.together(steps.collect::<Result<_>>()?)?;
     }
     draft.finish(Frame {
-        intent: Intent::Drill { points: points.clone(), from: from.map(str::to_owned), application },
+        intent: Intent::Drill {
+            points: points.clone(),
+            from: from.map(str::to_owned),
+            application,
+            on: on.map(str::to_owned),
+        },
         to: None,
         tenants,
         services: Vec::new(),
@@ -53,12 +72,31 @@ pub(crate) fn plan(
     })
 }
 
+/// The disk of a directory has room for the files of these tenants.
+fn room<'a>(
+    input: &PlanInput<'_>,
+    directory: &str,
+    tenants: impl Iterator<Item = &'a TenantName>,
+) -> Result<NewStep> {
+    let files = tenants.filter_map(|tenant| input.history.file_bytes.get(tenant));
+    let kind = GateKind::Disk {
+        purpose: "drill".to_owned(),
+        path: directory.to_owned(),
+        minimum_percent: input.stack.preflight.disk_free_percent,
+        minimum_bytes: files.sum(),
+    };
+    let title = Message::new("step-disk").with("purpose", "drill");
+    NewStep::judge(Phase::Preflight, "preflight.disk.drill", Scope::Host, title, kind)
+}
+
 /// Restores one point somewhere harmless, proves it and discards the copy.
-pub(crate) fn check(tenant: &TenantName, point: &str, from: Option<&str>) -> Result<NewStep> {
+pub(crate) fn check(tenant: &TenantName, point: &str, copies: Copies<'_>) -> Result<NewStep> {
+    let Copies { from, on } = copies;
     let effect = Effect::Vault(VaultOperation::Check {
         tenant: tenant.clone(),
         point: PointReference::Id(point.to_owned()),
         from: from.map(str::to_owned),
+        on: on.map(str::to_owned),
     });
     let title = match from {
         None => Message::new("step-point-check"),

@@ -55,9 +55,9 @@ pub fn plan(input: &PlanInput<'_>, intent: &Intent) -> Result<Plan> {
         Intent::Release { to } => release::plan(input, to)?,
         Intent::Rollback { to, how } => rollback::plan(input, to, *how)?,
         Intent::Backup { tenants } => backup::plan(input, tenants)?,
-        Intent::Restore { tenant, point, check_only, adapt, part } => {
-            let (check_only, adapt) = (*check_only, *adapt);
-            restore::plan(input, &restore::Wanted { tenant, point, check_only, adapt, part })?
+        Intent::Restore { tenant, point, check_only, adapt, part, until } => {
+            let (check_only, adapt, until) = (*check_only, *adapt, *until);
+            restore::plan(input, &restore::Wanted { tenant, point, check_only, adapt, part, until })?
         }
         Intent::Clone { tenant, point, release, to, masking } => {
             let release = release.as_deref();
@@ -66,8 +66,9 @@ pub fn plan(input: &PlanInput<'_>, intent: &Intent) -> Result<Plan> {
         Intent::ErasePerson { tenant, statements, reason } => {
             erasure::plan(input, tenant, statements, reason)?
         }
-        Intent::Drill { points, from, application } => {
-            drill::plan(input, points, from.as_deref(), *application)?
+        Intent::Drill { points, from, application, on } => {
+            let copies = drill::Copies { from: from.as_deref(), on: on.as_deref() };
+            drill::plan(input, points, copies, *application)?
         }
         Intent::Rehearse { to, points } => rehearsal::plan(input, to, points)?,
         Intent::Mirror { mirrors, tenants, way, only } => mirror::plan(input, mirrors, tenants, *way, only)?,

@@ -9,6 +9,8 @@ use eclusa_runbook::{
     ProbeRoute, Recovery, RestoreOperation, Reversibility, Scope, SettingsOperation, Undo, VaultOperation,
 };
 
+use jiff::Timestamp;
+
 use crate::PlanInput;
 use crate::backup::one;
 use crate::draft::{Draft, Frame, NewStep};
@@ -27,10 +29,12 @@ pub(crate) struct Wanted<'a> {
     pub check_only: bool,
     pub adapt: Adapt,
     pub part: &'a Part,
+    /// Up to which moment the server's log is replayed.
+    pub until: Option<Timestamp>,
 }
 
 pub(crate) fn plan(input: &PlanInput<'_>, wanted: &Wanted<'_>) -> Result<Plan> {
-    let Wanted { tenant, point, check_only, adapt, part } = *wanted;
+    let Wanted { tenant, point, check_only, adapt, part, until } = *wanted;
     let all: Vec<Tenant> = input.observation.tenants.iter().map(|tenant| tenant.tenant.clone()).collect();
     let tenant = one(&all, tenant)?;
     let mut draft = Draft::new(input);
@@ -43,6 +47,9 @@ pub(crate) fn plan(input: &PlanInput<'_>, wanted: &Wanted<'_>) -> Result<Plan> {
     } else {
         known(&tenant, part)?;
         draft.remarks.extend(given_up(part));
+        let replayed =
+            |until| Message::new("remark-until").with("moment", until).with("tenant", &tenant.name);
+        draft.remarks.extend(until.map(replayed));
         live(&mut draft, &tenant, wanted)?;
     }
     let intent = Intent::Restore {
@@ -51,6 +58,7 @@ pub(crate) fn plan(input: &PlanInput<'_>, wanted: &Wanted<'_>) -> Result<Plan> {
         check_only,
         adapt,
         part: part.clone(),
+        until,
     };
     let mut reversibility = BTreeMap::new();
     if !check_only {
@@ -69,7 +77,7 @@ pub(crate) fn plan(input: &PlanInput<'_>, wanted: &Wanted<'_>) -> Result<Plan> {
 
 fn check(draft: &mut Draft<'_, '_>, tenant: &Tenant, point: &str) -> Result<()> {
     draft.phase(Phase::Validate)?;
-    draft.then(drill::check(&tenant.name, point, None)?).map(|_| ())
+    draft.then(drill::check(&tenant.name, point, drill::Copies::default())?).map(|_| ())
 }
 
 pub(crate) fn short(point: &str) -> &str {
@@ -120,10 +128,10 @@ fn sets_of(part: &Part) -> String {
 }
 
 fn live(draft: &mut Draft<'_, '_>, tenant: &Tenant, wanted: &Wanted<'_>) -> Result<()> {
-    let Wanted { point, adapt, part, .. } = *wanted;
+    let Wanted { point, adapt, part, until, .. } = *wanted;
     let suffix = format!("r{}", draft.input.nonce);
     draft.phase(Phase::Preflight)?;
-    beside(draft, Phase::Preflight, tenant, point, &suffix, part)?;
+    beside(draft, Phase::Preflight, tenant, &Source { point, suffix: &suffix, until }, part)?;
     let services = Services::of(draft.input.stack);
     draft.phase(Phase::Close)?;
     close_one(draft, tenant, &services)?;
@@ -153,15 +161,23 @@ fn live(draft: &mut Draft<'_, '_>, tenant: &Tenant, wanted: &Wanted<'_>) -> Resu
     draft.phase(Phase::Accept)
 }
 
+/// Where restored data come from, and what the copies of them are named by.
+pub(crate) struct Source<'a> {
+    pub point: &'a str,
+    pub suffix: &'a str,
+    /// Up to which moment the server's log is replayed on them.
+    pub until: Option<Timestamp>,
+}
+
 /// Restores a point beside the live data and proves it there. Nobody notices.
 pub(crate) fn beside(
     draft: &mut Draft<'_, '_>,
     phase: Phase,
     tenant: &Tenant,
-    point: &str,
-    suffix: &str,
+    source: &Source<'_>,
     part: &Part,
 ) -> Result<()> {
+    let Source { point, suffix, until } = *source;
     let reference = PointReference::Id(point.to_owned());
     let name = |verb: &str| format!("{}.{verb}.{}", phase.word(), tenant.name);
     let effect = RestoreOperation::Beside {
@@ -187,7 +203,7 @@ pub(crate) fn beside(
     draft.then(step)?;
     let effect = RestoreOperation::Prove {
         tenant: tenant.name.clone(),
-        point: reference,
+        point: reference.clone(),
         suffix: suffix.to_owned(),
         part: part.clone(),
     };
@@ -196,6 +212,17 @@ pub(crate) fn beside(
         .nothing_to_undo("undo-nothing-check")
         .seconds(6 * 3600);
     draft.then(step)?;
+    if let Some(until) = until {
+        let effect = RestoreOperation::Replay {
+            tenant: tenant.name.clone(),
+            point: reference,
+            suffix: suffix.to_owned(),
+            until,
+        };
+        let title = Message::new("step-replay").with("tenant", &tenant.name).with("moment", until);
+        let step = NewStep::perform(phase, &name("replay"), scope(tenant), title, Effect::Restore(effect))?;
+        draft.then(step.nothing_to_undo("undo-nothing-replay").seconds(6 * 3600))?;
+    }
     erasure::replay(draft, phase, tenant, (point, suffix), part)
 }
 

@@ -52,14 +52,8 @@ pub(crate) fn plan(input: &PlanInput<'_>, to: &str, how: Reversibility) -> Resul
         draft.phase(Phase::Preflight)?;
         for tenant in &release.tenants {
             let point = previous.points.get(&tenant.name).cloned().unwrap_or_default();
-            restore::beside(
-                &mut draft,
-                Phase::Preflight,
-                tenant,
-                &point,
-                &release.suffix,
-                &Part::Everything,
-            )?;
+            let source = restore::Source { point: &point, suffix: &release.suffix, until: None };
+            restore::beside(&mut draft, Phase::Preflight, tenant, &source, &Part::Everything)?;
         }
     }
     steps::close(&mut draft, &release)?;

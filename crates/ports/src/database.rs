@@ -8,6 +8,7 @@ use async_trait::async_trait;
 use eclusa_fault::{Code, Fault, Result};
 use eclusa_model::Tenant;
 use eclusa_runbook::Load;
+use jiff::Timestamp;
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 
@@ -24,6 +25,8 @@ pub struct DatabaseFacts {
     pub long_transactions: Vec<String>,
     /// Tables that are in no snapshot: who writes to one waits while it is dumped.
     pub without_snapshot: Vec<String>,
+    /// Whether the server keeps a log of what is written, from which any moment can be brought back.
+    pub keeps_log: bool,
 }
 
 /// How the checksums of a summary were computed. Those of two ways cannot be compared.
@@ -128,6 +131,26 @@ pub struct DumpStream {
     pub open: StreamOpener,
 }
 
+/// A place in the log in which a server keeps what was written.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LogPosition {
+    /// The file of the log.
+    pub file: String,
+    /// The place in it, in bytes.
+    pub position: u64,
+    /// The server's number of the last transaction before it; empty: there was none.
+    pub gtid: String,
+}
+
+/// What was replayed of a log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Replayed {
+    /// How many changes: sets of rows, and statements.
+    pub changes: u64,
+    /// When the last of them was made.
+    pub last: Option<Timestamp>,
+}
+
 /// A dump that is ready to be read. The summary and the streams see the same snapshot of the data. Streams with a
 /// directory in their names are, one after the other in the order of their names, a whole dump too.
 pub struct Dump {
@@ -137,6 +160,8 @@ pub struct Dump {
     pub streams: Vec<DumpStream>,
     /// What the database held in that snapshot; to be asked when all streams were read to their ends.
     pub summary: SummaryOpener,
+    /// Where the server's log stood at that moment, where it keeps one.
+    pub log: Option<LogPosition>,
 }
 
 impl Dump {
@@ -147,6 +172,7 @@ impl Dump {
             engine,
             streams: vec![DumpStream { name: name.to_owned(), open }],
             summary: Box::new(move || Ok(summary)),
+            log: None,
         }
     }
 }
@@ -316,6 +342,23 @@ pub trait Database: Send + Sync {
     ) -> Result<()> {
         let (_, _, _) = (suffix, dump, tables);
         let problem = format!("a restore of some tables of {} on this engine", tenant.name);
+        Err(Fault::new(Code::DatabaseUnsupported).with("problem", problem))
+    }
+
+    /// Replays on the copy beside what the server's log has of the tenant's database from a place on, up to a moment and
+    /// without what was written at it. The copy is as it was restored; when it fails, the copy is gone.
+    ///
+    /// # Errors
+    /// `MomentUnreachable`; the live database is not touched. `DatabaseUnsupported` on engines of which no log is read.
+    async fn replay(
+        &self,
+        tenant: &Tenant,
+        suffix: &str,
+        log: &LogPosition,
+        until: Timestamp,
+    ) -> Result<Replayed> {
+        let (_, _, _) = (suffix, log, until);
+        let problem = format!("moments between restore points of {} on this engine", tenant.name);
         Err(Fault::new(Code::DatabaseUnsupported).with("problem", problem))
     }
 

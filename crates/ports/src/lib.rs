@@ -21,8 +21,9 @@ mod vault;
 
 pub use clock::Clock;
 pub use database::{
-    Blocker, Checksums, Database, DatabaseCopy, DatabaseFacts, DatabaseSummary, Dump, DumpStream, Row,
-    RowsWanted, StoredDump, StoredStream, StreamOpener, SummaryOpener, SwapState, TableSummary,
+    Blocker, Checksums, Database, DatabaseCopy, DatabaseFacts, DatabaseSummary, Dump, DumpStream,
+    LogPosition, Replayed, Row, RowsWanted, StoredDump, StoredStream, StreamOpener, SummaryOpener, SwapState,
+    TableSummary,
 };
 pub use edge::{Edge, GateState, GateStatus};
 pub use files::{FilesSwap, OWN_FILES_PREFIX, beside_directory, kept_directory};

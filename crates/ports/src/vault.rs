@@ -12,7 +12,7 @@ use eclusa_runbook::PointKind;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::{Checksums, DatabaseSummary, Dump, Meter};
+use crate::{Checksums, DatabaseSummary, Dump, LogPosition, Meter};
 
 /// The newest format of a restore point's manifest. Since 2 a database may be several streams. A manifest says the
 /// oldest format that it fits, so that older programs read what they can.
@@ -97,6 +97,9 @@ pub struct PointManifest {
     /// The streams of the database, in the order of their paths; none where it was not part of the point.
     #[serde(with = "streams_of_database")]
     pub database: Vec<StreamManifest>,
+    /// Where the log of the database's server stood at that moment, where it keeps one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub log: Option<LogPosition>,
     /// What the database held.
     pub summary: DatabaseSummary,
     /// The sets of files.

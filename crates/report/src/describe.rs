@@ -17,6 +17,12 @@ pub fn intent_text(intent: &Intent, language: &Language) -> String {
         Intent::Release { to } => Message::new("plan-intent-release").with("to", to),
         Intent::Rollback { to, .. } => Message::new("plan-intent-rollback").with("to", to),
         Intent::Backup { .. } => Message::new("plan-intent-backup"),
+        Intent::Restore { tenant, point, until: Some(until), .. } => {
+            Message::new("plan-intent-restore-until")
+                .with("tenant", tenant)
+                .with("point", short(point, 8))
+                .with("moment", until)
+        }
         Intent::Restore { tenant, point, check_only, part, .. } => {
             let message = match part {
                 _ if *check_only => Message::new("plan-intent-restore-check"),
@@ -213,6 +219,7 @@ fn restore(operation: &RestoreOperation, language: &Language) -> Message {
         }
         RestoreOperation::Beside { tenant, .. } => ("back-beside", tenant),
         RestoreOperation::Prove { tenant, .. } => ("back-prove", tenant),
+        RestoreOperation::Replay { tenant, .. } => ("back-replay", tenant),
         RestoreOperation::SwapIn { tenant, .. } => ("back-swap-in", tenant),
         RestoreOperation::SwapBack { tenant, .. } => ("back-swap-back", tenant),
         RestoreOperation::Discard { tenant, .. } => ("back-discard", tenant),
@@ -257,7 +264,7 @@ pub fn gate_question(kind: &GateKind, language: &Language) -> String {
                 None => Message::new("asks-command").with("code", exec.expect.code),
             },
         },
-        GateKind::Eventually { exec, within } => {
+        GateKind::Eventually { exec, within, .. } => {
             Message::new("asks-eventually").with("code", exec.expect.code).with("duration", seconds(*within))
         }
         GateKind::Contained { needed, offered } => Message::new("asks-contained")

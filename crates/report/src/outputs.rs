@@ -7,7 +7,8 @@ use crate::words::{bytes_text, count_text, duration_text, short};
 
 /// Outputs that are said together or stand elsewhere in the report: the reference of an image repeats its id.
 fn is_left_out(name: &str) -> bool {
-    name.starts_with("reference.") || matches!(name, "stored" | "record" | "difference" | "copied-seconds")
+    name.starts_with("reference.")
+        || matches!(name, "stored" | "record" | "difference" | "copied-seconds" | "file-bytes")
 }
 
 /// The order in which outputs are said: what matters most comes first.
@@ -37,6 +38,9 @@ fn phrase(name: &str, value: &str) -> Message {
         ("rows", Some(count), _) => counted("output-rows", count),
         ("files", Some(count), _) => counted("output-files", count),
         ("tables", Some(count), _) => counted("output-tables", count),
+        ("tables-back", Some(count), _) => Message::new("output-tables-back").with("count", count),
+        ("changes", Some(count), _) => counted("output-changes", count),
+        ("last", ..) => Message::new("output-last-change").with("at", value),
         ("verified", Some(count), _) => counted("output-verified", count),
         ("there", Some(count), _) => counted("output-there", count),
         ("copied", Some(count), _) => counted("output-copied", count),

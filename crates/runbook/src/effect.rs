@@ -298,6 +298,9 @@ pub enum VaultOperation {
         /// The mirror it is read from; none: the vault.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         from: Option<String>,
+        /// The directory that files are restored to; none: beside the live ones.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        on: Option<String>,
     },
     /// Copies a tenant's restore points to a mirror, or back. Outputs: `there` (points), `copied` (files), and where
     /// there are any, `bytes`, `reread` and `mended` (files).
@@ -358,6 +361,18 @@ pub enum RestoreOperation {
         /// Which part of it.
         #[serde(default, skip_serializing_if = "Part::is_everything")]
         part: Part,
+    },
+    /// Replays on the database beside what its server's log has of the live one since the point, up to a moment. When it was
+    /// cut off before, it is restored and proved anew first. Outputs: `changes`, and `last` when there was one.
+    Replay {
+        /// Whose.
+        tenant: TenantName,
+        /// Since which point.
+        point: PointReference,
+        /// What the copies are named by.
+        suffix: String,
+        /// Up to which moment.
+        until: Timestamp,
     },
     /// Swaps what lies beside with the live data; the old data is kept. Writers must be stopped.
     SwapIn {

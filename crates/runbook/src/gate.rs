@@ -171,6 +171,9 @@ pub enum GateKind {
         exec: Exec,
         /// For how long, in seconds.
         within: u64,
+        /// One that says the same in less time when it succeeds, and nothing when it does not. It is tried once, first.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        sooner: Option<Exec>,
     },
     /// Everything that one command lists is listed by another.
     Contained {
@@ -221,6 +224,9 @@ pub enum GateKind {
         needed: Listing,
         /// What was written down.
         recorded: Query,
+        /// Tenants for whom this gives the same, and something, need the same: one of them is asked. Absent: each is.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        alike: Option<Query>,
     },
     /// No table of a tenant has lost its rows since a restore point.
     Rows {

@@ -47,6 +47,9 @@ pub enum Intent {
         /// Which part of it.
         #[serde(default, skip_serializing_if = "Part::is_everything")]
         part: Part,
+        /// Up to which moment the server's log is replayed on it; none: it is as it was taken.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        until: Option<Timestamp>,
     },
     /// A tenant's data from a restore point, as another tenant.
     Clone {
@@ -82,6 +85,9 @@ pub enum Intent {
         /// Whether the application is started on each copy, and answers.
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         application: bool,
+        /// The directory that files are restored to; none: beside the live ones.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        on: Option<String>,
     },
     /// A release tried on restored copies, while everybody is served.
     Rehearse {

@@ -66,6 +66,7 @@ impl Database for FakeDatabase {
                     bytes: 1,
                     long_transactions: Vec::new(),
                     without_snapshot: Vec::new(),
+                    keeps_log: false,
                 })
             })
             .await

@@ -116,6 +116,7 @@ impl Vault for FakeVault {
                     release: request.release,
                     engine,
                     database,
+                    log: None,
                     summary,
                     files: sets.iter().map(|(name, entries)| (name.clone(), files(entries))).collect(),
                     configuration,

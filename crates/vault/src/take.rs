@@ -16,8 +16,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use eclusa_fault::{Code, Fault, Result};
 use eclusa_model::TenantName;
 use eclusa_ports::{
-    DatabaseSummary, Dump, FileEntry, FilesManifest, PointManifest, StreamManifest, StreamOpener,
-    SummaryOpener, TakeRequest,
+    DatabaseSummary, Dump, FileEntry, FilesManifest, LogPosition, PointManifest, StreamManifest,
+    StreamOpener, SummaryOpener, TakeRequest,
 };
 use eclusa_runbook::PointKind;
 use jiff::Timestamp;
@@ -133,6 +133,7 @@ pub(crate) struct Taking {
     database: Vec<PathBuf>,
     engine: Option<String>,
     summary: Option<SummaryOpener>,
+    log: Option<LogPosition>,
     configuration: Vec<PathBuf>,
     files: Vec<FoundFile>,
     sets: BTreeMap<String, FilesManifest>,
@@ -247,6 +248,7 @@ impl Taking {
             database: Vec::new(),
             engine: None,
             summary: None,
+            log: None,
             configuration: Vec::new(),
             files: Vec::new(),
             sets: BTreeMap::new(),
@@ -312,6 +314,7 @@ impl Taking {
         self.database.sort();
         self.engine = Some(dump.engine);
         self.summary = Some(dump.summary);
+        self.log = dump.log;
         Ok(())
     }
 
@@ -454,6 +457,7 @@ impl Taking {
             release: None,
             engine: self.engine,
             database,
+            log: self.log,
             summary,
             files: sets,
             configuration: self.configuration.iter().map(stream).collect::<Result<_>>()?,

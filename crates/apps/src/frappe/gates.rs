@@ -200,6 +200,12 @@ fn patches(stack: &Stack, tenant: &TenantName, place: &Place) -> GateKind {
             sql: "SELECT patch FROM `tabPatch Log` WHERE IFNULL(skipped, 0) = 0 AND patch IS NOT NULL"
                 .to_owned(),
         },
+        // The patches of a site are those of its apps, and bench takes seconds to start.
+        alike: Some(Query {
+            tenant: tenant.clone(),
+            sql: "SELECT defvalue FROM tabDefaultValue WHERE defkey = 'installed_apps' AND defvalue IS NOT NULL"
+                .to_owned(),
+        }),
     }
 }
 
@@ -334,6 +340,31 @@ fn through(stack: &Stack, tenants: &[Tenant], queues: &[String], mark: &str) -> 
         }
     }
     found
+}
+
+/// Counts the jobs that wait or run of a site, whose ids begin with its name, and those whose site their ids do not tell, as
+/// those of older releases. Without a worker that is known, it is not the Redis of the queues, and says nothing.
+const NO_JOB: &str = "if redis.call('SCARD', 'rq:workers') == 0 then return 'unknown' end \
+     local count = 0 \
+     local site = ARGV[1] .. '::' \
+     local function look(ids) for _, id in ipairs(ids) do \
+     if string.sub(id, 1, #site) == site or not string.find(id, '::', 1, true) then count = count + 1 end end end \
+     for _, key in ipairs(redis.call('SMEMBERS', 'rq:queues')) do \
+     look(redis.call('LRANGE', key, 0, -1)) \
+     look(redis.call('ZRANGE', 'rq:wip:' .. string.sub(key, 10), 0, -1)) end \
+     if count == 0 then return 'no job' end return tostring(count)";
+
+/// Succeeds where the queues hold no job of a site; otherwise it says nothing.
+pub(super) fn no_job(stack: &Stack, tenant: &TenantName) -> Option<Exec> {
+    let server = queue_service(stack).filter(|_| !stack.services.workers.is_empty())?;
+    if stack.supervisor.is_some() && stack.supervised_address(&server).is_none() {
+        // Whatever listens where Redis listens by default may be that of another bench.
+        return None;
+    }
+    let words = ["--raw", "eval", NO_JOB, "0", tenant.as_str()];
+    let argv = redis(stack, &server, queue_database(stack), &words);
+    let expect = Expect { last_line_contains: Some("no job".to_owned()), ..Expect::default() };
+    Some(Exec { expect, ..exec(&Place::Service { service: server }, argv) })
 }
 
 pub(super) fn queue_service(stack: &Stack) -> Option<ServiceName> {

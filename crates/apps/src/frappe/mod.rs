@@ -143,7 +143,8 @@ impl App for Frappe {
         }]
     }
 
-    /// `ready-for-migration` stops nothing; it ends with 1 while a job of the site waits or runs.
+    /// `ready-for-migration` stops nothing; it ends with 1 while a job of the site waits or runs. Where the queues themselves
+    /// say that there is none, bench is not started for each site.
     fn idle(&self, stack: &Stack, tenant: &TenantName) -> Option<NamedGate> {
         let place = running(stack)?;
         let within = stack.limits.drain.as_seconds();
@@ -153,6 +154,7 @@ impl App for Frappe {
             kind: GateKind::Eventually {
                 exec: on_site(stack, &place, tenant, &["ready-for-migration"]),
                 within,
+                sooner: gates::no_job(stack, tenant),
             },
             on_no_go: OnNoGo::Ask,
             timeout: within + SHORT,
@@ -360,7 +362,7 @@ impl App for Frappe {
         vec![NamedGate {
             name: "workers".to_owned(),
             title: Message::new("step-workers-online").with("tenant", &tenant.name),
-            kind: GateKind::Eventually { exec, within: SHORT },
+            kind: GateKind::Eventually { exec, within: SHORT, sooner: None },
             on_no_go: OnNoGo::Back,
             timeout: 2 * SHORT,
         }]

@@ -50,7 +50,7 @@ pub(super) async fn whole(
     } else {
         let ready = made_ready(context, tenant, &manifest, suffix).await?;
         if let Some(tables) = ready.tables {
-            outputs.insert("tables".to_owned(), tables.to_string());
+            outputs.insert("tables-back".to_owned(), tables.to_string());
         }
         ready.database
     };

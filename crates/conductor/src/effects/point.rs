@@ -9,6 +9,7 @@ use eclusa_model::{FilesPlace, PointId, Release, Tenant, TenantName};
 use eclusa_ports::{Copying, DirectorySet, FilesManifest, Forgotten, PointManifest, Proof, TakeRequest};
 use eclusa_runbook::{Intent, MirrorWay, Outputs, Part, PointKind, Stage, VaultOperation};
 
+use super::directories::Directories;
 use super::headway::measured;
 use super::restore;
 use crate::context::{Context, Ports};
@@ -24,7 +25,7 @@ pub(super) async fn perform(context: &Context, operation: &VaultOperation) -> Re
             let tenant = context.tenant(tenant)?.clone();
             measured(context, async |context| read_ahead(context, &tenant).await).await
         }
-        VaultOperation::Check { tenant, point, from } => {
+        VaultOperation::Check { tenant, point, from, on } => {
             let tenant = context.tenant(tenant)?.clone();
             // From a mirror, everything else is the same: the copy is restored beside, proved and discarded.
             let mut context = context.clone();
@@ -34,7 +35,7 @@ pub(super) async fn perform(context: &Context, operation: &VaultOperation) -> Re
             measured(&context, async |context| {
                 let id = context.point(point)?;
                 let manifest = context.ports.vault.find(&tenant.name, &id).await?;
-                prove(context, &tenant, &manifest).await
+                prove(context, &tenant, &manifest, on.as_deref()).await
             })
             .await
         }
@@ -122,7 +123,7 @@ async fn take(
     let mut outputs = describe(&manifest, &id);
     outputs.insert("verified".to_owned(), report.equal.to_string());
     if proved {
-        let proof = prove(context, tenant, &manifest).await?;
+        let proof = prove(context, tenant, &manifest, None).await?;
         outputs.insert("proved".to_owned(), "yes".to_owned());
         outputs.extend(proof.into_iter().filter(|(name, _)| name == "seconds"));
     }
@@ -213,26 +214,52 @@ fn describe(manifest: &PointManifest, id: &PointId) -> Outputs {
 /// What the copies are named by that are restored only to be compared.
 const PROOF: &str = "proof";
 
-/// Removes the copies that a proof of a tenant's point had made and could not remove. Idempotent.
+/// Removes the copies that a proof of a tenant's point had made and could not remove; `on` is where its files went.
+/// Idempotent.
 ///
 /// # Errors
 /// Those of the database and of the files.
-pub async fn discard_proof(ports: &Ports, tenant: &Tenant) -> Result<()> {
+pub async fn discard_proof(ports: &Ports, tenant: &Tenant, on: Option<&str>) -> Result<()> {
+    if let Some(on) = on {
+        let host = Directories(ports.host.as_ref());
+        host.remove(&elsewhere(on, tenant)).await?;
+        host.remove_empty(&Path::new(on).join(ELSEWHERE)).await?;
+    }
     restore::discard(ports, tenant, PROOF, &Part::Everything).await
 }
 
-/// Restores a point beside the live data, compares everything, discards the copy, and records the proof.
-async fn prove(context: &Context, tenant: &Tenant, manifest: &PointManifest) -> Result<Outputs> {
+/// What of a directory that was given for a drill is Eclusa's.
+const ELSEWHERE: &str = ".eclusa-drill";
+
+fn elsewhere(on: &str, tenant: &Tenant) -> PathBuf {
+    Path::new(on).join(ELSEWHERE).join(tenant.name.as_str())
+}
+
+/// Restores a point beside the live data, or its files elsewhere, compares everything, discards the copy, and records the
+/// proof.
+async fn prove(
+    context: &Context,
+    tenant: &Tenant,
+    manifest: &PointManifest,
+    on: Option<&str>,
+) -> Result<Outputs> {
     let began = context.ports.clock.now();
     // The name is the same on every try, so that a try that was cut off is cleaned up by the next.
     let suffix = PROOF;
+    let mut beside = manifest.clone();
+    if on.is_some() {
+        beside.files.clear();
+    }
     let proved = async {
-        restore::beside(context, tenant, manifest, suffix).await?;
-        restore::prove(context, tenant, manifest, suffix).await
+        restore::beside(context, tenant, &beside, suffix).await?;
+        if let Some(on) = on {
+            prove_files(context, tenant, manifest, &elsewhere(on, tenant)).await?;
+        }
+        restore::prove(context, tenant, &beside, suffix).await
     }
     .await;
     eclusa_crash::point("point.compared");
-    restore::discard(&context.ports, tenant, suffix, &Part::Everything).await?;
+    discard_proof(&context.ports, tenant, on).await?;
     eclusa_crash::point("point.discarded");
     proved?;
     let taken = Duration::try_from(context.ports.clock.now().duration_since(began)).unwrap_or_default();
@@ -240,6 +267,27 @@ async fn prove(context: &Context, tenant: &Tenant, manifest: &PointManifest) -> 
     let mut outputs = describe(manifest, &id_of(manifest)?);
     outputs.insert("seconds".to_owned(), format!("{:.3}", taken.as_secs_f64()));
     Ok(outputs)
+}
+
+/// Restores the files of a point below a directory of their own, and compares them.
+async fn prove_files(
+    context: &Context,
+    tenant: &Tenant,
+    manifest: &PointManifest,
+    below: &Path,
+) -> Result<()> {
+    let host = Directories(context.ports.host.as_ref());
+    // Whatever lies there was left by a try that was cut off.
+    host.remove(below).await?;
+    host.make(below, "0700").await?;
+    let id = id_of(manifest)?;
+    for (set, expected) in &manifest.files {
+        let place = below.join(set);
+        context.ports.vault.restore_files(&tenant.name, &id, set, &place).await?;
+        let found = context.ports.vault.summarise_files(&place).await?;
+        restore::compare_files(tenant, set, expected, &found)?;
+    }
+    Ok(())
 }
 
 /// Records that a point was restored and compared, and how long that took.

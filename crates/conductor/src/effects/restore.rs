@@ -6,6 +6,7 @@ use eclusa_ports::{
     DatabaseCopy, FilesManifest, PointManifest, StoredDump, StoredStream, SwapState, beside_directory,
 };
 use eclusa_runbook::{Outputs, Part, RestoreOperation, Stage};
+use jiff::Timestamp;
 
 use super::going_back;
 use super::headway::measured;
@@ -25,6 +26,12 @@ pub(super) async fn perform(context: &Context, operation: &RestoreOperation) -> 
         RestoreOperation::Prove { tenant, point, suffix, part } => {
             let manifest = context.ports.vault.find(tenant, &context.point(point)?).await?;
             prove(context, context.tenant(tenant)?, &part_of(manifest, part)?, suffix).await
+        }
+        RestoreOperation::Replay { tenant, point, suffix, until } => {
+            let manifest = context.ports.vault.find(tenant, &context.point(point)?).await?;
+            let manifest = part_of(manifest, &Part::Database)?;
+            let tenant = context.tenant(tenant)?;
+            measured(context, async |context| replay(context, tenant, &manifest, suffix, *until).await).await
         }
         RestoreOperation::SwapIn { tenant, suffix, part } => {
             swap_in(context, context.tenant(tenant)?, suffix, part).await?;
@@ -134,6 +141,33 @@ pub(super) async fn stored(
         dump.streams.push(StoredStream { name: stream.path.clone(), reader });
     }
     Ok(dump)
+}
+
+/// Replays the log on the database beside. One that a try before this one had begun to change is restored anew.
+async fn replay(
+    context: &Context,
+    tenant: &Tenant,
+    manifest: &PointManifest,
+    suffix: &str,
+    until: Timestamp,
+) -> Result<Outputs> {
+    let unknown = || {
+        Fault::new(Code::MomentUnreachable)
+            .with("tenant", &tenant.name)
+            .with("moment", until)
+            .because("the restore point does not know where the log of the server stood")
+    };
+    let log = manifest.log.as_ref().ok_or_else(unknown)?;
+    let database = &context.ports.database;
+    if database.swap_state(tenant, suffix).await? != SwapState::Beside {
+        beside(context, tenant, manifest, suffix).await?;
+        prove(context, tenant, manifest, suffix).await?;
+    }
+    let replayed = database.replay(tenant, suffix, log, until).await?;
+    eclusa_crash::point("restore.replayed");
+    let mut outputs = Outputs::from([("changes".to_owned(), replayed.changes.to_string())]);
+    outputs.extend(replayed.last.map(|last| ("last".to_owned(), last.to_string())));
+    Ok(outputs)
 }
 
 /// The database knows only the stream that it read; people know the point.

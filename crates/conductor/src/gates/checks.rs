@@ -148,7 +148,18 @@ pub(super) async fn command(context: &Context, exec: &Exec) -> Result<Evidence> 
 /// The pause between two tries of a command that is to succeed sooner or later.
 pub(super) const TRIED_EVERY: Duration = Duration::from_secs(2);
 
-pub(super) async fn eventually(context: &Context, exec: &Exec, within: u64) -> Result<Evidence> {
+pub(super) async fn eventually(
+    context: &Context,
+    exec: &Exec,
+    within: u64,
+    sooner: Option<&Exec>,
+) -> Result<Evidence> {
+    if let Some(sooner) = sooner
+        && let Ok(evidence) = command(context, sooner).await
+        && evidence.facts.iter().all(|fact| fact.verdict == VerdictKind::Go)
+    {
+        return Ok(evidence);
+    }
     let deadline = tokio::time::Instant::now() + Duration::from_secs(within);
     loop {
         let evidence = command(context, exec).await?;
@@ -175,23 +186,45 @@ pub(super) async fn contained(context: &Context, needed: &Listing, offered: &Lis
 
 /// The texts that a command lists. What it prints besides its document (warnings, progress) stands on lines before it.
 pub(super) async fn listed(context: &Context, listing: &Listing) -> Result<BTreeSet<String>> {
+    let output = match listing.exec.place {
+        Place::Candidate { .. } => context.listed.once(&listing.exec, output(context, listing)).await?,
+        _ => output(context, listing).await?,
+    };
+    read(&output, listing)
+}
+
+/// The same, asked once for all tenants that are alike as `by` says, within a phase: what runs changes with the phases.
+pub(super) async fn listed_alike(
+    context: &Context,
+    listing: &Listing,
+    tenant: &TenantName,
+    by: &str,
+) -> Result<BTreeSet<String>> {
+    let mut key = listing.exec.clone();
+    for word in key.argv.iter_mut().filter(|word| **word == tenant.as_str()) {
+        word.clear();
+    }
+    let phase = context.step.as_str().split('.').next().unwrap_or_default();
+    key.argv.extend([phase.to_owned(), by.to_owned()]);
+    read(&context.listed.once(&key, output(context, listing)).await?, listing)
+}
+
+/// What the command of a listing prints.
+async fn output(context: &Context, listing: &Listing) -> Result<String> {
     let exec = &listing.exec;
-    let ask = async {
-        end_leftover(context, exec).await?;
-        let result = run_command(context, exec).await?;
-        if unmet(&exec.expect, result.code, &result.tail).is_some() {
-            return Err(crate::effects::run_failure(exec, &result));
-        }
-        Ok(result.stdout)
-    };
-    let output = match exec.place {
-        Place::Candidate { .. } => context.listed.once(exec, ask).await?,
-        _ => ask.await?,
-    };
-    texts_of(&output, listing).ok_or_else(|| {
+    end_leftover(context, exec).await?;
+    let result = run_command(context, exec).await?;
+    if unmet(&exec.expect, result.code, &result.tail).is_some() {
+        return Err(crate::effects::run_failure(exec, &result));
+    }
+    Ok(result.stdout)
+}
+
+fn read(output: &str, listing: &Listing) -> Result<BTreeSet<String>> {
+    texts_of(output, listing).ok_or_else(|| {
         let last = output.lines().rfind(|line| !line.trim().is_empty()).unwrap_or_default();
         Fault::new(Code::CommandFailed)
-            .with("command", exec.shown())
+            .with("command", listing.exec.shown())
             .with("status", "output that is not the list that was asked for")
             .because(last.chars().take(200).collect::<String>())
     })

@@ -57,7 +57,9 @@ pub(crate) async fn judge(
             checks::database(context, tenant, *long_transaction).await?
         }
         GateKind::Command { exec } => checks::command(context, exec).await?,
-        GateKind::Eventually { exec, within } => checks::eventually(context, exec, *within).await?,
+        GateKind::Eventually { exec, within, sooner } => {
+            checks::eventually(context, exec, *within, sooner.as_ref()).await?
+        }
         GateKind::Contained { needed, offered } => checks::contained(context, needed, offered).await?,
         GateKind::Pages { pages, route, attempts, sources } => {
             pages::ask_all(context, pages, *route, *attempts, sources).await?
@@ -68,7 +70,9 @@ pub(crate) async fn judge(
         GateKind::Completes { what, begin, state, within } => {
             records::completes(context, what, begin, state, *within).await?
         }
-        GateKind::Recorded { needed, recorded } => records::recorded(context, needed, recorded).await?,
+        GateKind::Recorded { needed, recorded, alike } => {
+            records::recorded(context, needed, recorded, alike.as_ref()).await?
+        }
         GateKind::Rows { tenant, point, rule } => records::rows(context, tenant, point, rule).await?,
         GateKind::NewRows { tenant, point, table, rows, newest, ignore, most } => {
             let growth = records::Growth { tenant, point, table, rows, newest, ignore, most: *most };

@@ -10,7 +10,7 @@ use eclusa_runbook::{
 };
 use tokio::time::Instant;
 
-use super::checks::{TRIED_EVERY, listed};
+use super::checks::{TRIED_EVERY, listed, listed_alike};
 use super::fact;
 use crate::context::Context;
 use crate::effects::{end_leftover, run_command, run_failure};
@@ -114,9 +114,21 @@ pub(super) async fn new_rows(context: &Context, growth: Growth<'_>) -> Result<Ev
     Ok(Evidence { facts: vec![fact(counted <= most, text)], lines, ..Evidence::default() })
 }
 
-pub(super) async fn recorded(context: &Context, needed: &Listing, recorded: &Query) -> Result<Evidence> {
-    let needed = listed(context, needed).await?;
+pub(super) async fn recorded(
+    context: &Context,
+    needed: &Listing,
+    recorded: &Query,
+    alike: Option<&Query>,
+) -> Result<Evidence> {
     let tenant = &recorded.tenant;
+    let same = match alike {
+        Some(query) => context.ports.database.query(context.tenant(tenant)?, &query.sql).await?.join("\n"),
+        None => String::new(),
+    };
+    let needed = match same.trim() {
+        "" => listed(context, needed).await?,
+        same => listed_alike(context, needed, tenant, same).await?,
+    };
     let written: std::collections::BTreeSet<String> =
         context.ports.database.query(context.tenant(tenant)?, &recorded.sql).await?.into_iter().collect();
     let missing: Vec<&str> =

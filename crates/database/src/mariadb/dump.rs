@@ -21,7 +21,7 @@ use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use eclusa_fault::{Code, Fault, Result};
-use eclusa_ports::{Checksums, DatabaseSummary, Dump, DumpStream, StreamOpener, SummaryOpener};
+use eclusa_ports::{Checksums, DatabaseSummary, Dump, DumpStream, LogPosition, StreamOpener, SummaryOpener};
 use tokio::runtime::Handle;
 
 use super::begun::{Waiting, start};
@@ -29,7 +29,7 @@ use super::parts::{self, Part, Plan};
 use super::quote::identifier;
 use super::rows_dumped::{Counting, DumpedRows};
 use super::session::{Access, Failure, Names, Session};
-use super::{apart, catalogue, summary};
+use super::{apart, catalogue, log, summary};
 use crate::server::{Begun, DumpReader, Ending, PIECE, TRAILER};
 
 type Outcome<T> = std::result::Result<T, Failure>;
@@ -68,6 +68,7 @@ struct Started<'a> {
     counting: Counting,
     /// How many streams of rows there are.
     streams: usize,
+    log: Option<LogPosition>,
 }
 
 /// Begins the dump; the streams follow when they are opened. What is in no snapshot is dumped into `scratch` meanwhile.
@@ -78,7 +79,7 @@ pub(crate) async fn dump(access: &Access, database: &str, scratch: &Path, shape:
     refuse_unsupported(&mut session, &version, database).await.map_err(said)?;
     let apart = apart::tables(&mut session, database).await.map_err(said)?;
     let plan = parts::plan(&mut session, database, &apart, shape).await.map_err(said)?;
-    let (begun, holding) = begin(access, &mut session, database, &plan, &apart).await.map_err(said)?;
+    let (begun, holding, log) = begin(access, &mut session, database, &plan, &apart).await.map_err(said)?;
     eclusa_crash::point("mariadb.dump.snapshot");
     let waiting: Vec<_> = begun.into_iter().map(Waiting::new).collect();
     let besides = async {
@@ -99,7 +100,7 @@ pub(crate) async fn dump(access: &Access, database: &str, scratch: &Path, shape:
     let (file, objects, tables) = besides.await.map_err(said)?;
     eclusa_crash::point("mariadb.dump.summarised");
     let started =
-        Started { access, database, names: session.names, counting: Counting::default(), streams: 0 };
+        Started { access, database, names: session.names, counting: Counting::default(), streams: 0, log };
     drop(session);
     started.into_dump(plan, waiting, file, objects, tables, &version)
 }
@@ -130,7 +131,7 @@ impl Started<'_> {
             streams.push(DumpStream { name: part.name(), open });
         }
         let summary = self.summary(objects, tables);
-        Ok(Dump { engine: format!("mariadb {version}"), streams, summary })
+        Ok(Dump { engine: format!("mariadb {version}"), streams, summary, log: self.log })
     }
 
     /// A stream with rows: of a program that waits, of a file, or of both.
@@ -244,7 +245,7 @@ async fn begin(
     database: &str,
     plan: &Plan,
     apart: &[String],
-) -> Outcome<(Vec<Begun>, Option<Session>)> {
+) -> Outcome<(Vec<Begun>, Option<Session>, Option<LogPosition>)> {
     let mut last = None;
     for attempt in 0..LOCK_TRIES {
         if attempt > 0 {
@@ -267,7 +268,7 @@ async fn begin_once(
     database: &str,
     plan: &Plan,
     apart: &[String],
-) -> Outcome<(Vec<Begun>, Option<Session>)> {
+) -> Outcome<(Vec<Begun>, Option<Session>, Option<LogPosition>)> {
     let mut holding = None;
     if !apart.is_empty() {
         let mut session = Session::open(access).await?;
@@ -276,6 +277,7 @@ async fn begin_once(
     }
     let mut locking = Session::open(access).await?;
     lock(&mut locking, database, apart).await?;
+    let log = log::position(&mut locking).await?;
     let mut begun = Vec::new();
     for part in plan.parts.iter().filter(|part| part.is_begun_at_once()) {
         let stream = access.start_mariadb(session.names.dump(), &part.arguments(database)).await?;
@@ -283,7 +285,7 @@ async fn begin_once(
     }
     let begun = start(session, begun).await?;
     locking.run("UNLOCK TABLES;").await?;
-    Ok((begun, holding))
+    Ok((begun, holding, log))
 }
 
 async fn lock(locking: &mut Session, database: &str, apart: &[String]) -> Outcome<()> {

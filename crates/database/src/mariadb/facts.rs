@@ -4,7 +4,7 @@ use eclusa_ports::DatabaseFacts;
 
 use super::quote::literal;
 use super::session::{Access, Failure, Session};
-use super::{apart, catalogue};
+use super::{apart, catalogue, log};
 
 /// Transactions that have been open for longer in this database, and statements that have waited for a table's
 /// definition for longer, each with who it is.
@@ -41,5 +41,6 @@ pub(crate) async fn facts(access: &Access, name: &str, seconds: u64) -> Result<D
         .await?;
     let without_snapshot = apart::tables(&mut session, name).await?;
     let bytes = bytes.parse().unwrap_or_default();
-    Ok(DatabaseFacts { version, bytes, long_transactions, without_snapshot })
+    let keeps_log = log::is_kept(&mut session).await?;
+    Ok(DatabaseFacts { version, bytes, long_transactions, without_snapshot, keeps_log })
 }

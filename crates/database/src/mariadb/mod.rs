@@ -21,6 +21,7 @@ mod dump;
 mod facts;
 mod foreign;
 mod keys;
+mod log;
 mod looking;
 mod parts;
 mod quote;
@@ -37,9 +38,10 @@ use std::path::PathBuf;
 
 use eclusa_fault::{Code, Fault, Result};
 use eclusa_ports::{
-    Blocker, Checksums, DatabaseCopy, DatabaseFacts, DatabaseSummary, Dump, Row, RowsWanted, StoredDump,
-    SwapState,
+    Blocker, Checksums, DatabaseCopy, DatabaseFacts, DatabaseSummary, Dump, LogPosition, Replayed, Row,
+    RowsWanted, StoredDump, SwapState,
 };
+use jiff::Timestamp;
 use secrecy::SecretString;
 
 use self::catalogue::SCRATCH;
@@ -104,6 +106,14 @@ impl Mariadb {
     ) -> Result<()> {
         let restored = restore::restore_beside(&self.access, &self.name, suffix, dump, Some(tables)).await;
         self.of(Code::RestoreFailed, restored)
+    }
+
+    /// Replays what the binary log has of the database on the copy beside.
+    pub(crate) async fn replay(&self, suffix: &str, log: &LogPosition, until: Timestamp) -> Result<Replayed> {
+        let copy = copy_name(&self.name, &DatabaseCopy::Beside(suffix.to_owned()));
+        let replayed = log::replay(&self.access, &self.name, &copy, log, until).await;
+        let moment = |fault: Fault| fault.with("moment", until);
+        self.of(Code::MomentUnreachable, replayed).map_err(moment)
     }
 
     /// What of a copy is otherwise than a summary and the dump it belongs to say; `None` where that cannot be told table by

@@ -21,7 +21,7 @@ use crate::names::{Part, part_name};
 use crate::server::{Feeding, TRAILER, feed, holds};
 
 /// How a dump is fed to the client.
-const FEEDING: Feeding = Feeding {
+pub(super) const FEEDING: Feeding = Feeding {
     before: "SET SESSION foreign_key_checks = 0, SESSION unique_checks = 0;\n",
     tail: 512,
     is_whole,

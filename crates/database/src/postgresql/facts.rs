@@ -35,5 +35,6 @@ pub(crate) async fn facts(access: &Access, name: &str, seconds: u64) -> Result<D
         bytes: row.get("bytes").and_then(Value::as_u64).unwrap_or_default(),
         long_transactions: rows.iter().map(|row| text(row, "text")).collect::<Result<_, _>>()?,
         without_snapshot: Vec::new(),
+        keeps_log: false,
     })
 }

@@ -50,6 +50,8 @@ pub(crate) struct Access {
     pub(crate) service: ServiceName,
     pub(crate) user: String,
     pub(crate) password: Option<String>,
+    /// The password of an account that Eclusa made for the moment.
+    pub(crate) own_password: Option<SecretString>,
     /// Arguments that say where the server is; none where it is in the service itself.
     pub(crate) server: Vec<String>,
     /// What stands before every command, so that it steps back from others.
@@ -67,7 +69,9 @@ impl Access {
         let mut environment: BTreeMap<String, SecretString> = variables.iter().map(plain).collect();
         // The messages that are told apart are the English ones.
         environment.insert("LC_ALL".to_owned(), SecretString::from("C"));
-        if let Some(reference) = &self.password {
+        if let Some(password) = &self.own_password {
+            environment.insert(self.programs.password.to_owned(), password.clone());
+        } else if let Some(reference) = &self.password {
             let password = self.secrets.resolve(reference).map_err(Failure::Fault)?;
             environment.insert(self.programs.password.to_owned(), password);
         }

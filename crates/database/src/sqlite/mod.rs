@@ -86,6 +86,7 @@ impl Sqlite {
                 // SQLite cannot be asked who holds a transaction open, or since when.
                 long_transactions: Vec::new(),
                 without_snapshot: Vec::new(),
+                keeps_log: false,
             })
         })
         .await

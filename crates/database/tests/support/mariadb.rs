@@ -20,6 +20,8 @@ const PASSWORD: &str = "hunter2";
 pub struct Server {
     directory: TempDir,
     process: Mutex<Option<Child>>,
+    /// More of the server's options.
+    options: Vec<String>,
     pub runtime: Arc<LocalRuntime>,
 }
 
@@ -37,6 +39,11 @@ fn program(names: [&str; 2]) -> String {
 
 impl Server {
     pub fn start() -> Self {
+        Self::start_with(&[])
+    }
+
+    /// With more options of the server.
+    pub fn start_with(more: &[&str]) -> Self {
         let directory = tempfile::Builder::new().prefix("ecl").tempdir_in("/tmp").unwrap();
         std::fs::set_permissions(directory.path(), std::fs::Permissions::from_mode(0o755)).unwrap();
         // The machine's own option files name another socket, and win over an environment variable.
@@ -45,7 +52,8 @@ impl Server {
         let options = directory.path().join("client.cnf");
         std::fs::write(&options, format!("[client]\nsocket={}\n", directory.path().join("s").display()))
             .unwrap();
-        for names in [["mariadb", "mysql"], ["mariadb-dump", "mysqldump"]] {
+        for names in [["mariadb", "mysql"], ["mariadb-dump", "mysqldump"], ["mariadb-binlog", "mysqlbinlog"]]
+        {
             let script =
                 format!("#!/bin/sh\nexec {} --defaults-file={} \"$@\"\n", program(names), options.display());
             let path = bin.join(names[0]);
@@ -60,6 +68,7 @@ impl Server {
         let server = Self {
             directory,
             process: Mutex::new(None),
+            options: more.iter().map(|option| (*option).to_owned()).collect(),
             runtime: Arc::new(LocalRuntime {
                 environment,
                 commands: Mutex::default(),
@@ -106,6 +115,7 @@ impl Server {
         ]);
         // What is written is in the kernel, which a killed server does not take with it.
         command.args(["--innodb-flush-log-at-trx-commit=2", "--innodb-fast-shutdown=2"]);
+        command.args(&self.options);
         command.arg(format!("--user={}", user()));
         command.arg(format!("--tmpdir={}", self.temporary().display()));
         command.arg(format!("--datadir={}", self.data().display()));

@@ -1,5 +1,7 @@
 //! `eclusa drill`: restores the newest restore points somewhere harmless and proves them, for many tenants at once.
 
+use std::path::PathBuf;
+
 use clap::Args;
 use eclusa_control::drill;
 use eclusa_control::planning::PlanOptions;
@@ -25,6 +27,9 @@ pub struct Drill {
     /// Also start the application on each copy, where nothing leads out, and ask it what a release is asked.
     #[arg(long)]
     application: bool,
+    /// Restore the files below this directory, on another disk say, instead of beside the live ones.
+    #[arg(long, value_name = "DIRECTORY", conflicts_with = "application")]
+    on: Option<PathBuf>,
     #[command(flatten)]
     how: Performance,
 }
@@ -39,7 +44,11 @@ impl Drill {
         let exit = if chosen.points.is_empty() && !chosen.unreadable.is_empty() {
             Exit::NoGo
         } else {
-            let intent = chosen.intent(self.application);
+            let on = match &self.on {
+                Some(directory) => Some(drill::directory(&assembly, directory).await?),
+                None => None,
+            };
+            let intent = chosen.intent(self.application, on);
             perform(session, &assembly, &intent, PlanOptions::default(), None, &how).await?
         };
         let warn = |text: Message| tell(format!("{YELLOW}{}{YELLOW:#}", text.render(&session.language)));

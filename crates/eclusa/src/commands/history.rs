@@ -85,9 +85,10 @@ fn what(run: &Run) -> String {
         Intent::Release { to } | Intent::Rollback { to, .. } | Intent::Rehearse { to, .. } => {
             format!("{} {to}", run.plan.intent.word())
         }
-        Intent::Restore { tenant, check_only, part, .. } => {
+        Intent::Restore { tenant, check_only, part, until, .. } => {
             let word = match part {
                 _ if *check_only => "restore check",
+                _ if until.is_some() => "restore moment",
                 Part::Everything => "restore",
                 Part::Database => "restore database",
                 Part::Files(_) => "restore files",

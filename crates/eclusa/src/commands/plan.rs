@@ -13,7 +13,7 @@ use eclusa_runbook::Intent;
 
 use super::Session;
 use super::release::Making;
-use super::restore::{OnlyPart, point_of};
+use super::restore::{Moment, OnlyPart, point_of, until_intent};
 use super::rollback::Override;
 use crate::exit::Exit;
 use crate::perform::show;
@@ -78,6 +78,8 @@ enum Wanted {
         #[arg(long, conflicts_with = "part")]
         check: bool,
         #[command(flatten)]
+        moment: Moment,
+        #[command(flatten)]
         part: OnlyPart,
     },
     /// A new site out of a restore point of another.
@@ -95,6 +97,9 @@ enum Wanted {
         /// Also start the application on each copy.
         #[arg(long)]
         application: bool,
+        /// Files below this directory instead of beside the live ones.
+        #[arg(long, value_name = "DIRECTORY", conflicts_with = "application")]
+        on: Option<PathBuf>,
     },
     /// A release tried on restored copies.
     Rehearse(super::rehearse::What),
@@ -136,14 +141,22 @@ impl Wanted {
                 options.prove = prove;
                 Intent::Backup { tenants }
             }
-            Self::Restore { tenant, point, check, part } => {
+            Self::Restore { tenant, moment: Moment { at: Some(until) }, .. } => {
+                until_intent(assembly, tenant, until).await?
+            }
+            Self::Restore { tenant, point, check, part, .. } => {
                 let point = point_of(assembly, &tenant, point.as_deref()).await?;
                 let part = part.of(assembly, &tenant, &point).await?;
-                Intent::Restore { tenant, point, check_only: check, adapt: Default::default(), part }
+                let adapt = Default::default();
+                Intent::Restore { tenant, point, check_only: check, adapt, part, until: None }
             }
             Self::Clone(what) => what.intent(assembly).await?,
-            Self::Drill { tenants, sample, from, application } => {
-                drill::choose(assembly, &tenants, sample, from).await?.intent(application)
+            Self::Drill { tenants, sample, from, application, on } => {
+                let on = match &on {
+                    Some(directory) => Some(drill::directory(assembly, directory).await?),
+                    None => None,
+                };
+                drill::choose(assembly, &tenants, sample, from).await?.intent(application, on)
             }
             Self::Rehearse(what) => what.intent(assembly).await?,
             Self::Mirror(what) => what.intent(assembly).await?,

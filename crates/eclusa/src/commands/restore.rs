@@ -6,11 +6,13 @@ use std::path::PathBuf;
 use clap::Args;
 use eclusa_control::Assembly;
 use eclusa_control::backup_files::{Imported, Wanted, import};
+use eclusa_control::moments;
 use eclusa_control::planning::PlanOptions;
 use eclusa_fault::{Code, Fault, Message, Result};
 use eclusa_model::TenantName;
 use eclusa_report::count_text;
 use eclusa_runbook::{Adapt, Intent, Part};
+use jiff::Timestamp;
 
 use super::Session;
 use crate::exit::Exit;
@@ -29,11 +31,31 @@ pub struct Restore {
     #[arg(long, conflicts_with = "part")]
     check: bool,
     #[command(flatten)]
+    moment: Moment,
+    #[command(flatten)]
     part: OnlyPart,
     #[command(flatten)]
     files: FromFiles,
     #[command(flatten)]
     how: Performance,
+}
+
+/// A moment between restore points.
+#[derive(Debug, Args)]
+pub struct Moment {
+    /// Bring the database to what it was at this moment, where its server keeps a binary log: 2026-03-01T14:05 as the clock
+    /// of this machine shows it, or with Z. The files stay as they are.
+    #[arg(long, value_name = "MOMENT", value_parser = moments::parse, conflicts_with_all = ["point", "check", "part"])]
+    pub at: Option<Timestamp>,
+}
+
+/// The database of a moment: from the newest restore point before it.
+pub async fn until_intent(assembly: &Assembly, tenant: TenantName, until: Timestamp) -> Result<Intent> {
+    let base = moments::base(assembly, &tenant, until).await?;
+    let unknown = || Fault::new(Code::Internal).with("what", "a restore point without an id");
+    let point = base.id.ok_or_else(unknown)?.to_string();
+    let (adapt, part) = (Adapt::default(), Part::Database);
+    Ok(Intent::Restore { tenant, point, check_only: false, adapt, part, until: Some(until) })
 }
 
 /// A part of a restore point instead of all of it.
@@ -74,7 +96,7 @@ impl OnlyPart {
 #[derive(Debug, Args)]
 struct FromFiles {
     /// Files that bench backup wrote, plain, compressed or encrypted: the dump, the public files, the private files.
-    #[arg(long, num_args = 1..=3, value_names = ["DUMP", "FILES", "PRIVATE"], conflicts_with = "part")]
+    #[arg(long, num_args = 1..=3, value_names = ["DUMP", "FILES", "PRIVATE"], conflicts_with_all = ["part", "at"])]
     from_files: Vec<PathBuf>,
     /// The site's configuration that was backed up with them.
     #[arg(long, value_name = "FILE", requires = "from_files")]
@@ -134,6 +156,10 @@ impl Restore {
     /// Plans and carries it out.
     pub async fn run(self, session: &Session) -> Result<Exit> {
         let assembly = session.assembly().await?;
+        if let Some(until) = self.moment.at {
+            let intent = until_intent(&assembly, self.tenant, until).await?;
+            return perform(session, &assembly, &intent, PlanOptions::default(), None, &self.how).await;
+        }
         let mut adapt = Adapt { encryption_key: self.files.take_encryption_key, ..Adapt::default() };
         let point = if self.files.from_files.is_empty() {
             point_of(&assembly, &self.tenant, self.point.as_deref()).await?
@@ -147,7 +173,8 @@ impl Restore {
             imported.manifest.id.ok_or_else(unknown)?.to_string()
         };
         let part = self.part.of(&assembly, &self.tenant, &point).await?;
-        let intent = Intent::Restore { tenant: self.tenant, point, check_only: self.check, adapt, part };
+        let (tenant, check_only) = (self.tenant, self.check);
+        let intent = Intent::Restore { tenant, point, check_only, adapt, part, until: None };
         // A check touches nothing live, so nobody is asked.
         let how = Performance { yes: self.how.yes || self.check, ..self.how };
         perform(session, &assembly, &intent, PlanOptions::default(), None, &how).await

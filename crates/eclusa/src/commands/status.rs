@@ -2,7 +2,7 @@
 
 use clap::Args;
 use comfy_table::{Table, presets::NOTHING};
-use eclusa_control::status::{self, Severity, Status as StackStatus};
+use eclusa_control::status::{self, Severity, Status as StackStatus, TenantSafety};
 use eclusa_fault::{Message, Result};
 use eclusa_model::{Health, ServiceState};
 use eclusa_report::bytes_text;
@@ -94,7 +94,7 @@ fn tenants(status: &StackStatus) {
             gate.unwrap_or_else(|| "no edge".to_owned()),
             tenant.database_version.clone().unwrap_or_else(|| "does not answer".to_owned()),
             tenant.database_bytes.map_or_else(|| "–".to_owned(), bytes_text),
-            safety.and_then(|safety| safety.taken_at).map_or_else(|| "never".to_owned(), ago),
+            safety.map_or_else(|| "never".to_owned(), backed_up),
             safety.and_then(|safety| safety.proved_at).map_or_else(|| "never".to_owned(), ago),
             safety
                 .and_then(|safety| safety.restore_milliseconds)
@@ -116,6 +116,12 @@ pub fn troubles(session: &Session, status: &StackStatus) {
             say(format!("  Next:  {}", repair.render(&session.language)));
         }
     }
+}
+
+/// When the newest restore point was taken, and whether the server's log has what was written since.
+fn backed_up(safety: &TenantSafety) -> String {
+    let taken = safety.taken_at.map_or_else(|| "never".to_owned(), ago);
+    if safety.moments_since.is_some() { format!("{taken}, log since") } else { taken }
 }
 
 fn ago(at: Timestamp) -> String {

@@ -186,6 +186,7 @@ pub async fn restored_beside(stage: &Stage) -> Result<bool> {
         check_only: true,
         adapt: Default::default(),
         part: Default::default(),
+        until: None,
     };
     let exit = quietly(stage, intent, PlanOptions::default()).await?;
     reported(stage, "4-restore-check")?;

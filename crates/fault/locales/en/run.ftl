@@ -180,6 +180,13 @@ output-tables = { $count ->
     [one] one table
    *[other] { $count } tables
   }
+output-tables-back = { $count ->
+    [0] no table differed
+    [one] one table differed; all others stayed as they were
+   *[other] { $count } tables differed; all others stayed as they were
+  }
+output-changes = { $count } changes replayed
+output-last-change = the last of { $at }
 output-there = { $count ->
     [one] one restore point there
    *[other] { $count } restore points there

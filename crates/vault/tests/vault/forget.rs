@@ -1,12 +1,13 @@
 //! Points that are thrown away take nothing with them that another one needs.
 
 use std::process::{Command, Stdio};
+use std::time::Duration;
 
 use eclusa_fault::Code;
 use eclusa_model::PointId;
 use eclusa_ports::{PointManifest, Vault};
 
-use crate::fixture::{CHILD, Fixture, id};
+use crate::fixture::{CHILD, Fixture, dump, id, pattern};
 use crate::restic::restic;
 
 const DAYS: [&str; 5] = ["20", "21", "22", "23", "24"];
@@ -111,4 +112,47 @@ async fn killed_at_any_moment_it_is_done_again() {
         are_whole(&fixture, &points[3..]).await;
     }
     assert!(killed > 5, "killed only {killed} times");
+}
+
+/// A dump of which the second half comes only when somebody says so.
+struct Halfway {
+    text: std::io::Cursor<Vec<u8>>,
+    wait: Option<(tokio::sync::oneshot::Sender<()>, std::sync::mpsc::Receiver<()>)>,
+}
+
+impl std::io::Read for Halfway {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        if self.text.position() >= 2_500_000
+            && let Some((reached, go_on)) = self.wait.take()
+        {
+            reached.send(()).unwrap();
+            go_on.recv().unwrap();
+        }
+        self.text.read(buffer)
+    }
+}
+
+/// What a taking has put into the repository already no point refers to: whoever throws away waits for its end.
+#[tokio::test(flavor = "multi_thread")]
+async fn points_are_thrown_away_when_what_is_being_taken_is_there() {
+    let fixture = Fixture::new();
+    let points = five(&fixture).await;
+    let (go, go_on) = std::sync::mpsc::channel();
+    let (reached, half) = tokio::sync::oneshot::channel();
+    let text = std::io::Cursor::new(pattern(5_000_000, 9));
+    let mut request = fixture.full_request("r-25/one", "2026-11-25T10:00:00Z");
+    request.database = Some(dump(Halfway { text, wait: Some((reached, go_on)) }));
+    let vault = fixture.vault.clone();
+    let taking = tokio::spawn(async move { vault.take(request).await });
+    half.await.unwrap();
+    let (vault, tenant, going) = (fixture.vault.clone(), fixture.tenant.clone(), vec![id(&points[0])]);
+    let forgetting = tokio::spawn(async move { vault.forget(&tenant, &going).await });
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    assert!(!forgetting.is_finished(), "it waits");
+    go.send(()).unwrap();
+    let taken = taking.await.unwrap().unwrap();
+    assert_eq!(forgetting.await.unwrap().unwrap().points, 1);
+    let mut left = points[1..].to_vec();
+    left.push(taken);
+    are_whole(&fixture, &left).await;
 }

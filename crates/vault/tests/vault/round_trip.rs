@@ -30,6 +30,7 @@ fn several(fails: bool) -> Dump {
             stream("database/1-structure.sql", 1, false),
             stream("database/2-rows-1.sql", 3, false),
         ],
+        log: None,
         summary: Box::new(move || Ok(summary)),
     }
 }

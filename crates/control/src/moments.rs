@@ -1,0 +1,86 @@
+//! Moments between restore points: what a person writes for one, and the restore point from which the log of the
+//! database's server leads there.
+
+use eclusa_fault::{Code, Fault, Result};
+use eclusa_model::TenantName;
+use eclusa_ports::PointManifest;
+use eclusa_runbook::PointKind;
+use jiff::Timestamp;
+use jiff::civil::DateTime;
+use jiff::tz::TimeZone;
+
+use crate::Assembly;
+
+/// Reads a moment: with an offset or `Z`, or as the clock of this machine shows it.
+///
+/// # Errors
+/// A sentence on how one is written.
+pub fn parse(text: &str) -> std::result::Result<Timestamp, String> {
+    if let Ok(moment) = text.parse::<Timestamp>() {
+        return Ok(moment);
+    }
+    let local = text.parse::<DateTime>().ok().and_then(|local| local.to_zoned(TimeZone::system()).ok());
+    local.map(|zoned| zoned.timestamp()).ok_or_else(|| {
+        "write a moment as 2026-03-01T14:05 or 2026-03-01T14:05:30 (the clock of this machine), or with Z"
+            .to_owned()
+    })
+}
+
+/// The newest restore point of a tenant that was taken before a moment and knows where the log stood.
+///
+/// # Errors
+/// `MomentUnreachable`, `VaultUnreachable`.
+pub async fn base(assembly: &Assembly, tenant: &TenantName, until: Timestamp) -> Result<PointManifest> {
+    assembly.tenant(tenant)?;
+    let unreachable =
+        || Fault::new(Code::MomentUnreachable).with("tenant", tenant).with("moment", moment_text(until));
+    let now = assembly.ports.clock.now();
+    if until > now {
+        return Err(unreachable().because(format!("it is not over yet: now is {}", moment_text(now))));
+    }
+    let points = assembly.ports.vault.list(tenant).await?.0;
+    chosen(points, until).map_err(|problem| unreachable().because(problem))
+}
+
+/// As people read it: to the second, in UTC.
+#[must_use]
+pub fn moment_text(moment: Timestamp) -> String {
+    moment.to_zoned(TimeZone::UTC).strftime("%Y-%m-%d %H:%M:%S UTC").to_string()
+}
+
+/// The points are the newest first.
+fn chosen(points: Vec<PointManifest>, until: Timestamp) -> std::result::Result<PointManifest, String> {
+    let own = |point: &PointManifest| point.kind != PointKind::Imported && !point.database.is_empty();
+    let before: Vec<PointManifest> =
+        points.into_iter().filter(|point| own(point) && point.taken_at <= until).collect();
+    let Some(newest) = before.first() else {
+        return Err("no restore point of its database was taken before".to_owned());
+    };
+    if newest.log.is_some() {
+        return before.into_iter().next().ok_or_else(String::new);
+    }
+    // From an older one the log might lead there; but a server that keeps no log now did not keep one all the time.
+    Err(format!(
+        "the restore point before it, of {}, does not know where the server's binary log stood: the server kept none then",
+        moment_text(newest.taken_at)
+    ))
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn moments_are_read_as_people_write_them() {
+        assert_eq!(parse("2026-03-01T14:05Z").unwrap().to_string(), "2026-03-01T14:05:00Z");
+        assert_eq!(parse("2026-03-01T14:05:30+02:00").unwrap().to_string(), "2026-03-01T12:05:30Z");
+        for local in ["2026-03-01T14:05", "2026-03-01 14:05:30"] {
+            assert!(parse(local).is_ok(), "{local}");
+        }
+        for wrong in ["yesterday", "14:05", "2026-13-01T00:00", ""] {
+            assert!(parse(wrong).unwrap_err().contains("2026-03-01T14:05"), "{wrong}");
+        }
+        assert_eq!(moment_text(parse("2026-03-01T14:05:30Z").unwrap()), "2026-03-01 14:05:30 UTC");
+    }
+}
