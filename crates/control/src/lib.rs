@@ -3,6 +3,7 @@
 
 pub mod adopt;
 pub mod apps;
+pub mod asides;
 pub mod assembly;
 pub mod auditing;
 pub mod backup_files;

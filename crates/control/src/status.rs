@@ -121,6 +121,7 @@ pub async fn of(assembly: &Assembly) -> Result<Status> {
     status.troubles.extend(crate::schedule::troubles(assembly, &status.safety, now)?);
     status.troubles.extend(crate::keys::troubles(assembly).await);
     status.troubles.extend(crate::erasure::troubles(assembly));
+    status.troubles.extend(crate::asides::troubles(assembly).await);
     status.troubles.extend(crate::auditing::of_stack(&assembly.stack).await);
     Ok(status)
 }

@@ -20,8 +20,8 @@ use async_trait::async_trait;
 use eclusa_fault::{Code, Fault, Result};
 use eclusa_model::{DatabasePlace, RuntimeKind, ServiceName, Tenant};
 use eclusa_ports::{
-    Blocker, Checksums, Database, DatabaseCopy, DatabaseFacts, DatabaseSummary, Dump, ExecSpec, LogPosition,
-    Meter, NoOutput, Replayed, Row, RowsWanted, Runtime, SecretResolver, StoredDump, SwapState,
+    Aside, Blocker, Checksums, Database, DatabaseCopy, DatabaseFacts, DatabaseSummary, Dump, ExecSpec,
+    LogPosition, Meter, NoOutput, Replayed, Row, RowsWanted, Runtime, SecretResolver, StoredDump, SwapState,
 };
 use eclusa_runbook::{Load, Place};
 
@@ -216,6 +216,42 @@ impl Database for Databases {
         }
     }
 
+    async fn restore_aside(
+        &self,
+        tenant: &Tenant,
+        suffix: &str,
+        dump: StoredDump,
+        tables: &BTreeSet<String>,
+    ) -> Result<()> {
+        names::check(suffix)?;
+        match self.engine(tenant) {
+            Engine::Mariadb(engine) => engine.restore_aside(suffix, dump, tables).await,
+            Engine::Postgresql(_) | Engine::Sqlite(_) => Err(tables_alone(tenant)),
+        }
+    }
+
+    async fn finish_aside(&self, tenant: &Tenant, suffix: &str, point: &str, at: Timestamp) -> Result<Aside> {
+        names::check(suffix)?;
+        match self.engine(tenant) {
+            Engine::Mariadb(engine) => engine.finish_aside(suffix, &tenant.name, point, at).await,
+            Engine::Postgresql(_) | Engine::Sqlite(_) => Err(tables_alone(tenant)),
+        }
+    }
+
+    async fn asides(&self, tenant: &Tenant) -> Result<Vec<Aside>> {
+        match self.engine(tenant) {
+            Engine::Mariadb(engine) => engine.asides().await,
+            Engine::Postgresql(_) | Engine::Sqlite(_) => Ok(Vec::new()),
+        }
+    }
+
+    async fn drop_aside(&self, tenant: &Tenant, database: &str) -> Result<()> {
+        match self.engine(tenant) {
+            Engine::Mariadb(engine) => engine.drop_aside(database).await,
+            Engine::Postgresql(_) | Engine::Sqlite(_) => Err(tables_alone(tenant)),
+        }
+    }
+
     async fn replay(
         &self,
         tenant: &Tenant,
@@ -257,10 +293,7 @@ impl Database for Databases {
         names::check(suffix)?;
         match self.engine(tenant) {
             Engine::Mariadb(engine) => engine.restore_tables_beside(suffix, dump, tables).await,
-            Engine::Postgresql(_) | Engine::Sqlite(_) => {
-                let problem = format!("a restore of some tables of {} on this engine", tenant.name);
-                Err(Fault::new(Code::DatabaseUnsupported).with("problem", problem))
-            }
+            Engine::Postgresql(_) | Engine::Sqlite(_) => Err(tables_alone(tenant)),
         }
     }
 
@@ -383,6 +416,11 @@ impl Database for Databases {
     }
 }
 
+fn tables_alone(tenant: &Tenant) -> Fault {
+    let problem = format!("some tables of {} alone are restored on MariaDB only", tenant.name);
+    Fault::new(Code::DatabaseUnsupported).with("problem", problem)
+}
+
 fn cannot_be_made(tenant: &Tenant) -> Fault {
     let problem = format!("a database for {} is made on MariaDB only", tenant.name);
     Fault::new(Code::DatabaseUnsupported).with("problem", problem)
@@ -391,7 +429,9 @@ fn cannot_be_made(tenant: &Tenant) -> Fault {
 fn check_copy(copy: &DatabaseCopy) -> Result<()> {
     match copy {
         DatabaseCopy::Live => Ok(()),
-        DatabaseCopy::Beside(suffix) | DatabaseCopy::Kept(suffix) => names::check(suffix),
+        DatabaseCopy::Beside(suffix) | DatabaseCopy::Kept(suffix) | DatabaseCopy::Aside(suffix) => {
+            names::check(suffix)
+        }
     }
 }
 

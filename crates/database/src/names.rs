@@ -31,6 +31,8 @@ pub(crate) enum Part {
     New,
     /// The one that was live before.
     Old,
+    /// Some tables, to be looked at.
+    Aside,
 }
 
 impl Part {
@@ -40,6 +42,7 @@ impl Part {
             Self::Unfinished => "part",
             Self::New => "new",
             Self::Old => "old",
+            Self::Aside => "aside",
         }
     }
 }
@@ -54,6 +57,7 @@ pub fn copy_name(name: &str, copy: &DatabaseCopy) -> String {
         DatabaseCopy::Live => name.to_owned(),
         DatabaseCopy::Beside(suffix) => part_name(name, suffix, Part::New),
         DatabaseCopy::Kept(suffix) => part_name(name, suffix, Part::Old),
+        DatabaseCopy::Aside(suffix) => part_name(name, suffix, Part::Aside),
     }
 }
 

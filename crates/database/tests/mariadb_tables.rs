@@ -10,6 +10,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use eclusa_database::Databases;
+use eclusa_fault::Code;
 use eclusa_model::Tenant;
 use eclusa_ports::{Checksums, Database, DatabaseCopy, DatabaseSummary, SwapState};
 use eclusa_testkit::Dumped;
@@ -169,4 +170,34 @@ async fn a_swap_of_some_tables_that_was_cut_off_is_finished_either_way() {
         moment += 37;
     }
     assert!(seen.contains("Halfway"), "{seen:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn tables_of_a_point_are_looked_at_in_a_database_of_their_own() {
+    let server = Server::start();
+    shop(&server);
+    let tenant = server.tenant("shop");
+    for databases in [server.databases(), databases_of_several(&server)] {
+        let dumped = taken(databases.dump(&tenant).await.unwrap()).await.unwrap();
+        let live = summary(&databases, &tenant, &DatabaseCopy::Live).await;
+        let wanted: BTreeSet<String> = ["t3", ODD].map(str::to_owned).into();
+        databases.restore_aside(&tenant, "a1", dumped.stored(), &wanted).await.unwrap();
+        assert_eq!(databases.asides(&tenant).await.unwrap(), [], "not finished yet");
+        let aside = DatabaseCopy::Aside("a1".into());
+        let found = summary(&databases, &tenant, &aside).await;
+        assert_eq!(found.tables.keys().cloned().collect::<BTreeSet<_>>(), wanted);
+        assert!(wanted.iter().all(|table| found.tables[table] == dumped.summary.tables[table]));
+        let at = "2026-03-01T14:05:00Z".parse().unwrap();
+        let made = databases.finish_aside(&tenant, "a1", "1608a65a", at).await.unwrap();
+        assert_eq!(databases.asides(&tenant).await.unwrap(), [made.clone()]);
+        is(&databases, &tenant, &live, "nothing live is touched").await;
+
+        for other in ["shop", "mysql"] {
+            let fault = databases.drop_aside(&tenant, other).await.unwrap_err();
+            assert_eq!(fault.code, Code::DatabaseDenied, "{fault}");
+        }
+        databases.drop_aside(&tenant, &made.database).await.unwrap();
+        databases.drop_aside(&tenant, &made.database).await.unwrap();
+        assert_eq!(databases.asides(&tenant).await.unwrap(), []);
+    }
 }

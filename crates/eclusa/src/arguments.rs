@@ -7,10 +7,10 @@ use eclusa_fault::{Code, Fault, Language, Result};
 use eclusa_model::PersonName;
 
 use crate::commands::{
-    abort, adopt, answer, apps, attach, audit, backup, backups, bundle, clone, completions, customizations,
-    doctor, drill, edge, erase, exec, history, keys, logs, maintenance, man, migrate, mirror, note, own_run,
-    person, plan, prune, rehearse, release, report, restore, resume, rollback, schedule, seed, shop, start,
-    status, stop, supervise, tenants,
+    abort, adopt, answer, apps, aside, attach, audit, backup, backups, bundle, clone, completions,
+    customizations, doctor, drill, edge, erase, exec, history, keys, logs, maintenance, man, migrate, mirror,
+    note, own_run, person, plan, prune, rehearse, release, report, restore, resume, rollback, schedule, seed,
+    shop, start, status, stop, supervise, tenants,
 };
 use crate::demo;
 
@@ -87,6 +87,8 @@ pub enum Command {
     Schedule(schedule::Schedule),
     /// Bring a tenant's data back from a restore point.
     Restore(restore::Restore),
+    /// Tables of a restore point in a database of their own, to be looked at.
+    Aside(aside::AsideCommand),
     /// Make a new site out of a restore point of another: mail and scheduler off, keys of its own.
     Clone(clone::Clone),
     /// Erase a single person from a tenant's data, now and in whatever is restored later.

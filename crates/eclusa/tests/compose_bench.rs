@@ -122,6 +122,10 @@ fn twelve_sites_go_through_the_lock_and_one_that_fails_takes_all_back() {
         said.contains("WENT BACK. Run") && said.contains("the step migrate.s07.localhost failed"),
         "{said}"
     );
+    assert!(
+        said.contains("all others stayed as they were"),
+        "what the migration did not touch stays: {said}"
+    );
     let after = bench.books();
     for (site, books) in &before {
         assert_eq!(after.get(site), Some(books), "{site} is as it was before");

@@ -46,8 +46,8 @@ impl Bench {
     fn start() -> Self {
         let bench = ComposeBench::start("custom", 2);
         // The release takes the only Property Setter away, which is meant here.
-        let gates =
-            "\n[stacks.erp.frappe.gates]\nrows_ignore = [\"tabProperty Setter\"]\n\n[stacks.erp.release]";
+        let gates = "\n[stacks.erp.frappe.gates]\nrows_ignore = [\"tabProperty Setter\"]\n\n[stacks.erp.secure]\n\
+             read_ahead_from = 1\n\n[stacks.erp.release]";
         bench.configure(&bench.configuration().replace("\n[stacks.erp.release]", gates));
         Self(bench)
     }
@@ -159,6 +159,35 @@ fn a_moment_comes_back(bench: &Bench, there: &dyn Fn() -> String, write: &dyn Fn
     assert!(said.contains("E0614") && said.contains("the server kept none then"), "{said}");
 }
 
+/// Tables of a restore point in a database of their own, which nobody forgets.
+fn tables_are_looked_at(
+    bench: &Bench,
+    server: &SecondServer,
+    there: &dyn Fn() -> String,
+    write: &dyn Fn(&str),
+) {
+    write("as it was");
+    bench.must(&["backup", TWO]);
+    write("as it is");
+    let said = bench.ends(1, &["aside", "take", TWO, "Custom", "--yes"]);
+    assert!(said.contains("E0615") && said.contains("tabCustomer"), "{said}");
+    let said = bench.must(&["aside", "take", TWO, "Customer", "tabUser", "--yes"]);
+    let listed = bench.must(&["aside", "ls", "--json"]);
+    let listed: serde_json::Value = serde_json::from_str(&listed).unwrap();
+    let database = listed["asides"][0]["database"].as_str().unwrap();
+    assert!(said.contains(database) && listed["asides"][0]["tenant"] == TWO, "{said}");
+    assert_eq!(server.client("SHOW TABLES", database).unwrap(), "tabCustomer\ntabUser");
+    let customer = "SELECT customer_name FROM tabCustomer WHERE name = 'CUST-00001'";
+    assert_eq!(server.client(customer, database).unwrap(), "as it was");
+    assert_eq!(there(), "as it is");
+    assert!(bench.eclusa(&["status"]).1.contains("eclusa aside drop"));
+    let said = bench.must(&["erase", TWO, "--still-configured", "--plan"]);
+    assert!(said.contains(database), "{said}");
+    bench.must(&["aside", "drop", database, "--yes"]);
+    assert!(bench.must(&["aside", "ls"]).contains("There is no database"));
+    bench.refused(&["aside", "drop", "mysql", "--yes"], "no such database");
+}
+
 /// A database of the site's name is left on the server of all others, and must never be taken for the site's.
 fn a_site_on_a_server_of_its_own(bench: &Bench) -> SecondServer {
     let server = SecondServer::start(bench);
@@ -201,6 +230,7 @@ fn a_site_on_a_server_of_its_own(bench: &Bench) -> SecondServer {
     // A statement that is replayed fires triggers, whose definer has no rights on the copy.
     server.client("DROP TRIGGER IF EXISTS t_customer; DROP VIEW IF EXISTS v_customers", name).unwrap();
     a_moment_comes_back(bench, &there, &write);
+    tables_are_looked_at(bench, &server, &there, &write);
     let said = bench.must(&["clone", TWO, "copy.localhost", "--yes"]);
     assert_eq!(bench.config("copy.localhost")["db_host"], "db2", "{said}");
     bench.inside("rm -r sites/copy.localhost");
@@ -358,6 +388,8 @@ fn released(bench: &Bench) {
     let said = bench.must(&["release", "v15.2", "--yes"]);
     assert!(said.contains("GO. Run"), "{said}");
     assert!(said.contains("secure.customizations.s02.localhost  failed: E0002"), "{said}");
+    // Its files were read before the gate closed.
+    assert!(said.contains("preflight.files.s02.localhost"), "{said}");
     let report = bench.must(&["report", "--format", "md"]);
     let section = report.split("## What people have made themselves").nth(1).unwrap();
     let section = section.split("## What was kept").next().unwrap();

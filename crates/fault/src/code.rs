@@ -159,6 +159,8 @@ codes! {
     TrialFailed = 613,
     /// A moment between restore points cannot be brought back.
     MomentUnreachable = 614,
+    /// A restore point has no such table.
+    TableUnknown = 615,
     /// A file with keys that cannot be used.
     EscrowInvalid = 620,
     /// The copies of a tenant must not be destroyed now.

@@ -3,6 +3,7 @@
 
 mod app;
 mod application;
+mod aside;
 mod backup;
 mod clone;
 mod customizations;
@@ -59,6 +60,8 @@ pub fn plan(input: &PlanInput<'_>, intent: &Intent) -> Result<Plan> {
             let (check_only, adapt, until) = (*check_only, *adapt, *until);
             restore::plan(input, &restore::Wanted { tenant, point, check_only, adapt, part, until })?
         }
+        Intent::Aside { tenant, point, tables } => aside::plan(input, tenant, point, tables)?,
+        Intent::DropAside { tenant, beside, database } => aside::drop(input, tenant, beside, database)?,
         Intent::Clone { tenant, point, release, to, masking } => {
             let release = release.as_deref();
             clone::plan(input, &clone::Wanted { tenant, point, release, to, masking: masking.as_ref() })?

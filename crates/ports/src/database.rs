@@ -6,13 +6,13 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use eclusa_fault::{Code, Fault, Result};
-use eclusa_model::Tenant;
+use eclusa_model::{Tenant, TenantName};
 use eclusa_runbook::Load;
 use jiff::Timestamp;
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 
-use crate::Meter;
+use crate::{Checksums, DatabaseSummary, Meter};
 
 /// What a server says about a tenant's database.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,93 +27,6 @@ pub struct DatabaseFacts {
     pub without_snapshot: Vec<String>,
     /// Whether the server keeps a log of what is written, from which any moment can be brought back.
     pub keeps_log: bool,
-}
-
-/// How the checksums of a summary were computed. Those of two ways cannot be compared.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Checksums {
-    /// By the server, from the values of each row.
-    #[default]
-    Server,
-    /// From the rows as the dump program writes them.
-    Dump,
-}
-
-impl Checksums {
-    #[allow(clippy::trivially_copy_pass_by_ref, reason = "serde asks so")]
-    fn is_default(&self) -> bool {
-        *self == Self::default()
-    }
-}
-
-/// One table: how many rows, and a checksum of all of them that does not depend on their order.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct TableSummary {
-    /// The number of rows.
-    pub rows: u64,
-    /// The checksum, as the engine's module documents it.
-    pub checksum: String,
-}
-
-/// What a database holds, by table (`schema.table` for PostgreSQL).
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub struct DatabaseSummary {
-    /// How the checksums were computed.
-    #[serde(default, skip_serializing_if = "Checksums::is_default")]
-    pub checksums: Checksums,
-    /// The tables.
-    pub tables: BTreeMap<String, TableSummary>,
-    /// Other objects that a dump must bring back, counted: views, triggers, functions, sequences with their values.
-    pub objects: BTreeMap<String, String>,
-}
-
-impl DatabaseSummary {
-    /// The number of rows of each table.
-    #[must_use]
-    pub fn rows_by_table(&self) -> BTreeMap<String, u64> {
-        self.tables.iter().map(|(name, table)| (name.clone(), table.rows)).collect()
-    }
-
-    /// The number of rows of all tables.
-    #[must_use]
-    pub fn rows(&self) -> u64 {
-        self.tables.values().map(|table| table.rows).sum()
-    }
-
-    /// What differs, as a person reads it; empty when equal. Summaries of two kinds of checksums are never equal.
-    #[must_use]
-    pub fn differences(&self, other: &Self) -> Vec<String> {
-        let mut found = Vec::new();
-        if self.checksums != other.checksums {
-            found.push(format!("checksums of kind {:?}, not {:?}", other.checksums, self.checksums));
-        }
-        let names: std::collections::BTreeSet<_> = self.tables.keys().chain(other.tables.keys()).collect();
-        for name in names {
-            match (self.tables.get(name), other.tables.get(name)) {
-                (Some(left), Some(right)) if left.rows != right.rows => {
-                    found.push(format!("{name}: {} rows, not {}", right.rows, left.rows));
-                }
-                (Some(left), Some(right)) if left.checksum != right.checksum => {
-                    found.push(format!("{name}: {} rows whose content differs", right.rows));
-                }
-                (Some(_), None) => found.push(format!("{name}: missing")),
-                (None, Some(_)) => found.push(format!("{name}: not expected")),
-                _ => {}
-            }
-        }
-        let names: std::collections::BTreeSet<_> = self.objects.keys().chain(other.objects.keys()).collect();
-        for name in names {
-            if self.objects.get(name) != other.objects.get(name) {
-                found.push(format!(
-                    "{name}: {:?}, not {:?}",
-                    other.objects.get(name),
-                    self.objects.get(name)
-                ));
-            }
-        }
-        found
-    }
 }
 
 /// Opens a stream on the blocking thread that reads it. Its reader gives an error, not an end, when what
@@ -232,6 +145,21 @@ pub enum DatabaseCopy {
     Beside(String),
     /// The old one that a swap kept, of this suffix.
     Kept(String),
+    /// Some tables of a restore point, to be looked at, of this suffix.
+    Aside(String),
+}
+
+/// Tables of a restore point in a database of their own, to be looked at. It stays until somebody drops it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Aside {
+    /// Whose.
+    pub tenant: TenantName,
+    /// The name of the database.
+    pub database: String,
+    /// Of which point.
+    pub point: String,
+    /// When it was made.
+    pub made_at: Timestamp,
 }
 
 /// Where a swap stands, seen from outside.
@@ -359,6 +287,52 @@ pub trait Database: Send + Sync {
     ) -> Result<Replayed> {
         let (_, _, _) = (suffix, log, until);
         let problem = format!("moments between restore points of {} on this engine", tenant.name);
+        Err(Fault::new(Code::DatabaseUnsupported).with("problem", problem))
+    }
+
+    /// Restores some tables of a dump into a database of their own. Until it is [finished](Database::finish_aside), it is none
+    /// that anybody is told of.
+    ///
+    /// # Errors
+    /// `RestoreFailed`; `DatabaseUnsupported` on engines whose tables are not restored alone.
+    async fn restore_aside(
+        &self,
+        tenant: &Tenant,
+        suffix: &str,
+        dump: StoredDump,
+        tables: &BTreeSet<String>,
+    ) -> Result<()> {
+        let (_, _, _) = (suffix, dump, tables);
+        let problem = format!("a restore of some tables of {} on this engine", tenant.name);
+        Err(Fault::new(Code::DatabaseUnsupported).with("problem", problem))
+    }
+
+    /// Writes down what such a database is; gives it.
+    ///
+    /// # Errors
+    /// `DatabaseUnreachable`, `DatabaseDenied`.
+    async fn finish_aside(&self, tenant: &Tenant, suffix: &str, point: &str, at: Timestamp) -> Result<Aside> {
+        let (_, _, _) = (suffix, point, at);
+        let problem = format!("a restore of some tables of {} on this engine", tenant.name);
+        Err(Fault::new(Code::DatabaseUnsupported).with("problem", problem))
+    }
+
+    /// The finished ones of all tenants on the server of one.
+    ///
+    /// # Errors
+    /// `DatabaseUnreachable`, `DatabaseDenied`.
+    async fn asides(&self, tenant: &Tenant) -> Result<Vec<Aside>> {
+        let _ = tenant;
+        Ok(Vec::new())
+    }
+
+    /// Drops one of them from the server of a tenant. Idempotent.
+    ///
+    /// # Errors
+    /// `DatabaseUnreachable`; `DatabaseDenied` when a database of that name is something else.
+    async fn drop_aside(&self, tenant: &Tenant, database: &str) -> Result<()> {
+        let _ = database;
+        let problem = format!("a restore of some tables of {} on this engine", tenant.name);
         Err(Fault::new(Code::DatabaseUnsupported).with("problem", problem))
     }
 

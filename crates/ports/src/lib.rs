@@ -17,13 +17,13 @@ mod probe;
 mod records;
 mod runtime;
 mod secrets;
+mod summary;
 mod vault;
 
 pub use clock::Clock;
 pub use database::{
-    Blocker, Checksums, Database, DatabaseCopy, DatabaseFacts, DatabaseSummary, Dump, DumpStream,
-    LogPosition, Replayed, Row, RowsWanted, StoredDump, StoredStream, StreamOpener, SummaryOpener, SwapState,
-    TableSummary,
+    Aside, Blocker, Database, DatabaseCopy, DatabaseFacts, Dump, DumpStream, LogPosition, Replayed, Row,
+    RowsWanted, StoredDump, StoredStream, StreamOpener, SummaryOpener, SwapState,
 };
 pub use edge::{Edge, GateState, GateStatus};
 pub use files::{FilesSwap, OWN_FILES_PREFIX, beside_directory, kept_directory};
@@ -42,6 +42,7 @@ pub use runtime::{
     TrialSpec,
 };
 pub use secrets::SecretResolver;
+pub use summary::{Checksums, DatabaseSummary, TableSummary};
 pub use vault::{
     Copied, Copying, DirectorySet, FileEntry, FilesManifest, Forgotten, Hold, HoldEnd, MANIFEST_FORMAT,
     MirrorCopies, MirrorFailure, PointManifest, ReadAhead, StreamManifest, TakeRequest, Vault, VerifyReport,

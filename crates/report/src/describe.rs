@@ -35,6 +35,13 @@ pub fn intent_text(intent: &Intent, language: &Language) -> String {
             };
             message.with("tenant", tenant).with("point", short(point, 8))
         }
+        Intent::Aside { tenant, point, tables } => Message::new("plan-intent-aside")
+            .with("tenant", tenant)
+            .with("point", short(point, 8))
+            .with("count", tables.len()),
+        Intent::DropAside { tenant, database, .. } => {
+            Message::new("plan-intent-drop-aside").with("tenant", tenant).with("database", database)
+        }
         Intent::ErasePerson { tenant, .. } => Message::new("plan-intent-erase-person").with("tenant", tenant),
         Intent::Clone { tenant, point, to, .. } => Message::new("plan-intent-clone")
             .with("tenant", tenant)
@@ -220,6 +227,8 @@ fn restore(operation: &RestoreOperation, language: &Language) -> Message {
         RestoreOperation::Beside { tenant, .. } => ("back-beside", tenant),
         RestoreOperation::Prove { tenant, .. } => ("back-prove", tenant),
         RestoreOperation::Replay { tenant, .. } => ("back-replay", tenant),
+        RestoreOperation::Aside { tenant, .. } => ("back-aside", tenant),
+        RestoreOperation::DropAside { tenant, .. } => ("back-drop-aside", tenant),
         RestoreOperation::SwapIn { tenant, .. } => ("back-swap-in", tenant),
         RestoreOperation::SwapBack { tenant, .. } => ("back-swap-back", tenant),
         RestoreOperation::Discard { tenant, .. } => ("back-discard", tenant),

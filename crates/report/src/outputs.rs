@@ -39,6 +39,7 @@ fn phrase(name: &str, value: &str) -> Message {
         ("files", Some(count), _) => counted("output-files", count),
         ("tables", Some(count), _) => counted("output-tables", count),
         ("tables-back", Some(count), _) => Message::new("output-tables-back").with("count", count),
+        ("database", ..) => Message::new("output-database").with("database", value),
         ("changes", Some(count), _) => counted("output-changes", count),
         ("last", ..) => Message::new("output-last-change").with("at", value),
         ("verified", Some(count), _) => counted("output-verified", count),

@@ -7,7 +7,9 @@ use eclusa_model::{MaintenanceOwner, PointId, Release, RunId, ServiceName, StepN
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::{CloneOperation, ErasureOperation, MirrorWay, Part, SettingsOperation, TrialOperation};
+use crate::{
+    CloneOperation, ErasureOperation, MirrorWay, RestoreOperation, SettingsOperation, TrialOperation,
+};
 
 /// A generic operation on the world.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -330,95 +332,6 @@ pub enum VaultOperation {
         tenant: TenantName,
         /// Which.
         points: Vec<PointId>,
-    },
-}
-
-/// An operation that brings a tenant's data back. `suffix` names what lies beside the live data
-/// (`NAME_SUFFIX_new`, `NAME_SUFFIX_old`) and is the same on every try, so that a crash can be seen through.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "operation", rename_all = "kebab-case")]
-pub enum RestoreOperation {
-    /// Restores database and files beside the live ones.
-    Beside {
-        /// Whose.
-        tenant: TenantName,
-        /// From which point.
-        point: PointReference,
-        /// What the copies are named by.
-        suffix: String,
-        /// Which part of it.
-        #[serde(default, skip_serializing_if = "Part::is_everything")]
-        part: Part,
-    },
-    /// Compares what lies beside with the point's manifest: rows, checksums, files.
-    Prove {
-        /// Whose.
-        tenant: TenantName,
-        /// With which point.
-        point: PointReference,
-        /// What the copies are named by.
-        suffix: String,
-        /// Which part of it.
-        #[serde(default, skip_serializing_if = "Part::is_everything")]
-        part: Part,
-    },
-    /// Replays on the database beside what its server's log has of the live one since the point, up to a moment. When it was
-    /// cut off before, it is restored and proved anew first. Outputs: `changes`, and `last` when there was one.
-    Replay {
-        /// Whose.
-        tenant: TenantName,
-        /// Since which point.
-        point: PointReference,
-        /// What the copies are named by.
-        suffix: String,
-        /// Up to which moment.
-        until: Timestamp,
-    },
-    /// Swaps what lies beside with the live data; the old data is kept. Writers must be stopped.
-    SwapIn {
-        /// Whose.
-        tenant: TenantName,
-        /// What the copies are named by.
-        suffix: String,
-        /// Which part of it.
-        #[serde(default, skip_serializing_if = "Part::is_everything")]
-        part: Part,
-    },
-    /// Swaps back: what was live before is live again; the restored copy lies beside again.
-    SwapBack {
-        /// Whose.
-        tenant: TenantName,
-        /// What the copies are named by.
-        suffix: String,
-        /// Which part of it.
-        #[serde(default, skip_serializing_if = "Part::is_everything")]
-        part: Part,
-    },
-    /// Drops what lies beside and was never swapped in. Idempotent.
-    Discard {
-        /// Whose.
-        tenant: TenantName,
-        /// What the copies are named by.
-        suffix: String,
-        /// Which part of it.
-        #[serde(default, skip_serializing_if = "Part::is_everything")]
-        part: Part,
-    },
-    /// Drops the old data that a swap kept. Idempotent.
-    DropKept {
-        /// Whose.
-        tenant: TenantName,
-        /// What the copies are named by.
-        suffix: String,
-    },
-    /// All of it for the undo of a step: beside, prove, swap. Idempotent.
-    Whole {
-        /// Whose.
-        tenant: TenantName,
-        /// From which point.
-        point: PointReference,
-        /// What the copies are named by.
-        suffix: String,
     },
 }
 

@@ -11,10 +11,12 @@ mod event;
 mod expectation;
 mod gate;
 mod headway;
+mod intent;
 mod load;
 mod part;
 mod plan;
 mod plan_format;
+mod restore;
 mod run;
 mod settings;
 mod statistics;
@@ -26,8 +28,7 @@ pub use clone::{CloneOperation, CloneStep, Scrub, StatementFile};
 pub use digest::digest_of;
 pub use effect::{
     DatabaseOperation, EdgeOperation, Effect, EnvironmentValue, Exec, Expect, LeaseOperation,
-    MaintenanceOperation, Place, PointKind, PointReference, RestoreOperation, RuntimeOperation, Unblock,
-    VaultOperation,
+    MaintenanceOperation, Place, PointKind, PointReference, RuntimeOperation, Unblock, VaultOperation,
 };
 pub use erasure::{ErasureOperation, PersonErasure};
 pub use event::{EVENT_FORMAT, Entry, Event, Outcome, Outputs};
@@ -37,13 +38,14 @@ pub use gate::{
     ProbeRoute, Sample, Verdict, VerdictKind, WatchRule, look_of,
 };
 pub use headway::{Course, HEADWAY_FORMAT, Headway, Stage};
+pub use intent::Intent;
 pub use load::{DiskPriority, Load};
 pub use part::Part;
 pub use plan::{
-    Action, Intent, Lane, Limits, MirrorWay, Phase, Plan, Question, Recovery, Reversibility, Scope, Step,
-    Undo,
+    Action, Lane, Limits, MirrorWay, Phase, Plan, Question, Recovery, Reversibility, Scope, Step, Undo,
 };
 pub use plan_format::{ELSEWHERE_PLAN_FORMAT, NEWEST_PLAN_FORMAT, PARTS_PLAN_FORMAT, PLAN_FORMAT};
+pub use restore::{AsideName, RestoreOperation};
 pub use run::{Decision, Direction, Illegal, Next, Note, Progress, Run, Timing, UndoProgress};
 pub use settings::SettingsOperation;
 pub use statistics::{LatencyComparison, compare_latency, judge_watch, median, wilson};

@@ -120,6 +120,7 @@ impl Database for FakeDatabase {
                     DatabaseCopy::Live => Some(&databases.live),
                     DatabaseCopy::Beside(suffix) => databases.beside.get(suffix),
                     DatabaseCopy::Kept(suffix) => databases.kept.get(suffix),
+                    DatabaseCopy::Aside(_) => None,
                 };
                 data.map(summary).ok_or_else(|| Fault::new(Code::RestoreFailed).with("tenant", &tenant.name))
             })
@@ -192,6 +193,7 @@ impl Database for FakeDatabase {
                     DatabaseCopy::Live => return Err(swap_failed(tenant)),
                     DatabaseCopy::Beside(suffix) => databases.beside.remove(suffix),
                     DatabaseCopy::Kept(suffix) => databases.kept.remove(suffix),
+                    DatabaseCopy::Aside(_) => None,
                 };
                 Ok(())
             })

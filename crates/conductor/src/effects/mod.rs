@@ -1,5 +1,6 @@
 //! Effects carried out: one module per kind of operation. Each is idempotent or can be found out about.
 
+mod aside;
 mod clone;
 mod command;
 mod copying;

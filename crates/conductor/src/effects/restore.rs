@@ -8,6 +8,7 @@ use eclusa_ports::{
 use eclusa_runbook::{Outputs, Part, RestoreOperation, Stage};
 use jiff::Timestamp;
 
+use super::aside;
 use super::going_back;
 use super::headway::measured;
 use super::point::{id_of, place_of};
@@ -33,6 +34,15 @@ pub(super) async fn perform(context: &Context, operation: &RestoreOperation) -> 
             let tenant = context.tenant(tenant)?;
             measured(context, async |context| replay(context, tenant, &manifest, suffix, *until).await).await
         }
+        RestoreOperation::Aside { tenant, point, suffix, tables } => {
+            let manifest = context.ports.vault.find(tenant, &context.point(point)?).await?;
+            let manifest = part_of(manifest, &Part::Database)?;
+            let tenant = context.tenant(tenant)?;
+            let making =
+                async |context: &Context| aside::make(context, tenant, &manifest, suffix, tables).await;
+            measured(context, making).await
+        }
+        RestoreOperation::DropAside { tenant, database } => aside::drop(context, tenant, database).await,
         RestoreOperation::SwapIn { tenant, suffix, part } => {
             swap_in(context, context.tenant(tenant)?, suffix, part).await?;
             Ok(Outputs::new())

@@ -11,6 +11,7 @@
 //! The user must be allowed to make databases and to end connections, as `root` is.
 
 mod apart;
+mod aside;
 mod ask;
 mod begun;
 mod catalogue;
@@ -37,9 +38,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use eclusa_fault::{Code, Fault, Result};
+use eclusa_model::TenantName;
 use eclusa_ports::{
-    Blocker, Checksums, DatabaseCopy, DatabaseFacts, DatabaseSummary, Dump, LogPosition, Replayed, Row,
-    RowsWanted, StoredDump, SwapState,
+    Aside, Blocker, Checksums, DatabaseCopy, DatabaseFacts, DatabaseSummary, Dump, LogPosition, Replayed,
+    Row, RowsWanted, StoredDump, SwapState,
 };
 use jiff::Timestamp;
 use secrecy::SecretString;
@@ -106,6 +108,36 @@ impl Mariadb {
     ) -> Result<()> {
         let restored = restore::restore_beside(&self.access, &self.name, suffix, dump, Some(tables)).await;
         self.of(Code::RestoreFailed, restored)
+    }
+
+    pub(crate) async fn restore_aside(
+        &self,
+        suffix: &str,
+        dump: StoredDump,
+        tables: &BTreeSet<String>,
+    ) -> Result<()> {
+        let aside = copy_name(&self.name, &DatabaseCopy::Aside(suffix.to_owned()));
+        let restored = restore::restore_aside(&self.access, &self.name, &aside, dump, tables).await;
+        self.of(Code::RestoreFailed, restored)
+    }
+
+    pub(crate) async fn finish_aside(
+        &self,
+        suffix: &str,
+        tenant: &TenantName,
+        point: &str,
+        at: Timestamp,
+    ) -> Result<Aside> {
+        let name = copy_name(&self.name, &DatabaseCopy::Aside(suffix.to_owned()));
+        self.of(Code::DatabaseUnreachable, aside::finish(&self.access, &name, tenant, point, at).await)
+    }
+
+    pub(crate) async fn asides(&self) -> Result<Vec<Aside>> {
+        self.of(Code::DatabaseUnreachable, aside::list(&self.access).await)
+    }
+
+    pub(crate) async fn drop_aside(&self, database: &str) -> Result<()> {
+        self.of(Code::DatabaseUnreachable, aside::drop(&self.access, database).await)
     }
 
     /// Replays what the binary log has of the database on the copy beside.

@@ -79,6 +79,25 @@ pub(crate) async fn restore_beside(
     finished
 }
 
+/// Restores some tables of a dump into a database of this name, whose comment says that it is not finished.
+pub(crate) async fn restore_aside(
+    access: &Access,
+    live: &str,
+    aside: &str,
+    dump: StoredDump,
+    tables: &BTreeSet<String>,
+) -> Outcome<()> {
+    let mut session = Session::open(access).await?;
+    catalogue::drop_database(&mut session, aside).await?;
+    catalogue::create_like(&mut session, aside, live, UNFINISHED).await?;
+    let filled = fill(access, session.names, aside, chosen::only(dump, tables)).await;
+    if filled.is_err() {
+        // In a new session: the failure may have been the end of the one that was open.
+        catalogue::drop_database(&mut Session::open(access).await?, aside).await?;
+    }
+    filled
+}
+
 /// Feeds the dump to clients: one that is several streams in its order, the rows side by side.
 async fn fill(access: &Access, names: Names, database: &str, dump: StoredDump) -> Outcome<()> {
     let filling = Filling { access, names, database };

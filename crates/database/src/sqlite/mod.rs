@@ -50,6 +50,7 @@ impl Files {
             DatabaseCopy::Live => self.live.clone(),
             DatabaseCopy::Beside(suffix) => self.part(suffix, Part::New),
             DatabaseCopy::Kept(suffix) => self.part(suffix, Part::Old),
+            DatabaseCopy::Aside(suffix) => self.part(suffix, Part::Aside),
         }
     }
 }

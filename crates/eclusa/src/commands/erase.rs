@@ -122,6 +122,10 @@ fn show(session: &Session, plan: &Erasure) {
         };
         say(format!("  {} ({location}): {what}", erasure::place_name(&place.place)));
     }
+    for one in &plan.asides {
+        let goes = Message::new("erase-aside-goes").with("database", &one.database);
+        say(format!("  {}", goes.render(&session.language)));
+    }
     say(text("erase-customizations"));
     say(format!("{BOLD}{}{BOLD:#}", text("erase-title-readers")));
     erasure::readers(plan).iter().for_each(|line| say(format!("  {line}")));

@@ -95,6 +95,8 @@ fn what(run: &Run) -> String {
             };
             format!("{word} {tenant}")
         }
+        Intent::Aside { tenant, .. } => format!("tables of {tenant} aside"),
+        Intent::DropAside { database, .. } => format!("drop {database}"),
         Intent::ErasePerson { tenant, .. } => format!("erase person {tenant}"),
         Intent::Clone { tenant, to, .. } => format!("clone {tenant} as {to}"),
         other => other.word().to_owned(),

@@ -4,6 +4,7 @@ pub mod abort;
 pub mod adopt;
 pub mod answer;
 pub mod apps;
+pub mod aside;
 pub mod attach;
 pub mod audit;
 pub mod backup;
@@ -139,6 +140,7 @@ async fn dispatch(command: Command, session: Arc<Session>) -> Result<Exit> {
         Command::Exec(command) => command.run(session).await,
         Command::Logs(command) => command.run(session).await,
         Command::Restore(command) => command.run(session).await,
+        Command::Aside(command) => command.run(session).await,
         Command::Clone(command) => command.run(session).await,
         Command::Person(command) => command.run(session).await,
         Command::Resume(command) => command.run(session).await,

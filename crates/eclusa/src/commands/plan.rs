@@ -82,6 +82,8 @@ enum Wanted {
         #[command(flatten)]
         part: OnlyPart,
     },
+    /// Tables of a restore point in a database of their own.
+    Aside(super::aside::What),
     /// A new site out of a restore point of another.
     Clone(super::clone::What),
     /// Restore points restored somewhere harmless and proved.
@@ -150,6 +152,7 @@ impl Wanted {
                 let adapt = Default::default();
                 Intent::Restore { tenant, point, check_only: check, adapt, part, until: None }
             }
+            Self::Aside(what) => what.intent(assembly).await?,
             Self::Clone(what) => what.intent(assembly).await?,
             Self::Drill { tenants, sample, from, application, on } => {
                 let on = match &on {

@@ -247,6 +247,11 @@ trouble-keys-unfinished = The exchange of the { $number ->
 repair-keys-escrow = eclusa keys escrow -o FILE
 repair-keys-rotate = eclusa keys rotate { $tenants }
 trouble-erasure-begun = The erasure of { $tenant } was begun and did not end
+trouble-asides = { $count ->
+    [one] A database holds
+   *[other] { $count } databases hold
+  } tables of restore points to be looked at; the oldest is { $database }, of { $tenant }, made { $at }
+repair-asides = when nobody looks at it any more: eclusa aside drop { $database }
 trouble-erasure-left = After the erasure of { $tenant } copies are left at { $places }
 repair-erase = eclusa erase { $tenant }
 
@@ -262,6 +267,7 @@ erase-title-stays = Not touched
 erase-confirm = Destroy these copies? Nothing brings them back.
 erase-type = Type the tenant's name, { $tenant }, to destroy them:
 erase-declined = Nothing was destroyed.
+erase-aside-goes = the database { $database } with tables of a restore point: dropped
 erase-done = Every copy of { $tenant } that Eclusa knows of is destroyed.
 erase-left = The keys of { $tenant } are destroyed here, but copies are left at { $places }. When they can be reached, type the same command again.
 erase-readers = The certificate names who could still decrypt a copy that is left anywhere.
@@ -273,6 +279,8 @@ person-none = No person was erased; a restore replays nothing.
 person-line = { $tenant }  { $id }  done { $at } by { $by }: { $reason }
 hint-erase-held = When the reason is gone: eclusa backups end-hold { $point } --reason TEXT
 hint-erase-yes = At a terminal you are asked. Otherwise: eclusa erase { $tenant } --yes --confirm { $tenant }
+hint-asides = See which there are: eclusa aside ls
+asides-none = There is no database with tables of restore points.
 
 ## What a rehearsal found.
 

@@ -52,6 +52,8 @@ step-mark = Note that { $tenant } opens: from here on, going back salvages first
 step-beside = Restore point { $point } of { $tenant } beside the live data
 step-prove = Compare what was restored of { $tenant } with its restore point
 step-replay = Replay the binary log on the copy of { $tenant }, up to { $moment }
+step-aside = Restore tables of point { $point } of { $tenant } into a database of their own, and compare them: { $tables }
+step-drop-aside = Drop the database { $database } with tables of { $tenant }
 step-beside-files = Restore files of point { $point } of { $tenant } ({ $sets }) beside the live ones
 step-beside-database = Restore the database of point { $point } of { $tenant } beside the live one
 step-clone-fill = Restore point { $point } of { $from } as { $to }, where nobody sees it
@@ -141,6 +143,7 @@ undo-nothing-restored-migration = what it migrated is swapped out again as a who
 undo-nothing-read-ahead = what was read ahead harms nothing
 undo-nothing-point = a restore point harms nothing
 undo-nothing-replay = the copy goes as a whole
+undo-nothing-aside = the restore point still has it
 undo-nothing-proof = the copy is discarded either way
 undo-nothing-scratch = the scratch database held nothing of value
 undo-nothing-first = no earlier release is known
@@ -245,6 +248,8 @@ back-restore = restore the data of { $tenant } from { $point }, prove it, swap i
 back-beside = restore { $tenant } beside the live data
 back-prove = prove what lies beside { $tenant }
 back-replay = replay the binary log on the copy of { $tenant }
+back-aside = restore tables of { $tenant } into a database of their own
+back-drop-aside = drop the database with tables of { $tenant }
 back-swap-in = swap the restored data of { $tenant } in
 back-swap-back = swap the data of { $tenant } back as it was
 back-person-record = write an erasure into the ledger of { $tenant }
@@ -334,6 +339,11 @@ plan-intent-backup = Back up
 plan-intent-restore = Restore { $tenant } from point { $point }
 plan-intent-restore-files = Restore the files of { $tenant } ({ $sets }) from point { $point }
 plan-intent-restore-until = Bring the database of { $tenant } to { $moment }, from point { $point } and the binary log
+plan-intent-aside = Restore { $count ->
+    [one] one table
+   *[other] { $count } tables
+  } of { $tenant } from point { $point } into a database of their own
+plan-intent-drop-aside = Drop the database { $database } with tables of { $tenant }
 plan-intent-restore-database = Restore the database of { $tenant } from point { $point }
 plan-intent-erase-person = Erase a person from the data of { $tenant }
 plan-intent-clone = Copy { $tenant } of point { $point } as { $to }

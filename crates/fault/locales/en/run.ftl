@@ -185,6 +185,7 @@ output-tables-back = { $count ->
     [one] one table differed; all others stayed as they were
    *[other] { $count } tables differed; all others stayed as they were
   }
+output-database = the database { $database }
 output-changes = { $count } changes replayed
 output-last-change = the last of { $at }
 output-there = { $count ->

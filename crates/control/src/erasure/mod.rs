@@ -4,6 +4,8 @@
 //! What is known before anything goes (who can still decrypt copies elsewhere) is durable first, in
 //! `STATE/erasures/STACK/TENANT.json`; each part can be done again; the certificate lies beside it at the end.
 
+mod certificate;
+
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
@@ -17,7 +19,10 @@ use serde::{Deserialize, Serialize};
 use crate::keys::vault_of;
 use crate::status::{Severity, Trouble, trouble};
 use crate::workspace::private_directory;
-use crate::{Assembly, history, persons, running};
+use crate::{Assembly, asides, history, persons, running};
+
+use self::certificate::markdown;
+pub use self::certificate::{not_touched, place_name, readers};
 
 /// The format of the file and of the certificate.
 const FORMAT: u32 = 1;
@@ -51,6 +56,16 @@ pub struct Place {
     /// Their bytes.
     pub bytes: u64,
     /// What became of them.
+    #[serde(flatten)]
+    pub fate: Fate,
+}
+
+/// A database with tables of a restore point, and what became of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LookedAt {
+    /// Its name on the server.
+    pub database: String,
+    /// What became of it.
     #[serde(flatten)]
     pub fate: Fate,
 }
@@ -91,6 +106,12 @@ pub struct Erasure {
     pub customizations: u64,
     /// What restores swapped out and kept beside the live data, by suffix: not touched.
     pub kept: Vec<String>,
+    /// Databases with tables of restore points that somebody looks at.
+    #[serde(default)]
+    pub asides: Vec<LookedAt>,
+    /// Why nobody knows whether there are any on the servers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub asides_unknown: Option<String>,
     /// The directory with what steps of runs printed: not touched.
     pub outputs: String,
 }
@@ -99,6 +120,11 @@ impl Erasure {
     /// What is left at places that are known of.
     pub fn left(&self) -> impl Iterator<Item = &Place> {
         self.places.iter().filter(|place| matches!(place.fate, Fate::Left { .. } | Fate::Waiting))
+    }
+
+    /// Whether nothing that is known of is left, on the servers either.
+    fn is_complete(&self) -> bool {
+        self.left().next().is_none() && self.asides.iter().all(|one| one.fate == Fate::Destroyed)
     }
 
     /// Whether somebody could still read a copy, if there is one.
@@ -177,8 +203,10 @@ pub async fn look(assembly: &Assembly, tenant: &TenantName, wanted: &Wanted) -> 
     }
     let found = vault(assembly).holdings(tenant).await?;
     let before = read_pending(assembly, tenant)?;
+    let (looked_at, asides_unknown) = looked_at(assembly, tenant).await;
     let is_there = |place: &PlaceStanding| matches!(place.standing, Standing::There { .. });
-    if before.is_none() && found.keys.is_empty() && !found.places.iter().any(is_there) {
+    let nothing = found.keys.is_empty() && looked_at.is_empty() && !found.places.iter().any(is_there);
+    if before.is_none() && nothing {
         let what =
             format!("there are no keys and no copies of {tenant} here or at a mirror that can be reached");
         return Err(Fault::new(Code::NothingToDo).with("what", what));
@@ -203,12 +231,46 @@ pub async fn look(assembly: &Assembly, tenant: &TenantName, wanted: &Wanted) -> 
         strangers: found.strangers.into_iter().map(|one: Stranger| (one.id, one.whose)).collect(),
         customizations: 0,
         kept: suffixes.collect(),
+        asides: looked_at,
+        asides_unknown,
         outputs: assembly.ports.outputs.display().to_string(),
     };
     Ok(match before {
         Some(before) => taken_up(before, fresh),
         None => fresh,
     })
+}
+
+/// The databases with tables of the tenant's restore points, or why nobody knows.
+async fn looked_at(assembly: &Assembly, tenant: &TenantName) -> (Vec<LookedAt>, Option<String>) {
+    if assembly.tenants.is_empty() {
+        return (Vec::new(), Some("no tenant is left by which a server could be reached".to_owned()));
+    }
+    match asides::list(assembly).await {
+        Ok(found) => {
+            let own = found.into_iter().filter(|(_, aside)| aside.tenant == *tenant);
+            (own.map(|(_, aside)| LookedAt { database: aside.database, fate: Fate::Waiting }).collect(), None)
+        }
+        Err(fault) => (Vec::new(), Some(assembly.ports.secrets.redact(&fault.to_string()))),
+    }
+}
+
+/// Drops them.
+async fn drop_looked_at(assembly: &Assembly, erasure: &mut Erasure) {
+    let servers = asides::list(assembly).await.unwrap_or_default();
+    for one in erasure.asides.iter_mut().filter(|one| one.fate != Fate::Destroyed) {
+        let beside = servers.iter().find(|(_, aside)| aside.database == one.database);
+        let dropped = match beside.and_then(|(beside, _)| assembly.tenant(beside).ok()) {
+            Some(beside) => assembly.ports.database.drop_aside(beside, &one.database).await,
+            // It is gone since.
+            None => Ok(()),
+        };
+        one.fate = match dropped {
+            Ok(()) => Fate::Destroyed,
+            Err(fault) => Fate::Left { problem: assembly.ports.secrets.redact(&fault.to_string()) },
+        };
+        eclusa_crash::point("erase.aside");
+    }
 }
 
 fn vault(assembly: &Assembly) -> LocalVault {
@@ -255,6 +317,10 @@ fn taken_up(before: Erasure, now: Erasure) -> Erasure {
     let gone: Vec<Place> = gone.collect();
     places.extend(gone);
     all.places = places;
+    all.asides.retain(|known| now.asides.iter().all(|fresh| fresh.database != known.database));
+    all.asides.iter_mut().for_each(|known| known.fate = Fate::Destroyed);
+    all.asides.extend(now.asides);
+    all.asides_unknown = now.asides_unknown;
     all
 }
 
@@ -305,6 +371,8 @@ async fn destroyed(assembly: &Assembly, mut erasure: Erasure) -> Result<(Erasure
         eclusa_crash::point("erase.place");
         keep(assembly, &erasure).await?;
     }
+    drop_looked_at(assembly, &mut erasure).await;
+    keep(assembly, &erasure).await?;
     erasure.customizations += remove_customizations(assembly, &tenant)?;
     persons::remove(assembly, &tenant)?;
     let left: BTreeSet<String> = erasure
@@ -314,7 +382,7 @@ async fn destroyed(assembly: &Assembly, mut erasure: Erasure) -> Result<(Erasure
             ErasePlace::Vault => None,
         })
         .collect();
-    erasure.complete = left.is_empty();
+    erasure.complete = erasure.is_complete();
     vault.erase_traces(&tenant, left).await?;
     eclusa_crash::point("erase.traces");
     erasure.ended_at = Some(assembly.ports.clock.now());
@@ -354,118 +422,6 @@ async fn certify(assembly: &Assembly, erasure: &Erasure) -> Result<PathBuf> {
     let path = directory.join(format!("{stem}.certificate.md"));
     write(assembly, &path, &markdown(erasure)).await?;
     Ok(path)
-}
-
-/// What a place is called.
-#[must_use]
-pub fn place_name(place: &ErasePlace) -> String {
-    match place {
-        ErasePlace::Vault => "the vault".to_owned(),
-        ErasePlace::Mirror(name) => format!("the mirror {name}"),
-    }
-}
-
-/// The certificate, to be read.
-fn markdown(erasure: &Erasure) -> String {
-    let time = |at: Timestamp| at.strftime("%Y-%m-%d %H:%M:%S UTC").to_string();
-    let mut lines = vec![
-        format!("# Erasure of the copies of {}", erasure.tenant),
-        String::new(),
-        format!("Stack {}. Begun {} by {}.", erasure.stack, time(erasure.begun_at), erasure.by),
-    ];
-    lines.extend(erasure.reason.iter().map(|reason| format!("Reason: {reason}")));
-    lines.extend(erasure.ended_at.map(|at| format!("Ended {}.", time(at))));
-    lines.push(String::new());
-    lines.push(if erasure.complete {
-        "**Every copy that Eclusa knows of was destroyed.**".to_owned()
-    } else {
-        "**Not complete: copies are left where they could not be destroyed.** They are named below."
-            .to_owned()
-    });
-    lines.extend([String::new(), "## Destroyed, and left".to_owned(), String::new()]);
-    lines.push(format!(
-        "- {} files with keys on this machine: overwritten and removed. A disk that writes elsewhere (flash, copy on write, snapshots) may keep the old bytes.",
-        erasure.keys_destroyed
-    ));
-    for place in &erasure.places {
-        let location = place.location.as_deref().unwrap_or("an unknown place");
-        let what = match &place.fate {
-            Fate::Destroyed => format!("{} files, {} bytes: destroyed", place.files, place.bytes),
-            Fate::Nothing => "nothing of the tenant was there".to_owned(),
-            Fate::Waiting => "LEFT: it was not come to".to_owned(),
-            Fate::Left { problem } => format!("LEFT: {problem}"),
-        };
-        lines.push(format!("- {} ({location}): {what}", place_name(&place.place)));
-    }
-    lines.push(format!("- {} files of kept customizations: removed", erasure.customizations));
-    lines.push("- the ledger of erased persons, with its statements: removed".to_owned());
-    lines.extend([
-        String::new(),
-        "## Who could still decrypt a copy that is left anywhere".to_owned(),
-        String::new(),
-    ]);
-    lines.extend(readers(erasure));
-    lines.extend([String::new(), "## Not touched".to_owned(), String::new()]);
-    lines.extend(not_touched(erasure));
-    lines.push(String::new());
-    lines.join("\n")
-}
-
-/// Who could still read a copy, each in a line.
-#[must_use]
-pub fn readers(erasure: &Erasure) -> Vec<String> {
-    let time = |at: Timestamp| at.strftime("%Y-%m-%d %H:%M UTC").to_string();
-    let mut lines = Vec::new();
-    for escrow in &erasure.escrows {
-        lines.push(format!(
-            "- the escrow {} of {} by {} (opened by: {}; key {})",
-            escrow.file,
-            time(escrow.made.at),
-            escrow.made.by,
-            escrow.opened_by.join(", "),
-            escrow.fingerprint
-        ));
-    }
-    for auditor in &erasure.auditors {
-        lines.push(format!("- the auditor {}, whose key was given {}", auditor.name, time(auditor.added.at)));
-    }
-    for (id, whose) in &erasure.strangers {
-        let short = id.get(..8).unwrap_or(id);
-        lines.push(format!(
-            "- whoever has the password of key file {short} ({}), which Eclusa did not make",
-            whose.as_deref().unwrap_or("nobody is named")
-        ));
-    }
-    if lines.is_empty() {
-        lines.push(
-            "- nobody that is known: the key was never in an escrow, and no auditor had one".to_owned(),
-        );
-    }
-    lines.push(
-        "- whoever copied a key (or a recovery sheet with passwords) without Eclusa's knowledge".to_owned(),
-    );
-    lines
-}
-
-/// What this does not reach, each in a line.
-#[must_use]
-pub fn not_touched(erasure: &Erasure) -> Vec<String> {
-    let mut lines = vec![
-        "- the live database and files of the tenant: they are the application's".to_owned(),
-        format!("- the journal, and what steps of runs printed ({}): they may name the tenant; so do empty lock files in the vault", erasure.outputs),
-        "- copies that were made without Eclusa: snapshots of disks, images of machines, files that were exported".to_owned(),
-    ];
-    for suffix in &erasure.kept {
-        lines.push(format!(
-            "- what a restore swapped out and kept beside the live data: the database with the suffix {suffix}, and .eclusa-{suffix}-old in directories of files"
-        ));
-    }
-    if erasure.configured {
-        lines.push(
-            "- the configuration, which still names the tenant: its next backup begins anew".to_owned(),
-        );
-    }
-    lines
 }
 
 /// Erasures that were begun and are not complete.
