@@ -51,8 +51,9 @@ pub fn moment_text(moment: Timestamp) -> String {
 /// The points are the newest first.
 fn chosen(points: Vec<PointManifest>, until: Timestamp) -> std::result::Result<PointManifest, String> {
     let own = |point: &PointManifest| point.kind != PointKind::Imported && !point.database.is_empty();
+    let taken = |point: &PointManifest| point.log.as_ref().map_or(point.taken_at, |log| log.at);
     let before: Vec<PointManifest> =
-        points.into_iter().filter(|point| own(point) && point.taken_at <= until).collect();
+        points.into_iter().filter(|point| own(point) && taken(point) < until).collect();
     let Some(newest) = before.first() else {
         return Err("no restore point of its database was taken before".to_owned());
     };

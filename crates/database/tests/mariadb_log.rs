@@ -54,7 +54,15 @@ struct Scene {
 
 impl Scene {
     async fn new(format: &str) -> Self {
-        let server = logging(format);
+        Self::on(logging(format)).await
+    }
+
+    /// On a server that leaves something out of its log.
+    async fn filtered(option: &str) -> Self {
+        Self::on(Server::start_with(&["--log-bin=bin", "--server-id=7", option])).await
+    }
+
+    async fn on(server: Server) -> Self {
         for name in ["shop", "shop2"] {
             server.create(name);
             server.sql(
@@ -218,6 +226,9 @@ async fn what_cannot_be_replayed_faithfully_is_refused() {
     scene.server.sql("mysql", "RESET MASTER");
     scene.server.sql("shop", "INSERT INTO t (x) VALUES ('anew')");
     scene.refused(Timestamp::now(), "not the one").await;
+
+    let scene = Scene::filtered("--binlog-ignore-db=other").await;
+    scene.refused(Timestamp::now(), "binlog_ignore_db").await;
 
     // Halfway of an earlier try, a copy is no whole one.
     let scene = Scene::new("ROW").await;

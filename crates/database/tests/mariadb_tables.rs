@@ -189,7 +189,7 @@ async fn tables_of_a_point_are_looked_at_in_a_database_of_their_own() {
         assert!(wanted.iter().all(|table| found.tables[table] == dumped.summary.tables[table]));
         let at = "2026-03-01T14:05:00Z".parse().unwrap();
         let made = databases.finish_aside(&tenant, "a1", "1608a65a", at).await.unwrap();
-        assert_eq!(databases.asides(&tenant).await.unwrap(), [made.clone()]);
+        assert_eq!(databases.asides(&tenant).await.unwrap(), std::slice::from_ref(&made));
         is(&databases, &tenant, &live, "nothing live is touched").await;
 
         for other in ["shop", "mysql"] {

@@ -292,10 +292,16 @@ fn a_runner_that_is_killed_while_a_release_is_moved_is_finished_or_taken_back() 
 
     // A site whose migration fails stays closed on request, with an owner, while the other one opens.
     bench.bench(&site(2), &["set-config", "testbench_fail", "patch"]);
-    // The runner dies while the tables that the patch touched change places.
+    // The runner dies while the tables that the patch touched change places. Which step it was seen to begin last does not
+    // matter: the other site's may go on beside.
+    let steps =
+        ["undo migrate.s02.localhost", "migrate.s02.localhost", "migrate.s01.localhost", "migrate.remaining"];
+    let points: String = steps.map(|step| format!("{step}/mariadb.swap.out#1\n")).concat();
+    std::fs::write(bench._root.path().join("points"), points).unwrap();
     let mut killed = bench.command(&["release", "v15.3", "--on-failure", "keep-closed", "--yes"]);
-    let killed = killed.env("ECLUSA_CRASH_AT", "migrate.s02.localhost/mariadb.swap.out").output().unwrap();
-    assert!(!killed.status.success(), "{}", text(&killed));
+    let at = format!("@{}", bench._root.path().join("points").display());
+    let killed = killed.env("ECLUSA_CRASH_AT", at).output().unwrap();
+    assert!(!matches!(killed.status.code(), Some(0 | 3)), "{}", text(&killed));
     let output = bench.eclusa(&["resume"]);
     let said = text(&output);
     assert_eq!(output.status.code(), Some(3), "{said}");

@@ -53,6 +53,8 @@ pub struct LogPosition {
     pub position: u64,
     /// The server's number of the last transaction before it; empty: there was none.
     pub gtid: String,
+    /// When the log was there, by the server's clock, to the second: everything before it stands before the place.
+    pub at: Timestamp,
 }
 
 /// What was replayed of a log.

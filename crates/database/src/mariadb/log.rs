@@ -57,7 +57,9 @@ pub(super) async fn position(session: &mut Session) -> Outcome<Option<LogPositio
     let position = value("binlog_snapshot_position").and_then(|position| position.parse().ok());
     let (Some(file), Some(position)) = (file, position) else { return Ok(None) };
     let gtid = gtid_at(session, file, position).await?;
-    Ok(Some(LogPosition { file: file.to_owned(), position, gtid }))
+    let at = session.text("SELECT DATE_FORMAT(UTC_TIMESTAMP(), '%Y-%m-%dT%H:%i:%sZ');").await?;
+    let at = at.parse().map_err(|_| Failure::Said(format!("the server's clock says {at:?}")))?;
+    Ok(Some(LogPosition { file: file.to_owned(), position, gtid, at }))
 }
 
 async fn gtid_at(session: &mut Session, file: &str, position: u64) -> Outcome<String> {
@@ -110,6 +112,13 @@ async fn refuse_another(session: &mut Session, log: &LogPosition) -> Outcome<()>
     if !is_kept(session).await? {
         return Err(Failure::Said(
             "the server keeps no binary log now, or one of statements only".to_owned(),
+        ));
+    }
+    let standing = session.texts("SHOW MASTER STATUS;").await?;
+    let left_out = standing.iter().flat_map(|line| line.split('\t').skip(2)).any(|filter| !filter.is_empty());
+    if left_out {
+        return Err(Failure::Said(
+            "the server leaves databases out of its binary log (binlog_do_db, binlog_ignore_db)".to_owned(),
         ));
     }
     let files = session.texts("SHOW BINARY LOGS;").await?;
@@ -247,10 +256,7 @@ impl Seen {
             line.clear();
         } else if line.starts_with(b"#") {
             self.at = time_of(line).or(self.at);
-        } else if line.starts_with(b"BINLOG '") {
-            self.changes += 1;
-            self.last = self.at;
-        } else if changes_something(line) {
+        } else if line.starts_with(b"BINLOG '") || changes_something(line) {
             self.changes += 1;
             self.last = self.at;
         }
