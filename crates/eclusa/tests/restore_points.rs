@@ -245,6 +245,36 @@ fn a_drill_tries_those_whose_proof_is_oldest_and_names_whose_points_cannot_be_re
 }
 
 #[test]
+fn the_files_of_a_drill_may_go_to_another_directory_and_nothing_stays_there() {
+    let shop = Shop::open(&Setting::default());
+    shop.run(&["backup"]).must(0);
+    let before = shop.censuses();
+    let elsewhere = shop.state().join("elsewhere");
+    let on = elsewhere.to_str().unwrap();
+    shop.run(&["drill", "--on", on]).must(1).refused("E0901");
+    std::fs::create_dir(&elsewhere).unwrap();
+    let is_empty = || std::fs::read_dir(&elsewhere).unwrap().next().is_none();
+    shop.run(&["plan", "drill", "alpha", "--on", on]).must(0).shows("preflight.disk.drill");
+    shop.run(&["drill", "--on", on]).must(0).shows("GO.");
+    assert!(is_empty());
+
+    // They were there: a runner that dies before it clears up leaves them, and whoever takes the run up does not.
+    let mut killed = shop.command(&["drill", "alpha", "--on", on]);
+    let killed = killed.env("ECLUSA_CRASH_AT", "validate.point.alpha/point.compared").output().unwrap();
+    assert!(!killed.status.success());
+    let copy = elsewhere.join(".eclusa-drill/alpha");
+    let sets = std::fs::read_dir(&copy).unwrap().map(|set| set.unwrap().path());
+    assert!(sets.flat_map(|set| std::fs::read_dir(set).unwrap()).count() > 0);
+    shop.run(&["resume"]).must(0);
+    assert!(is_empty());
+
+    // Where live files are, none are restored to.
+    let live = shop.configuration().parent().unwrap().to_path_buf();
+    shop.run(&["drill", "--on", live.to_str().unwrap()]).must(1).refused("E0901").says("live files");
+    assert_eq!(shop.censuses(), before);
+}
+
+#[test]
 fn a_mirror_has_times_and_rules_of_its_own() {
     let shop = Shop::open(&Setting::default());
     let nas = shop.directory.join("nas");
