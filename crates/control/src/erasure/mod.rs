@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 
 use eclusa_fault::{Code, Fault, Message, Result};
 use eclusa_model::{RunId, TenantName};
-use eclusa_ports::LeaseHolder;
+use eclusa_ports::{Aside, LeaseHolder};
 use eclusa_vault::{Auditor, ErasePlace, Escrow, LocalVault, PlaceStanding, Standing, Stranger};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -255,21 +255,30 @@ async fn looked_at(assembly: &Assembly, tenant: &TenantName) -> (Vec<LookedAt>, 
     }
 }
 
-/// Drops them.
+/// Drops them. One that no server has is gone since; where the servers cannot be asked, nobody knows, and it is left.
 async fn drop_looked_at(assembly: &Assembly, erasure: &mut Erasure) {
-    let servers = asides::list(assembly).await.unwrap_or_default();
-    for one in erasure.asides.iter_mut().filter(|one| one.fate != Fate::Destroyed) {
-        let beside = servers.iter().find(|(_, aside)| aside.database == one.database);
-        let dropped = match beside.and_then(|(beside, _)| assembly.tenant(beside).ok()) {
-            Some(beside) => assembly.ports.database.drop_aside(beside, &one.database).await,
-            // It is gone since.
-            None => Ok(()),
+    let mut waiting = erasure.asides.iter_mut().filter(|one| one.fate != Fate::Destroyed).peekable();
+    if waiting.peek().is_none() {
+        return;
+    }
+    let servers = asides::list(assembly).await;
+    for one in waiting {
+        let dropped = match &servers {
+            Ok(servers) => drop_from(assembly, servers, &one.database).await,
+            Err(fault) => Err(fault.clone()),
         };
         one.fate = match dropped {
             Ok(()) => Fate::Destroyed,
             Err(fault) => Fate::Left { problem: assembly.ports.secrets.redact(&fault.to_string()) },
         };
         eclusa_crash::point("erase.aside");
+    }
+}
+
+async fn drop_from(assembly: &Assembly, servers: &[(TenantName, Aside)], database: &str) -> Result<()> {
+    match servers.iter().find(|(_, aside)| aside.database == database) {
+        Some((beside, _)) => assembly.ports.database.drop_aside(assembly.tenant(beside)?, database).await,
+        None => Ok(()),
     }
 }
 
@@ -317,8 +326,11 @@ fn taken_up(before: Erasure, now: Erasure) -> Erasure {
     let gone: Vec<Place> = gone.collect();
     places.extend(gone);
     all.places = places;
-    all.asides.retain(|known| now.asides.iter().all(|fresh| fresh.database != known.database));
-    all.asides.iter_mut().for_each(|known| known.fate = Fate::Destroyed);
+    // What a server that could not be asked has is as it was known.
+    if now.asides_unknown.is_none() {
+        all.asides.retain(|known| now.asides.iter().all(|fresh| fresh.database != known.database));
+        all.asides.iter_mut().for_each(|known| known.fate = Fate::Destroyed);
+    }
     all.asides.extend(now.asides);
     all.asides_unknown = now.asides_unknown;
     all
@@ -445,4 +457,36 @@ pub(crate) fn troubles(assembly: &Assembly) -> Vec<Trouble> {
             )
         })
         .collect()
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    fn erasure(asides: &[&str], unknown: Option<&str>) -> Erasure {
+        let asides: Vec<_> = asides
+            .iter()
+            .map(|database| serde_json::json!({ "database": database, "outcome": "waiting" }))
+            .collect();
+        serde_json::from_value(serde_json::json!({
+            "format": 1, "stack": "shop", "tenant": "alpha", "reason": null, "by": "anna",
+            "begun_at": "2026-03-01T14:05:00Z", "ended_at": null, "complete": false, "configured": false,
+            "fingerprint": null, "keys_destroyed": 0, "places": [], "escrows": [], "auditors": [],
+            "strangers": [], "customizations": 0, "kept": [], "asides": asides, "asides_unknown": unknown,
+            "outputs": "/x",
+        }))
+        .unwrap()
+    }
+
+    #[test]
+    fn what_a_server_has_that_cannot_be_asked_is_not_called_gone() {
+        let before = erasure(&["one", "two"], None);
+        let unknown = taken_up(before.clone(), erasure(&[], Some("it does not answer")));
+        assert_eq!(unknown.asides, before.asides);
+        assert!(!unknown.is_complete());
+        let gone = taken_up(before, erasure(&["two"], None));
+        let fates: Vec<_> = gone.asides.iter().map(|one| (one.database.as_str(), &one.fate)).collect();
+        assert_eq!(fates, [("one", &Fate::Destroyed), ("two", &Fate::Waiting)]);
+    }
 }
