@@ -133,6 +133,7 @@ fn observation(configuration: &Configuration, now: Timestamp) -> Outcome<Observa
                 tenant,
                 database_version: Some("15.8".to_owned()),
                 database_bytes: Some(1 << 30),
+                keeps_log: false,
                 files_bytes: None,
                 migrations: Some(vec!["0001".to_owned()]),
                 pending: Some(vec!["0002".to_owned()]),

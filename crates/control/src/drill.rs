@@ -36,7 +36,8 @@ impl Drill {
 ///
 /// # Errors
 /// `FileAccess` when it is no directory; `PathEscapes` when it lies within files of a tenant, or a tenant's in it.
-pub async fn directory(assembly: &Assembly, path: &Path) -> Result<String> {
+pub async fn directory(assembly: &Assembly, path: Option<&Path>) -> Result<Option<String>> {
+    let Some(path) = path else { return Ok(None) };
     let unusable = |why: String| {
         Fault::new(Code::FileAccess)
             .with("path", path.display())
@@ -53,7 +54,8 @@ pub async fn directory(assembly: &Assembly, path: &Path) -> Result<String> {
             return Err(unusable(format!("the live files of a tenant are in {}", live.display())));
         }
     }
-    whole.to_str().map(str::to_owned).ok_or_else(|| unusable("its name is no text".to_owned()))
+    let text = whole.to_str().ok_or_else(|| unusable("its name is no text".to_owned()))?;
+    Ok(Some(text.to_owned()))
 }
 
 /// Chooses for some tenants, or all; with `sample` only so many of them, those first that were never proved, then those whose

@@ -45,7 +45,7 @@ pub async fn base(assembly: &Assembly, tenant: &TenantName, until: Timestamp) ->
 /// As people read it: to the second, in UTC.
 #[must_use]
 pub fn moment_text(moment: Timestamp) -> String {
-    moment.to_zoned(TimeZone::UTC).strftime("%Y-%m-%d %H:%M:%S UTC").to_string()
+    moment.strftime("%Y-%m-%d %H:%M:%S UTC").to_string()
 }
 
 /// The points are the newest first.

@@ -128,6 +128,7 @@ async fn observe_tenant(
         tenant: tenant.clone(),
         database_version: None,
         database_bytes: None,
+        keeps_log: false,
         files_bytes: None,
         migrations: None,
         pending: None,
@@ -138,6 +139,7 @@ async fn observe_tenant(
         Ok(facts) => {
             found.database_version = Some(facts.version);
             found.database_bytes = Some(facts.bytes);
+            found.keeps_log = facts.keeps_log;
         }
         Err(fault) => found.trouble = Some(assembly.ports.secrets.redact(&fault.to_string())),
     }

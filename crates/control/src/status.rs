@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use eclusa_config::Stack;
 use eclusa_config::model::Period;
 use eclusa_fault::{Fault, Message, Result};
-use eclusa_model::{Health, Observation, RunId, RuntimeKind, ServiceState, StepName, Tenant, TenantName};
+use eclusa_model::{Health, Observation, RunId, RuntimeKind, ServiceState, StepName, TenantName};
 use eclusa_ports::{JournalStore, PointManifest};
 use eclusa_runbook::{Headway, PointKind, Run};
 use jiff::Timestamp;
@@ -98,8 +98,8 @@ pub struct Status {
 pub async fn of(assembly: &Assembly) -> Result<Status> {
     let observation = observe(assembly, None).await?;
     let mut safety = Vec::new();
-    for tenant in assembly.tenants.iter() {
-        safety.push(safety_of(assembly, tenant).await);
+    for found in &observation.tenants {
+        safety.push(safety_of(assembly, &found.tenant.name, found.keeps_log).await);
     }
     let open_run = match history::unfinished(assembly.journal.as_ref(), &assembly.name)? {
         Some(run) => Some(OpenRun {
@@ -144,8 +144,7 @@ pub(crate) async fn newest(assembly: &Assembly, tenant: &TenantName) -> Result<O
     }
 }
 
-async fn safety_of(assembly: &Assembly, tenant: &Tenant) -> TenantSafety {
-    let (whole, tenant) = (tenant, &tenant.name);
+async fn safety_of(assembly: &Assembly, tenant: &TenantName, keeps_log: bool) -> TenantSafety {
     let mut found = TenantSafety {
         tenant: tenant.clone(),
         newest_point: None,
@@ -162,7 +161,7 @@ async fn safety_of(assembly: &Assembly, tenant: &Tenant) -> TenantSafety {
                 newest.as_ref().and_then(|newest| newest.id.as_ref()).map(ToString::to_string);
             let knows_log = newest.as_ref().is_some_and(|newest| newest.log.is_some());
             found.taken_at = newest.map(|newest| newest.taken_at);
-            if knows_log && keeps_log(assembly, whole).await {
+            if knows_log && keeps_log {
                 found.moments_since = found.taken_at;
             }
         }
@@ -179,12 +178,6 @@ async fn safety_of(assembly: &Assembly, tenant: &Tenant) -> TenantSafety {
         found.restore_milliseconds = Some(proof.milliseconds);
     }
     found
-}
-
-/// Whether the server of a tenant's database keeps a log now.
-async fn keeps_log(assembly: &Assembly, tenant: &Tenant) -> bool {
-    let facts = assembly.ports.database.facts(tenant, u64::from(u32::MAX)).await;
-    facts.is_ok_and(|facts| facts.keeps_log)
 }
 
 pub(crate) fn trouble(severity: Severity, text: Message, repair: Option<Message>) -> Trouble {

@@ -114,6 +114,14 @@ impl Databases {
         }
     }
 
+    /// The tenant's database where it is one of MariaDB.
+    fn mariadb(&self, tenant: &Tenant) -> Option<Mariadb> {
+        match self.engine(tenant) {
+            Engine::Mariadb(engine) => Some(engine),
+            Engine::Postgresql(_) | Engine::Sqlite(_) => None,
+        }
+    }
+
     /// What stands before the programs of a tenant's server, so that they step back from others. Programs on this machine
     /// inherit that; in a container they are started by somebody else, and what is missing there is left out.
     async fn before(&self, tenant: &Tenant) -> Vec<String> {
@@ -224,32 +232,24 @@ impl Database for Databases {
         tables: &BTreeSet<String>,
     ) -> Result<()> {
         names::check(suffix)?;
-        match self.engine(tenant) {
-            Engine::Mariadb(engine) => engine.restore_aside(suffix, dump, tables).await,
-            Engine::Postgresql(_) | Engine::Sqlite(_) => Err(tables_alone(tenant)),
-        }
+        self.mariadb(tenant).ok_or_else(|| tables_alone(tenant))?.restore_aside(suffix, dump, tables).await
     }
 
     async fn finish_aside(&self, tenant: &Tenant, suffix: &str, point: &str, at: Timestamp) -> Result<Aside> {
         names::check(suffix)?;
-        match self.engine(tenant) {
-            Engine::Mariadb(engine) => engine.finish_aside(suffix, &tenant.name, point, at).await,
-            Engine::Postgresql(_) | Engine::Sqlite(_) => Err(tables_alone(tenant)),
-        }
+        let engine = self.mariadb(tenant).ok_or_else(|| tables_alone(tenant))?;
+        engine.finish_aside(suffix, &tenant.name, point, at).await
     }
 
     async fn asides(&self, tenant: &Tenant) -> Result<Vec<Aside>> {
-        match self.engine(tenant) {
-            Engine::Mariadb(engine) => engine.asides().await,
-            Engine::Postgresql(_) | Engine::Sqlite(_) => Ok(Vec::new()),
+        match self.mariadb(tenant) {
+            Some(engine) => engine.asides().await,
+            None => Ok(Vec::new()),
         }
     }
 
     async fn drop_aside(&self, tenant: &Tenant, database: &str) -> Result<()> {
-        match self.engine(tenant) {
-            Engine::Mariadb(engine) => engine.drop_aside(database).await,
-            Engine::Postgresql(_) | Engine::Sqlite(_) => Err(tables_alone(tenant)),
-        }
+        self.mariadb(tenant).ok_or_else(|| tables_alone(tenant))?.drop_aside(database).await
     }
 
     async fn replay(
@@ -260,13 +260,9 @@ impl Database for Databases {
         until: Timestamp,
     ) -> Result<Replayed> {
         names::check(suffix)?;
-        match self.engine(tenant) {
-            Engine::Mariadb(engine) => engine.replay(suffix, log, until).await,
-            Engine::Postgresql(_) | Engine::Sqlite(_) => {
-                let problem = format!("moments between restore points of {} on this engine", tenant.name);
-                Err(Fault::new(Code::DatabaseUnsupported).with("problem", problem))
-            }
-        }
+        let problem = || format!("moments between restore points of {} on this engine", tenant.name);
+        let unsupported = || Fault::new(Code::DatabaseUnsupported).with("problem", problem());
+        self.mariadb(tenant).ok_or_else(unsupported)?.replay(suffix, log, until).await
     }
 
     async fn differing(
@@ -277,9 +273,9 @@ impl Database for Databases {
         dump: StoredDump,
     ) -> Result<Option<BTreeSet<String>>> {
         check_copy(copy)?;
-        match self.engine(tenant) {
-            Engine::Mariadb(engine) => engine.differing(copy, expected, dump).await,
-            Engine::Postgresql(_) | Engine::Sqlite(_) => Ok(None),
+        match self.mariadb(tenant) {
+            Some(engine) => engine.differing(copy, expected, dump).await,
+            None => Ok(None),
         }
     }
 
@@ -291,10 +287,8 @@ impl Database for Databases {
         tables: &BTreeSet<String>,
     ) -> Result<()> {
         names::check(suffix)?;
-        match self.engine(tenant) {
-            Engine::Mariadb(engine) => engine.restore_tables_beside(suffix, dump, tables).await,
-            Engine::Postgresql(_) | Engine::Sqlite(_) => Err(tables_alone(tenant)),
-        }
+        let engine = self.mariadb(tenant).ok_or_else(|| tables_alone(tenant))?;
+        engine.restore_tables_beside(suffix, dump, tables).await
     }
 
     async fn summarise(

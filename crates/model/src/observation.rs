@@ -84,6 +84,9 @@ pub struct TenantObservation {
     pub database_version: Option<String>,
     /// The size of its database in bytes.
     pub database_bytes: Option<u64>,
+    /// Whether the server keeps a log of what is written, from which any moment can be brought back.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub keeps_log: bool,
     /// The size of its files in bytes.
     pub files_bytes: Option<u64>,
     /// The migrations that are applied, as the application names them; `None` when it cannot be known now.

@@ -194,6 +194,10 @@ pub struct Blocker {
     pub idle: bool,
 }
 
+fn unsupported(problem: String) -> Fault {
+    Fault::new(Code::DatabaseUnsupported).with("problem", problem)
+}
+
 /// Databases of one stack.
 #[async_trait]
 pub trait Database: Send + Sync {
@@ -218,8 +222,7 @@ pub trait Database: Send + Sync {
     /// `DatabaseUnreachable`, `DatabaseDenied`; `DatabaseUnsupported` where the engine's rows are not read.
     async fn rows(&self, tenant: &Tenant, wanted: &[RowsWanted]) -> Result<Vec<Option<Vec<Row>>>> {
         let _ = wanted;
-        let problem = format!("the rows of {} are not read by Eclusa", tenant.name);
-        Err(Fault::new(Code::DatabaseUnsupported).with("problem", problem))
+        Err(unsupported(format!("the rows of {} are not read by Eclusa", tenant.name)))
     }
 
     /// The same databases, from which dumps are taken within a load; `None` where that changes nothing. What they read
@@ -271,8 +274,7 @@ pub trait Database: Send + Sync {
         tables: &BTreeSet<String>,
     ) -> Result<()> {
         let (_, _, _) = (suffix, dump, tables);
-        let problem = format!("a restore of some tables of {} on this engine", tenant.name);
-        Err(Fault::new(Code::DatabaseUnsupported).with("problem", problem))
+        Err(unsupported(format!("a restore of some tables of {} on this engine", tenant.name)))
     }
 
     /// Replays on the copy beside what the server's log has of the tenant's database from a place on, up to a moment and
@@ -288,8 +290,7 @@ pub trait Database: Send + Sync {
         until: Timestamp,
     ) -> Result<Replayed> {
         let (_, _, _) = (suffix, log, until);
-        let problem = format!("moments between restore points of {} on this engine", tenant.name);
-        Err(Fault::new(Code::DatabaseUnsupported).with("problem", problem))
+        Err(unsupported(format!("moments between restore points of {} on this engine", tenant.name)))
     }
 
     /// Restores some tables of a dump into a database of their own. Until it is [finished](Database::finish_aside), it is none
@@ -305,8 +306,7 @@ pub trait Database: Send + Sync {
         tables: &BTreeSet<String>,
     ) -> Result<()> {
         let (_, _, _) = (suffix, dump, tables);
-        let problem = format!("a restore of some tables of {} on this engine", tenant.name);
-        Err(Fault::new(Code::DatabaseUnsupported).with("problem", problem))
+        Err(unsupported(format!("a restore of some tables of {} on this engine", tenant.name)))
     }
 
     /// Writes down what such a database is; gives it.
@@ -315,8 +315,7 @@ pub trait Database: Send + Sync {
     /// `DatabaseUnreachable`, `DatabaseDenied`.
     async fn finish_aside(&self, tenant: &Tenant, suffix: &str, point: &str, at: Timestamp) -> Result<Aside> {
         let (_, _, _) = (suffix, point, at);
-        let problem = format!("a restore of some tables of {} on this engine", tenant.name);
-        Err(Fault::new(Code::DatabaseUnsupported).with("problem", problem))
+        Err(unsupported(format!("a restore of some tables of {} on this engine", tenant.name)))
     }
 
     /// The finished ones of all tenants on the server of one.
@@ -334,8 +333,7 @@ pub trait Database: Send + Sync {
     /// `DatabaseUnreachable`; `DatabaseDenied` when a database of that name is something else.
     async fn drop_aside(&self, tenant: &Tenant, database: &str) -> Result<()> {
         let _ = database;
-        let problem = format!("a restore of some tables of {} on this engine", tenant.name);
-        Err(Fault::new(Code::DatabaseUnsupported).with("problem", problem))
+        Err(unsupported(format!("a restore of some tables of {} on this engine", tenant.name)))
     }
 
     /// What a copy holds, with checksums of this kind, or of the engine's only kind.
@@ -429,8 +427,7 @@ pub trait Database: Send + Sync {
     /// `StatementsFailed`, `DatabaseUnreachable`, `DatabaseDenied`.
     async fn execute(&self, tenant: &Tenant, copy: &DatabaseCopy, statements: &str) -> Result<()> {
         let (_, _) = (copy, statements);
-        let problem = format!("statements for the database of {} on this engine", tenant.name);
-        Err(Fault::new(Code::DatabaseUnsupported).with("problem", problem))
+        Err(unsupported(format!("statements for the database of {} on this engine", tenant.name)))
     }
 
     /// Makes an empty database for a tenant that has none, like another's, and marks it. One that has the mark is left as
@@ -440,8 +437,7 @@ pub trait Database: Send + Sync {
     /// `CloneRefused` when a database or an account of that name is there already.
     async fn make(&self, tenant: &Tenant, like: &Tenant, mark: &str) -> Result<()> {
         let (_, _) = (like, mark);
-        let problem = format!("a new database for {} on this engine", tenant.name);
-        Err(Fault::new(Code::DatabaseUnsupported).with("problem", problem))
+        Err(unsupported(format!("a new database for {} on this engine", tenant.name)))
     }
 
     /// Makes the account of a database that has the mark, with this password, as the other's application has one.
@@ -457,8 +453,7 @@ pub trait Database: Send + Sync {
         password: &SecretString,
     ) -> Result<()> {
         let (_, _, _) = (like, mark, password);
-        let problem = format!("a new account for {} on this engine", tenant.name);
-        Err(Fault::new(Code::DatabaseUnsupported).with("problem", problem))
+        Err(unsupported(format!("a new account for {} on this engine", tenant.name)))
     }
 
     /// Drops a database that has the mark, with its account and its copies. One without it is left as it is. Idempotent.

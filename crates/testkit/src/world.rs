@@ -454,6 +454,7 @@ fn observed_tenant(name: &TenantName, databases: &Databases) -> TenantObservatio
         tenant: tenant(name),
         database_version: Some("15.8".to_owned()),
         database_bytes: Some(1),
+        keeps_log: false,
         files_bytes: Some(1),
         migrations: Some(databases.live.migrations.iter().cloned().collect()),
         pending: None,

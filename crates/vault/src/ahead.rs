@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use eclusa_fault::{Fault, Message, Result};
+use eclusa_fault::{Message, Result};
 use eclusa_model::TenantName;
 use eclusa_ports::{DirectorySet, Meter, ReadAhead};
 use eclusa_runbook::{PointKind, Stage};
@@ -27,7 +27,7 @@ use rustic_core::{DataId, Id};
 
 use crate::point::{self, Content};
 use crate::repository::{Indexed, Opened, Places};
-use crate::take::{self, Taking};
+use crate::take::{self, Taking, failed};
 use crate::tally::{Reading, Tally};
 use crate::verify;
 
@@ -119,10 +119,6 @@ impl Ahead {
     pub(crate) fn last_look(&self, tenant: &TenantName) -> Arc<Known> {
         self.all().remove(tenant).unwrap_or_default()
     }
-}
-
-fn failed(tenant: &TenantName, problem: impl std::fmt::Display) -> Fault {
-    take::failed(tenant, problem)
 }
 
 /// Reads files into the repository and reads them back.

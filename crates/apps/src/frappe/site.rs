@@ -1,5 +1,6 @@
 //! `site_config.json` of a site: where its database is, and what state the site is in.
 
+use eclusa_config::FrappeGates;
 use eclusa_model::SiteObservation;
 use serde_json::Value;
 
@@ -75,13 +76,8 @@ pub fn parse_common_config(text: &str) -> Result<CommonConfig, String> {
     let (database_host, database_port) =
         server(&keys).map_err(|problem| problem.replace("site_config.json", "common_site_config.json"))?;
     let workers = keys.get("workers").and_then(Value::as_object);
-    // The name stands in an argument that is a Python literal, and in the name of a key.
-    let plain = |name: &&String| {
-        !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.'))
-    };
-    let usual = |name: &&String| ["short", "default", "long"].contains(&name.as_str());
-    let queues = workers.into_iter().flat_map(|workers| workers.keys());
-    let queues = queues.filter(plain).filter(|name| !usual(name)).cloned().collect();
+    let is_more = |name: &&String| FrappeGates::is_plain_name(name) && !FrappeGates::is_usual_queue(name);
+    let queues = workers.into_iter().flat_map(|workers| workers.keys()).filter(is_more).cloned().collect();
     Ok(CommonConfig { database_host, database_port, queues })
 }
 

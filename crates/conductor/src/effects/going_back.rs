@@ -15,7 +15,7 @@ use eclusa_runbook::{Outputs, Part};
 
 use super::point::{id_of, place_of};
 use super::restore::{
-    self, beside, compare, compare_files, drop_kept, files_beside, files_state, named, proof_failed, prove,
+    self, beside, compare, drop_kept, files_beside, files_state, named, proof_failed, prove, prove_files,
     stored, swap_files_in,
 };
 use crate::context::Context;
@@ -93,13 +93,14 @@ async fn made_ready(
         tables_beside(context, tenant, manifest, suffix, &tables).await?;
         eclusa_crash::point("restore.database-beside");
     }
-    for set in differing_files(context, tenant, manifest).await? {
-        files_beside(context, tenant, &id_of(manifest)?, &set, suffix).await?;
-        let live = context.ports.runtime.files_directory(place_of(tenant, &set)?).await?;
-        let found = context.ports.vault.summarise_files(&beside_directory(&live, suffix)).await?;
-        if let Some(expected) = manifest.files.get(&set) {
-            compare_files(tenant, &set, expected, &found)?;
+    for (set, expected) in &manifest.files {
+        let live = context.ports.runtime.files_directory(place_of(tenant, set)?).await?;
+        let found = context.ports.vault.summarise_files(&live).await;
+        if found.is_ok_and(|found| found == *expected) {
+            continue;
         }
+        files_beside(context, tenant, &id_of(manifest)?, set, suffix).await?;
+        prove_files(context, tenant, set, expected, &beside_directory(&live, suffix)).await?;
     }
     Ok(Ready { database: !tables.is_empty(), tables: Some(tables.len()) })
 }
@@ -147,22 +148,4 @@ async fn tables_beside(
         Some(table) => Err(proof_failed(tenant, format!("{table} was restored and differs"))),
         None => Ok(()),
     }
-}
-
-/// The sets of files that are otherwise than in the restore point.
-async fn differing_files(
-    context: &Context,
-    tenant: &Tenant,
-    manifest: &PointManifest,
-) -> Result<Vec<String>> {
-    let mut differing = Vec::new();
-    for (set, expected) in &manifest.files {
-        let live = context.ports.runtime.files_directory(place_of(tenant, set)?).await?;
-        let found = context.ports.vault.summarise_files(&live).await;
-        let same = found.is_ok_and(|found| found == *expected);
-        if !same {
-            differing.push(set.clone());
-        }
-    }
-    Ok(differing)
 }

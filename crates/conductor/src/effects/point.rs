@@ -284,8 +284,7 @@ async fn prove_files(
     for (set, expected) in &manifest.files {
         let place = below.join(set);
         context.ports.vault.restore_files(&tenant.name, &id, set, &place).await?;
-        let found = context.ports.vault.summarise_files(&place).await?;
-        restore::compare_files(tenant, set, expected, &found)?;
+        restore::prove_files(context, tenant, set, expected, &place).await?;
     }
     Ok(())
 }

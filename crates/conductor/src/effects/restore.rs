@@ -1,5 +1,7 @@
 //! A tenant's data brought back: beside the live data, proved there, swapped in, the old kept.
 
+use std::path::Path;
+
 use eclusa_fault::{Code, Fault, Result};
 use eclusa_model::{FilesPlace, PointId, Tenant, TenantName};
 use eclusa_ports::{
@@ -204,10 +206,21 @@ pub(super) async fn prove(
     let mut files = 0;
     for (set, expected) in &manifest.files {
         let live = ports.runtime.files_directory(place_of(tenant, set)?).await?;
-        let found = ports.vault.summarise_files(&beside_directory(&live, suffix)).await?;
-        files += compare_files(tenant, set, expected, &found)?;
+        files += prove_files(context, tenant, set, expected, &beside_directory(&live, suffix)).await?;
     }
     Ok(Outputs::from([("rows".to_owned(), rows.to_string()), ("files".to_owned(), files.to_string())]))
+}
+
+/// Compares what lies in a directory with what a manifest says of a set of files; gives how many there are.
+pub(super) async fn prove_files(
+    context: &Context,
+    tenant: &Tenant,
+    set: &str,
+    expected: &FilesManifest,
+    directory: &Path,
+) -> Result<usize> {
+    let found = context.ports.vault.summarise_files(directory).await?;
+    compare_files(tenant, set, expected, &found)
 }
 
 /// Compares a set of files with what a manifest says of it; gives how many there are.

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use eclusa_model::{AppKind, RuntimeKind, ServiceName};
 
 use super::Findings;
-use crate::model::{ProcessService, ReleaseKind, Stack};
+use crate::model::{FrappeGates, ProcessService, ReleaseKind, Stack};
 use crate::nearest::nearest;
 use crate::source::{KeyPath, Mistake};
 
@@ -73,12 +73,8 @@ fn bench(findings: &mut Findings, path: &KeyPath, stack: &Stack) {
         }
     }
     let gates = here.key("gates");
-    // Both are parts of the names of steps.
-    let plain = |text: &str| {
-        !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.'))
-    };
+    let plain = FrappeGates::is_plain_name;
     for (index, queue) in table.gates.queues.iter().flatten().enumerate() {
-        // The name stands in an argument that is a Python literal, and in the name of a key.
         if !plain(queue) {
             findings.add(gates.key("queues").index(index), Mistake::new("config-frappe-name"));
         }

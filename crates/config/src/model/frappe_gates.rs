@@ -73,12 +73,29 @@ impl Default for FrappeGates {
     }
 }
 
+/// The queues that every bench has.
+const USUAL_QUEUES: [&str; 3] = ["short", "default", "long"];
+
 impl FrappeGates {
+    /// Whether a text may be the name of a queue, a check or a module: it becomes a part of the names of steps and keys, and
+    /// of an argument that is a Python literal.
+    #[must_use]
+    pub fn is_plain_name(text: &str) -> bool {
+        let legal = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
+        !text.is_empty() && text.chars().all(legal)
+    }
+
+    /// Whether every bench has a queue of this name.
+    #[must_use]
+    pub fn is_usual_queue(name: &str) -> bool {
+        USUAL_QUEUES.contains(&name)
+    }
+
     /// The queues that a job goes through once the workers run.
     #[must_use]
     pub fn all_queues(&self) -> Vec<String> {
         let usual = || {
-            let usual = ["short", "default", "long"].map(String::from).into_iter();
+            let usual = USUAL_QUEUES.map(String::from).into_iter();
             usual.chain(self.found_queues.iter().cloned()).collect()
         };
         self.queues.clone().unwrap_or_else(usual)

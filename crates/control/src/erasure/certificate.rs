@@ -4,6 +4,7 @@ use eclusa_vault::ErasePlace;
 use jiff::Timestamp;
 
 use super::{Erasure, Fate};
+use crate::moments::moment_text;
 
 /// What a place is called.
 #[must_use]
@@ -16,14 +17,13 @@ pub fn place_name(place: &ErasePlace) -> String {
 
 /// The certificate, to be read.
 pub(super) fn markdown(erasure: &Erasure) -> String {
-    let time = |at: Timestamp| at.strftime("%Y-%m-%d %H:%M:%S UTC").to_string();
     let mut lines = vec![
         format!("# Erasure of the copies of {}", erasure.tenant),
         String::new(),
-        format!("Stack {}. Begun {} by {}.", erasure.stack, time(erasure.begun_at), erasure.by),
+        format!("Stack {}. Begun {} by {}.", erasure.stack, moment_text(erasure.begun_at), erasure.by),
     ];
     lines.extend(erasure.reason.iter().map(|reason| format!("Reason: {reason}")));
-    lines.extend(erasure.ended_at.map(|at| format!("Ended {}.", time(at))));
+    lines.extend(erasure.ended_at.map(|at| format!("Ended {}.", moment_text(at))));
     lines.push(String::new());
     lines.push(if erasure.complete {
         "**Every copy that Eclusa knows of was destroyed.**".to_owned()

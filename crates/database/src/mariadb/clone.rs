@@ -4,7 +4,7 @@
 use secrecy::{ExposeSecret, SecretString};
 
 use super::catalogue;
-use super::quote::{identifier, literal};
+use super::quote::{granted, literal};
 use super::session::{Access, Failure, Session, client_arguments};
 use crate::server::feed_statements;
 
@@ -56,8 +56,7 @@ pub(crate) async fn make_account(
     }
     let account = format!("{}@{}", literal(name), literal(host));
     let password = literal(password.expose_secret());
-    // `_` and `%` in the name of a grant's database stand for any letters.
-    let database = identifier(&name.replace('\\', "\\\\").replace('_', "\\_").replace('%', "\\%"));
+    let database = granted(name);
     session
         .run(&format!(
             "CREATE USER IF NOT EXISTS {account}; ALTER USER {account} IDENTIFIED BY {password}; \

@@ -3,12 +3,12 @@
 use std::collections::BTreeSet;
 
 use eclusa_ports::{DatabaseSummary, StoredDump};
-use tokio::io::AsyncReadExt;
 
 use super::chosen::{self, Definitions};
 use super::parts::Part;
 use super::quote::identifier;
-use super::session::{Access, Failure, Session, end};
+use super::session::{Access, Failure, Session};
+use super::swap::written;
 
 type Outcome<T> = Result<T, Failure>;
 
@@ -66,14 +66,7 @@ async fn live(access: &Access, database: &str, tables: &[String]) -> Outcome<Def
     }
     let names = Session::open(access).await?.names;
     let part = Part::Structure { tables: tables.to_vec() };
-    let mut stream = access.start_mariadb(names.dump(), &part.arguments(database)).await?;
-    let mut text = Vec::new();
-    let read = stream.stdout.read_to_end(&mut text).await;
-    let result = end(stream.ended).await?;
-    if result.code != 0 {
-        return Err(Failure::Ended(result));
-    }
-    read.map_err(|error| Failure::Said(error.to_string()))?;
+    let text = written(access, names, &part.arguments(database)).await?;
     let mut found = Definitions::new();
     let reading = chosen::read_definitions(std::io::Cursor::new(text), &mut found);
     reading.map_err(|error| Failure::Said(error.to_string()))?;

@@ -277,7 +277,7 @@ async fn begin_once(
     }
     let mut locking = Session::open(access).await?;
     lock(&mut locking, database, apart).await?;
-    let log = log::position(&mut locking).await?;
+    let place = log::place(&mut locking).await?;
     let mut begun = Vec::new();
     for part in plan.parts.iter().filter(|part| part.is_begun_at_once()) {
         let stream = access.start_mariadb(session.names.dump(), &part.arguments(database)).await?;
@@ -285,6 +285,10 @@ async fn begin_once(
     }
     let begun = start(session, begun).await?;
     locking.run("UNLOCK TABLES;").await?;
+    let log = match place {
+        Some(place) => Some(log::position(&mut locking, place).await?),
+        None => None,
+    };
     Ok((begun, holding, log))
 }
 

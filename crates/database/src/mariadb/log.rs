@@ -26,7 +26,7 @@ use tokio::runtime::Handle;
 
 use super::catalogue::{self, UNFINISHED, WHOLE};
 use super::looking::Looking;
-use super::quote::{identifier, literal};
+use super::quote::{granted, identifier, literal};
 use super::restore::FEEDING;
 use super::session::{Access, Failure, Session, client_arguments};
 use crate::server::{Begun, DumpReader, Ending, PIECE, TRAILER, feed};
@@ -44,22 +44,38 @@ const CHANGING: [&str; 11] = [
 /// Of a statement, so much is kept for people.
 const SHOWN: usize = 120;
 
-/// Where the log stands now; `None` where the server keeps none.
-pub(super) async fn position(session: &mut Session) -> Outcome<Option<LogPosition>> {
-    let place = session
+/// A place in the log, before it is known which transaction is the last one there.
+pub(super) struct Place {
+    file: String,
+    position: u64,
+    at: Timestamp,
+}
+
+/// Where the log stands now; `None` where the server keeps none. Writers may wait for the answer, so it is one question.
+pub(super) async fn place(session: &mut Session) -> Outcome<Option<Place>> {
+    let found = session
         .texts(
-            "SELECT CONCAT(LOWER(VARIABLE_NAME), ' ', VARIABLE_VALUE) FROM information_schema.SESSION_STATUS \
+            "SELECT CONCAT_WS(' ', MAX(IF(VARIABLE_NAME = 'BINLOG_SNAPSHOT_POSITION', VARIABLE_VALUE, NULL)), \
+             DATE_FORMAT(UTC_TIMESTAMP(), '%Y-%m-%dT%H:%i:%sZ'), \
+             MAX(IF(VARIABLE_NAME = 'BINLOG_SNAPSHOT_FILE', VARIABLE_VALUE, NULL))) \
+             FROM information_schema.SESSION_STATUS \
              WHERE @@log_bin = 1 AND VARIABLE_NAME IN ('BINLOG_SNAPSHOT_FILE', 'BINLOG_SNAPSHOT_POSITION');",
         )
         .await?;
-    let value = |name: &str| place.iter().find_map(|line| line.strip_prefix(name)).map(str::trim);
-    let file = value("binlog_snapshot_file").filter(|file| !file.is_empty());
-    let position = value("binlog_snapshot_position").and_then(|position| position.parse().ok());
-    let (Some(file), Some(position)) = (file, position) else { return Ok(None) };
-    let gtid = gtid_at(session, file, position).await?;
-    let at = session.text("SELECT DATE_FORMAT(UTC_TIMESTAMP(), '%Y-%m-%dT%H:%i:%sZ');").await?;
-    let at = at.parse().map_err(|_| Failure::Said(format!("the server's clock says {at:?}")))?;
-    Ok(Some(LogPosition { file: file.to_owned(), position, gtid, at }))
+    let read = |line: &String| {
+        let mut words = line.splitn(3, ' ');
+        let (position, at, file) = (words.next()?.parse().ok()?, words.next()?.parse().ok()?, words.next()?);
+        (!file.is_empty()).then(|| Place { file: file.to_owned(), position, at })
+    };
+    Ok(found.first().and_then(read))
+}
+
+/// A place with the server's number of the last transaction there. To find it, a server may read the file from its
+/// beginning: nobody must be waiting meanwhile.
+pub(super) async fn position(session: &mut Session, place: Place) -> Outcome<LogPosition> {
+    let Place { file, position, at } = place;
+    let gtid = gtid_at(session, &file, position).await?;
+    Ok(LogPosition { file, position, gtid, at })
 }
 
 async fn gtid_at(session: &mut Session, file: &str, position: u64) -> Outcome<String> {
@@ -151,7 +167,7 @@ struct Reading<'a> {
 impl Reading<'_> {
     /// Starts `mariadb-binlog` where the server's client programs are.
     async fn start(&self, more: &[String]) -> Outcome<DumpReader> {
-        let until = self.until.to_zoned(TimeZone::UTC).strftime("%Y-%m-%d %H:%M:%S").to_string();
+        let until = self.until.strftime("%Y-%m-%d %H:%M:%S");
         let mut argv = vec!["mariadb-binlog".to_owned(), format!("--user={}", self.access.user)];
         argv.extend(self.access.server.iter().cloned());
         argv.extend(["--read-from-remote-server", "--to-last-log"].map(String::from));
@@ -330,8 +346,7 @@ impl Account {
             format!("eclusa_{}", hex::encode(crate::names::hash(database).get(..8).unwrap_or_default()));
         let password = session.text("SELECT HEX(RANDOM_BYTES(24));").await?;
         let account = Self { name, password: SecretString::from(password) };
-        // `_` and `%` in the name of a grant's database stand for any letters.
-        let own = identifier(&database.replace('\\', "\\\\").replace('_', "\\_").replace('%', "\\%"));
+        let own = granted(database);
         let mut sql = String::new();
         for host in HOSTS {
             let who = format!("{}@{}", literal(&account.name), literal(host));

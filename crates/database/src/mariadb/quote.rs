@@ -5,6 +5,11 @@ pub(crate) fn identifier(name: &str) -> String {
     format!("`{}`", name.replace('\0', "").replace('`', "``"))
 }
 
+/// The name of a database in a grant, in which `_` and `%` stand for any letters.
+pub(crate) fn granted(database: &str) -> String {
+    identifier(&database.replace('\\', "\\\\").replace('_', "\\_").replace('%', "\\%"))
+}
+
 /// A text: in single quotes, under the session's own SQL mode, in which a backslash escapes.
 pub(crate) fn literal(text: &str) -> String {
     format!("'{}'", text.replace('\0', "").replace('\\', "\\\\").replace('\'', "''"))

@@ -319,7 +319,8 @@ async fn views(session: &mut Session, database: &str) -> Outcome<Vec<String>> {
         .await
 }
 
-async fn written(access: &Access, programs: Programs, arguments: &[String]) -> Outcome<Vec<u8>> {
+/// What the program that writes dumps writes with these arguments; a short text.
+pub(super) async fn written(access: &Access, programs: Programs, arguments: &[String]) -> Outcome<Vec<u8>> {
     let mut stream = access.start_mariadb(programs.dump(), arguments).await?;
     let mut text = Vec::new();
     let read = stream.stdout.read_to_end(&mut text).await;

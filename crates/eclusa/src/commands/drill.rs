@@ -44,10 +44,7 @@ impl Drill {
         let exit = if chosen.points.is_empty() && !chosen.unreadable.is_empty() {
             Exit::NoGo
         } else {
-            let on = match &self.on {
-                Some(directory) => Some(drill::directory(&assembly, directory).await?),
-                None => None,
-            };
+            let on = drill::directory(&assembly, self.on.as_deref()).await?;
             let intent = chosen.intent(self.application, on);
             perform(session, &assembly, &intent, PlanOptions::default(), None, &how).await?
         };

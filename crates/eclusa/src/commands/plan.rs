@@ -155,10 +155,7 @@ impl Wanted {
             Self::Aside(what) => what.intent(assembly).await?,
             Self::Clone(what) => what.intent(assembly).await?,
             Self::Drill { tenants, sample, from, application, on } => {
-                let on = match &on {
-                    Some(directory) => Some(drill::directory(assembly, directory).await?),
-                    None => None,
-                };
+                let on = drill::directory(assembly, on.as_deref()).await?;
                 drill::choose(assembly, &tenants, sample, from).await?.intent(application, on)
             }
             Self::Rehearse(what) => what.intent(assembly).await?,

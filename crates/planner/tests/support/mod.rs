@@ -208,6 +208,7 @@ impl Seen {
                     tenant: if app == AppKind::Frappe { site(name) } else { tenant(name) },
                     database_version: Some("15.8".to_owned()),
                     database_bytes: None,
+                    keeps_log: false,
                     files_bytes: None,
                     migrations: Some(migrations.clone()),
                     pending: None,
