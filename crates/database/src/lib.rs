@@ -6,10 +6,13 @@
 pub mod mariadb;
 pub mod names;
 pub mod postgresql;
+mod rows_counted;
 mod server;
+mod shares;
 pub mod sqlite;
 mod standing;
 mod statements;
+mod streams;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -20,15 +23,17 @@ use async_trait::async_trait;
 use eclusa_fault::{Code, Fault, Result};
 use eclusa_model::{DatabasePlace, RuntimeKind, ServiceName, Tenant};
 use eclusa_ports::{
-    Aside, Blocker, Checksums, Database, DatabaseCopy, DatabaseFacts, DatabaseSummary, Dump, ExecSpec,
-    LogPosition, Meter, NoOutput, Replayed, Row, RowsWanted, Runtime, SecretResolver, StoredDump, SwapState,
+    Aside, Base, BaseFacts, Blocker, Checksums, Database, DatabaseCopy, DatabaseFacts, DatabaseSummary, Dump,
+    ExecSpec, LogPosition, Meter, NoOutput, Replayed, Row, RowsWanted, Runtime, SecretResolver, StoredDump,
+    SwapState,
 };
 use eclusa_runbook::{Load, Place};
 
 use jiff::Timestamp;
 use secrecy::SecretString;
 
-use crate::mariadb::{Mariadb, Shape};
+use crate::mariadb::Mariadb;
+pub use crate::postgresql::BasePlace;
 use crate::postgresql::Postgresql;
 use crate::server::Access;
 use crate::sqlite::Sqlite;
@@ -40,16 +45,27 @@ pub struct Databases {
     secrets: Arc<dyn SecretResolver>,
     scratch: PathBuf,
     shape: Shape,
+    /// Where base backups of servers of PostgreSQL lie, by the service.
+    bases: BTreeMap<ServiceName, BasePlace>,
     /// Within which dumps are taken.
     load: Load,
     meter: Arc<Meter>,
 }
 
-/// From how many bytes on a dump of MariaDB is several streams: with less than this, starting several programs
+/// From how many bytes on a dump of a server is several streams: with less than this, starting several programs
 /// costs more than they save.
 const SEVERAL_FROM: u64 = 32 * 1024 * 1024;
 /// How many connections read rows at most side by side.
 const CONNECTIONS: usize = 4;
+
+/// How a database is dumped.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Shape {
+    /// From how many bytes on it is several streams.
+    pub(crate) several_from: u64,
+    /// How many connections read rows side by side.
+    pub(crate) connections: usize,
+}
 
 impl Databases {
     /// The databases of the stack that this runtime runs. `scratch` is a directory for temporary copies of
@@ -63,20 +79,27 @@ impl Databases {
         let connections = std::thread::available_parallelism().map_or(1, usize::from).min(CONNECTIONS);
         let shape = Shape { several_from: SEVERAL_FROM, connections };
         let (scratch, load, meter) = (scratch.into(), Load::default(), Arc::default());
-        Self { runtime, secrets, scratch, shape, load, meter }
+        Self { runtime, secrets, scratch, shape, bases: BTreeMap::new(), load, meter }
     }
 
-    /// So many connections read rows of MariaDB side by side.
+    /// So many connections read rows side by side.
     #[must_use]
     pub fn connections(mut self, connections: usize) -> Self {
         self.shape.connections = connections;
         self
     }
 
-    /// Dumps of MariaDB are several streams from so many bytes on.
+    /// Dumps of a server are several streams from so many bytes on.
     #[must_use]
     pub fn several_from(mut self, bytes: u64) -> Self {
         self.shape.several_from = bytes;
+        self
+    }
+
+    /// Base backups of servers of PostgreSQL lie there, by the service.
+    #[must_use]
+    pub fn base_backups(mut self, bases: BTreeMap<ServiceName, BasePlace>) -> Self {
+        self.bases = bases;
         self
     }
 
@@ -98,9 +121,14 @@ impl Databases {
             before: before.to_vec(),
         };
         match &tenant.database {
-            DatabasePlace::Postgresql { service, name, user, password } => Engine::Postgresql(
-                Postgresql::new(access(&postgresql::PROGRAMS, service, user, password), name.clone()),
-            ),
+            DatabasePlace::Postgresql { service, name, user, password } => {
+                Engine::Postgresql(Postgresql::new(
+                    access(&postgresql::PROGRAMS, service, user, password),
+                    name.clone(),
+                    self.shape,
+                    self.bases.get(service).cloned(),
+                ))
+            }
             DatabasePlace::Mariadb { service, host, port, name, user, password } => {
                 let mut access = access(&mariadb::PROGRAMS, service, user, password);
                 access.server.extend(host.iter().map(|host| format!("--host={host}")));
@@ -219,7 +247,7 @@ impl Database for Databases {
         names::check(suffix)?;
         match self.engine(tenant) {
             Engine::Mariadb(engine) => engine.restore_beside(suffix, dump).await,
-            Engine::Postgresql(engine) => engine.restore_beside(suffix, dump.joined()).await,
+            Engine::Postgresql(engine) => engine.restore_beside(suffix, dump).await,
             Engine::Sqlite(engine) => engine.restore_beside(suffix, dump.joined()).await,
         }
     }
@@ -265,6 +293,34 @@ impl Database for Databases {
         self.mariadb(tenant).ok_or_else(unsupported)?.replay(suffix, log, until).await
     }
 
+    async fn bases(&self, tenant: &Tenant) -> Result<Option<BaseFacts>> {
+        match self.engine(tenant) {
+            Engine::Postgresql(engine) => engine.bases().await,
+            Engine::Mariadb(_) | Engine::Sqlite(_) => Ok(None),
+        }
+    }
+
+    async fn take_base(&self, tenant: &Tenant) -> Result<Base> {
+        match self.engine(tenant) {
+            Engine::Postgresql(engine) => engine.take_base().await,
+            Engine::Mariadb(_) | Engine::Sqlite(_) => Err(without_bases(tenant)),
+        }
+    }
+
+    async fn restore_moment(
+        &self,
+        tenant: &Tenant,
+        suffix: &str,
+        base: &str,
+        until: Timestamp,
+    ) -> Result<Option<Timestamp>> {
+        names::check(suffix)?;
+        match self.engine(tenant) {
+            Engine::Postgresql(engine) => engine.restore_moment(suffix, base, until).await,
+            Engine::Mariadb(_) | Engine::Sqlite(_) => Err(without_bases(tenant)),
+        }
+    }
+
     async fn differing(
         &self,
         tenant: &Tenant,
@@ -300,7 +356,7 @@ impl Database for Databases {
         check_copy(copy)?;
         match self.engine(tenant) {
             Engine::Mariadb(engine) => engine.summarise(copy, checksums).await,
-            Engine::Postgresql(engine) => engine.summarise(copy).await,
+            Engine::Postgresql(engine) => engine.summarise(copy, checksums).await,
             Engine::Sqlite(engine) => engine.summarise(copy).await,
         }
     }
@@ -410,6 +466,11 @@ impl Database for Databases {
     }
 }
 
+fn without_bases(tenant: &Tenant) -> Fault {
+    let problem = format!("base backups of the server of {} on this engine", tenant.name);
+    Fault::new(Code::DatabaseUnsupported).with("problem", problem)
+}
+
 fn tables_alone(tenant: &Tenant) -> Fault {
     let problem = format!("some tables of {} alone are restored on MariaDB only", tenant.name);
     Fault::new(Code::DatabaseUnsupported).with("problem", problem)
@@ -434,4 +495,12 @@ fn check_copy(copy: &DatabaseCopy) -> Result<()> {
 pub(crate) fn fault(code: Code, tenant: &str) -> Fault {
     let fault = Fault::new(code).with("tenant", tenant);
     if code == Code::RestoreFailed { fault.with("point", "its stream") } else { fault }
+}
+
+/// What it means that a dump which nobody wanted to keep has failed.
+pub(crate) fn looked_at(found: Fault, code: Code, tenant: &str) -> Fault {
+    if found.code != Code::DumpFailed {
+        return found;
+    }
+    found.causes.into_iter().fold(fault(code, tenant), |fault, cause| fault.because(cause))
 }

@@ -66,6 +66,28 @@ pub struct Replayed {
     pub last: Option<Timestamp>,
 }
 
+/// A copy of everything that a server holds, from which its log leads to any moment after it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Base {
+    /// By what it is known.
+    pub name: String,
+    /// When it was finished, by the server's clock.
+    pub ended_at: Timestamp,
+    /// How many bytes it takes on the disk.
+    pub bytes: u64,
+}
+
+/// What a server has from which moments are brought back.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct BaseFacts {
+    /// Whether it archives its log.
+    pub archives: bool,
+    /// The file of its log that it cannot archive at present.
+    pub failing: Option<String>,
+    /// The base backups, the newest first.
+    pub bases: Vec<Base>,
+}
+
 /// A dump that is ready to be read. The summary and the streams see the same snapshot of the data. Streams with a
 /// directory in their names are, one after the other in the order of their names, a whole dump too.
 pub struct Dump {
@@ -290,6 +312,41 @@ pub trait Database: Send + Sync {
         until: Timestamp,
     ) -> Result<Replayed> {
         let (_, _, _) = (suffix, log, until);
+        Err(unsupported(format!("moments between restore points of {} on this engine", tenant.name)))
+    }
+
+    /// The base backups of a tenant's server; `None` where none are kept.
+    ///
+    /// # Errors
+    /// `BaseFailed`, `DatabaseUnreachable`, `DatabaseDenied`.
+    async fn bases(&self, tenant: &Tenant) -> Result<Option<BaseFacts>> {
+        let _ = tenant;
+        Ok(None)
+    }
+
+    /// Takes a base backup of a tenant's server. Those that are more than are kept go.
+    ///
+    /// # Errors
+    /// `BaseFailed`, `DatabaseUnreachable`, `DatabaseDenied`; `DatabaseUnsupported` where none are kept.
+    async fn take_base(&self, tenant: &Tenant) -> Result<Base> {
+        Err(unsupported(format!("base backups of the server of {} on this engine", tenant.name)))
+    }
+
+    /// Restores a tenant's database beside the live one as it was at a moment, without what was written at it, from a base
+    /// backup of its server and the log; what lay there before is dropped. The copy was compared with what it came from.
+    /// Gives when the last transaction before the moment was committed, where that is known.
+    ///
+    /// # Errors
+    /// `MomentUnreachable`, `RestoreFailed`; the live database is not touched. `DatabaseUnsupported` where no base backups
+    /// are kept.
+    async fn restore_moment(
+        &self,
+        tenant: &Tenant,
+        suffix: &str,
+        base: &str,
+        until: Timestamp,
+    ) -> Result<Option<Timestamp>> {
+        let (_, _, _) = (suffix, base, until);
         Err(unsupported(format!("moments between restore points of {} on this engine", tenant.name)))
     }
 

@@ -22,8 +22,8 @@ mod vault;
 
 pub use clock::Clock;
 pub use database::{
-    Aside, Blocker, Database, DatabaseCopy, DatabaseFacts, Dump, DumpStream, LogPosition, Replayed, Row,
-    RowsWanted, StoredDump, StoredStream, StreamOpener, SummaryOpener, SwapState,
+    Aside, Base, BaseFacts, Blocker, Database, DatabaseCopy, DatabaseFacts, Dump, DumpStream, LogPosition,
+    Replayed, Row, RowsWanted, StoredDump, StoredStream, StreamOpener, SummaryOpener, SwapState,
 };
 pub use edge::{Edge, GateState, GateStatus};
 pub use files::{FilesSwap, OWN_FILES_PREFIX, beside_directory, kept_directory};

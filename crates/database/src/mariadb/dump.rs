@@ -17,7 +17,6 @@ use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{BufReader, Read};
 use std::path::Path;
-use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use eclusa_fault::{Code, Fault, Result};
@@ -30,7 +29,8 @@ use super::quote::identifier;
 use super::rows_dumped::{Counting, DumpedRows};
 use super::session::{Access, Failure, Names, Session};
 use super::{apart, catalogue, log, summary};
-use crate::server::{Begun, DumpReader, Ending, PIECE, TRAILER};
+use crate::Shape;
+use crate::server::{self, Begun, DumpReader, Ending, PIECE, TRAILER};
 
 type Outcome<T> = std::result::Result<T, Failure>;
 
@@ -49,15 +49,6 @@ pub(super) fn shaped() -> Vec<String> {
     ["--single-transaction", "--skip-lock-tables", "--quick", "--hex-blob", "--skip-dump-date", "--tz-utc"]
         .map(String::from)
         .to_vec()
-}
-
-/// How a database is dumped.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Shape {
-    /// From how many bytes on it is several streams.
-    pub(crate) several_from: u64,
-    /// How many connections read rows side by side.
-    pub(crate) connections: usize,
 }
 
 /// A dump whose snapshots are begun.
@@ -175,23 +166,22 @@ impl Started<'_> {
         let (counting, expected) = (self.counting.clone(), self.streams);
         let tenant = self.access.tenant.clone();
         Box::new(move || {
-            let counted = counting.lock().unwrap_or_else(PoisonError::into_inner);
             let failed = |cause: String| crate::fault(Code::DumpFailed, &tenant).because(cause);
-            if counted.ended != expected {
-                return Err(failed(format!(
-                    "{} of {expected} streams were read to their ends",
-                    counted.ended
-                )));
-            }
-            let mut found = BTreeMap::new();
-            for name in tables {
-                let sum = counted.tables.get(&name).copied().unwrap_or_default();
-                found.insert(name, sum.summary());
-            }
-            if let Some(stranger) = counted.tables.keys().find(|name| !found.contains_key(*name)) {
-                return Err(failed(format!("rows of a table that is not there: {stranger}")));
-            }
-            Ok(DatabaseSummary { checksums: Checksums::Dump, tables: found, objects })
+            counting.with(|counted| {
+                if counted.ended != expected {
+                    let cause = format!("{} of {expected} streams were read to their ends", counted.ended);
+                    return Err(failed(cause));
+                }
+                let mut found = BTreeMap::new();
+                for name in tables {
+                    let sum = counted.tables.get(&name).copied().unwrap_or_default();
+                    found.insert(name, sum.summary());
+                }
+                if let Some(stranger) = counted.tables.keys().find(|name| !found.contains_key(*name)) {
+                    return Err(failed(format!("rows of a table that is not there: {stranger}")));
+                }
+                Ok(DatabaseSummary { checksums: Checksums::Dump, tables: found, objects })
+            })
         })
     }
 }
@@ -204,18 +194,7 @@ pub(crate) async fn summarised(
     shape: Shape,
 ) -> Result<DatabaseSummary> {
     let dump = dump(access, database, scratch, shape).await?;
-    let streams = dump.streams.into_iter().filter(|stream| parts::has_rows(&stream.name));
-    let reading: Vec<_> = streams
-        .map(|stream| {
-            tokio::task::spawn_blocking(move || std::io::copy(&mut (stream.open)()?, &mut std::io::sink()))
-        })
-        .collect();
-    let tenant: Arc<str> = access.tenant.as_str().into();
-    for one in reading {
-        let read = one.await.map_err(|error| Fault::new(Code::Internal).with("what", error))?;
-        read.map_err(|error| crate::fault(Code::DumpFailed, &tenant).because(error))?;
-    }
-    (dump.summary)()
+    server::summarised(&access.tenant, dump).await
 }
 
 /// MySQL is none.

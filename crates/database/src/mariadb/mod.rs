@@ -47,10 +47,10 @@ use jiff::Timestamp;
 use secrecy::SecretString;
 
 use self::catalogue::SCRATCH;
-pub(crate) use self::dump::Shape;
 pub use self::foreign::{Account, Changed, Definers, ForeignDump};
 pub(crate) use self::session::PROGRAMS;
 use self::session::{Access, Failure, Session};
+use crate::Shape;
 use crate::names::copy_name;
 
 /// A tenant's database on a MariaDB server.
@@ -190,13 +190,7 @@ impl Mariadb {
             return Ok(summary);
         }
         let found = dump::summarised(&self.access, &name, &self.scratch, self.shape).await;
-        found.map_err(|found| {
-            if found.code != Code::DumpFailed {
-                return found;
-            }
-            let fault = crate::fault(missing, &self.access.tenant);
-            found.causes.into_iter().fold(fault, |fault, cause| fault.because(cause))
-        })
+        found.map_err(|found| crate::looked_at(found, missing, &self.access.tenant))
     }
 
     pub(crate) async fn counts(&self) -> Result<BTreeMap<String, u64>> {

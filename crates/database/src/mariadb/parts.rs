@@ -21,44 +21,17 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use serde_json::Value;
 
 use super::apart;
-use super::dump::{Shape, shaped};
+use super::dump::shaped;
 use super::quote;
 use super::quote::identifier;
 use super::session::{Failure, Session};
 use super::summary::text;
+use crate::Shape;
+use crate::shares::shared_out;
+use crate::streams;
+pub(super) use crate::streams::{is_definitions, is_part_with_rows, is_structure, is_views};
 
 type Outcome<T> = std::result::Result<T, Failure>;
-
-/// The beginnings of the names of streams.
-const ROWS: &str = "database/2-";
-const STRUCTURE: &str = "database/1-";
-const DEFINITIONS: &str = "database/3-";
-const VIEWS: &str = "database/4-";
-
-/// Whether a stream of this name has rows in it.
-pub(super) fn has_rows(name: &str) -> bool {
-    is_part_with_rows(name) || !name.contains('/')
-}
-
-/// Whether a stream of this name has the tables in it, without their rows.
-pub(super) fn is_structure(name: &str) -> bool {
-    name.starts_with(STRUCTURE)
-}
-
-/// Whether a stream of this name has triggers, routines, events and the values of sequences in it.
-pub(super) fn is_definitions(name: &str) -> bool {
-    name.starts_with(DEFINITIONS)
-}
-
-/// Whether a stream of this name has views in it.
-pub(super) fn is_views(name: &str) -> bool {
-    name.starts_with(VIEWS)
-}
-
-/// Whether a stream of this name is a part of a dump, and rows are in it.
-pub(super) fn is_part_with_rows(name: &str) -> bool {
-    name.starts_with(ROWS)
-}
 
 /// A stream of a dump.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -93,12 +66,12 @@ impl Plan {
 impl Part {
     pub(super) fn name(&self) -> String {
         match self {
-            Self::Whole { .. } => "database.sql".to_owned(),
-            Self::Structure { .. } => format!("{STRUCTURE}structure.sql"),
-            Self::Rows { number, .. } => format!("{ROWS}rows-{number}.sql"),
-            Self::Apart => format!("{ROWS}rows-apart.sql"),
-            Self::Definitions => format!("{DEFINITIONS}definitions.sql"),
-            Self::Views { .. } => format!("{VIEWS}views.sql"),
+            Self::Whole { .. } => streams::WHOLE.to_owned(),
+            Self::Structure { .. } => streams::structure(),
+            Self::Rows { number, .. } => streams::rows(&number.to_string()),
+            Self::Apart => streams::rows("apart"),
+            Self::Definitions => streams::definitions(),
+            Self::Views { .. } => streams::views(),
         }
     }
 
@@ -204,29 +177,13 @@ fn rows(tables: Vec<Table>, connections: usize) -> Vec<Part> {
         kinds.reverse();
     }
     for (tables, by_creation, groups) in kinds {
-        for tables in distribute(tables, groups) {
+        let tables = tables.into_iter().map(|table| (table.bytes, table.name)).collect();
+        let shares = shared_out(tables, vec![0; groups]);
+        for tables in shares.into_iter().filter(|tables| !tables.is_empty()) {
             parts.push(Part::Rows { number: parts.len() + 1, tables, by_creation, mark: mark() });
         }
     }
     parts
-}
-
-/// Groups of about as many bytes; names in their order within each.
-fn distribute(mut tables: Vec<Table>, groups: usize) -> Vec<Vec<String>> {
-    tables.sort_by(|left, right| right.bytes.cmp(&left.bytes).then_with(|| left.name.cmp(&right.name)));
-    let mut filled: Vec<(u64, Vec<String>)> = vec![(0, Vec::new()); groups];
-    for table in tables {
-        if let Some(least) = filled.iter_mut().min_by_key(|(bytes, _)| *bytes) {
-            // An empty table is not for nothing: the server is asked for it.
-            least.0 += table.bytes.max(1);
-            least.1.push(table.name);
-        }
-    }
-    let names = filled.into_iter().map(|(_, mut names)| {
-        names.sort();
-        names
-    });
-    names.filter(|names| !names.is_empty()).collect()
 }
 
 /// A text that no other statement has.

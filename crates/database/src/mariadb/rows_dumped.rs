@@ -1,22 +1,16 @@
 //! The rows in what `mariadb-dump` writes: counted and hashed on their way, and put into statements anew.
 //!
-//! **Checksum.** A table's checksum is the sum, modulo 2¹²⁸, of XXH3-128 over the text of each row as `mariadb-dump`
-//! writes it, from its opening to its closing parenthesis. It does not depend on the order of the rows, two equal rows do
-//! not cancel each other, and it costs the server nothing: the text was written anyway. It guards against loss and
-//! mistakes, not against forgery. Texts of two versions of the server may differ, so such a checksum is compared with one
-//! of the same server only.
+//! **Checksum.** See [`rows_counted`](crate::rows_counted); a row is what stands from its opening to its closing parenthesis.
 //!
 //! **Statements.** `mariadb-dump` closes a statement when it holds about a mebibyte, so that one new row moves all later
 //! boundaries and with them the pieces by which a vault finds what it has already. Here a statement ends behind rows whose
 //! hash says so: boundaries depend on what stands near them only. Everything is still plain SQL.
 
-use std::collections::BTreeMap;
 use std::io::{self, BufRead, Read};
-use std::sync::{Arc, Mutex, PoisonError};
 
-use eclusa_ports::TableSummary;
 use twox_hash::XxHash3_128;
 
+use crate::rows_counted::Sum;
 use crate::server::PIECE;
 
 const INSERT: &[u8] = b"INSERT INTO `";
@@ -33,30 +27,8 @@ const LONGEST: usize = 1024 * 1024;
 /// A buffer of a line that grew beyond this is not kept.
 const LINE_KEPT: usize = 4 * 1024 * 1024;
 
-/// Rows of a table: how many, and the sum of their hashes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(super) struct Sum {
-    rows: u64,
-    hashes: u128,
-}
-
-impl Sum {
-    pub(super) fn summary(self) -> TableSummary {
-        TableSummary { rows: self.rows, checksum: format!("{:032x}", self.hashes) }
-    }
-}
-
-/// What went by in the streams of one dump.
-#[derive(Debug, Default)]
-pub(super) struct Counted {
-    /// By table; one without rows is not named.
-    pub(super) tables: BTreeMap<String, Sum>,
-    /// How many streams were read to their ends.
-    pub(super) ended: usize,
-}
-
-/// Shared between the streams of one dump and whoever asks for its summary.
-pub(super) type Counting = Arc<Mutex<Counted>>;
+/// By the tables' names.
+pub(super) type Counting = crate::rows_counted::Counting<String>;
 
 /// A stream of rows on its way.
 pub(super) struct DumpedRows<R> {
@@ -117,7 +89,7 @@ impl<R: BufRead> DumpedRows<R> {
             if self.inner.read_until(b'\n', &mut self.line)? == 0 {
                 self.close();
                 self.ended = true;
-                self.counting.lock().unwrap_or_else(PoisonError::into_inner).ended += 1;
+                self.counting.end();
                 return Ok(());
             }
             let line = std::mem::take(&mut self.line);
@@ -183,18 +155,14 @@ impl<R: BufRead> DumpedRows<R> {
         if table.open > 0 {
             self.out.extend_from_slice(b";\n");
         }
-        let mut counted = self.counting.lock().unwrap_or_else(PoisonError::into_inner);
-        let sum = counted.tables.entry(table.name).or_default();
-        sum.rows += table.sum.rows;
-        sum.hashes = sum.hashes.wrapping_add(table.sum.hashes);
+        self.counting.add(table.name, table.sum);
     }
 }
 
 impl Table {
     fn add(&mut self, row: &[u8], out: &mut Vec<u8>) {
         let hash = XxHash3_128::oneshot(row);
-        self.sum.rows += 1;
-        self.sum.hashes = self.sum.hashes.wrapping_add(hash);
+        self.sum.add(hash);
         let before = out.len();
         if self.open > 0 && !self.ends {
             out.extend_from_slice(b",\n");

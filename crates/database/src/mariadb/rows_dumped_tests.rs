@@ -6,6 +6,8 @@ use std::io::{BufReader, Read};
 
 use proptest::prelude::*;
 
+use eclusa_ports::TableSummary;
+
 use super::*;
 
 /// What comes out of a text, and what was counted in it.
@@ -17,7 +19,7 @@ fn through(text: &[u8]) -> (Vec<u8>, Counting) {
 }
 
 fn summary(counting: &Counting, table: &str) -> TableSummary {
-    counting.lock().unwrap().tables[table].summary()
+    counting.with(|counted| counted.tables[table].summary())
 }
 
 const ROWS: &str = "-- MariaDB dump\nLOCK TABLES `t` WRITE;\nINSERT INTO `t` VALUES\n(1,'a),(b'),\n(2,'it\\'s \\\\');\n\
@@ -31,7 +33,7 @@ fn rows_are_counted_by_table_and_statements_joined() {
     assert_eq!(String::from_utf8(out).unwrap(), joined);
     assert_eq!(summary(&counting, "t").rows, 3);
     assert_eq!(summary(&counting, "a`b").rows, 1);
-    assert_eq!(counting.lock().unwrap().ended, 1);
+    assert_eq!(counting.with(|counted| counted.ended), 1);
 }
 
 #[test]

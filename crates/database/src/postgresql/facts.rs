@@ -13,7 +13,7 @@ pub(crate) async fn facts(access: &Access, name: &str, seconds: u64) -> Result<D
     let row = session
         .row(&format!(
             "SELECT json_build_object('version', split_part(current_setting('server_version'), ' ', 1), \
-             'bytes', pg_database_size({}));",
+             'bytes', pg_database_size({}), 'archives', current_setting('archive_mode') <> 'off');",
             literal(name)
         ))
         .await?;
@@ -35,6 +35,6 @@ pub(crate) async fn facts(access: &Access, name: &str, seconds: u64) -> Result<D
         bytes: row.get("bytes").and_then(Value::as_u64).unwrap_or_default(),
         long_transactions: rows.iter().map(|row| text(row, "text")).collect::<Result<_, _>>()?,
         without_snapshot: Vec::new(),
-        keeps_log: false,
+        keeps_log: row.get("archives").and_then(Value::as_bool) == Some(true),
     })
 }

@@ -1,9 +1,10 @@
 //! PostgreSQL, version 12 and later: a database of a server that is a service of the stack. Everything goes through
 //! the server's own `psql` and `pg_dump`, run where the server runs, so their versions always fit.
 //!
-//! - **Dump**: plain SQL in UTF-8. A session exports a snapshot, the summary is computed in it, `pg_dump` dumps
-//!   it, and the sequences follow as the summary saw them. Owners are in it when the user is a superuser; else
-//!   everything belongs to who restores. Privileges are in it. Roles are not: they belong to the server.
+//! - **Dump**: plain SQL in UTF-8. A session exports a snapshot, `pg_dump` dumps it, a large database by several connections
+//!   ([`parts`]), the rows are counted and hashed as they pass ([`rows_dumped`]), and the sequences follow as the summary
+//!   saw them. Owners are in it when the user is a superuser; else everything belongs to who restores. Privileges are
+//!   in it. Roles are not: they belong to the server.
 //! - **Restore**: a database made like the live one (encoding, collation, owner, tablespace, settings, grants,
 //!   comment), filled under the name `..._part`, renamed to [`copy_name`](crate::names::copy_name) when it is whole.
 //! - **Swap**: both renames in one transaction. The first takes a lock that lets nobody connect any more and waits
@@ -13,23 +14,29 @@
 mod catalogue;
 mod dump;
 mod facts;
+mod moment;
+mod parts;
 mod quote;
 mod restore;
+mod rows_dumped;
 mod session;
 mod summary;
 mod swap;
 
-use std::io::Read;
-
-use eclusa_fault::{Code, Result};
-use eclusa_ports::{DatabaseCopy, DatabaseFacts, DatabaseSummary, Dump, SwapState};
+use eclusa_fault::{Code, Fault, Result};
+use eclusa_ports::{
+    Base, BaseFacts, Checksums, DatabaseCopy, DatabaseFacts, DatabaseSummary, Dump, StoredDump, SwapState,
+};
+use jiff::Timestamp;
 
 use self::catalogue::Live;
+pub use self::moment::BasePlace;
 use self::quote::{identifier, literal};
 pub(crate) use self::session::PROGRAMS;
 use self::session::{Access, Failure, Session, psql};
+use crate::Shape;
 use crate::names::{Part, copy_name, part_name};
-use crate::server::feed_statements;
+use crate::server::{self, feed_statements};
 
 /// The comment by which a scratch database is known, so that no other is ever emptied or dropped as one.
 const SCRATCH: &str = "eclusa scratch";
@@ -38,34 +45,96 @@ const SCRATCH: &str = "eclusa scratch";
 pub(crate) struct Postgresql {
     access: Access,
     name: String,
+    /// How it is dumped.
+    shape: Shape,
+    /// Where base backups of its server lie.
+    base: Option<BasePlace>,
 }
 
 impl Postgresql {
-    pub(crate) fn new(access: Access, name: String) -> Self {
-        Self { access, name }
+    pub(crate) fn new(access: Access, name: String, shape: Shape, base: Option<BasePlace>) -> Self {
+        Self { access, name, shape, base }
     }
 
     pub(crate) async fn facts(&self, long_transaction: u64) -> Result<DatabaseFacts> {
-        self.of(Code::DatabaseUnreachable, facts::facts(&self.access, &self.name, long_transaction).await)
+        let facts = facts::facts(&self.access, &self.name, long_transaction).await;
+        let mut facts = self.of(Code::DatabaseUnreachable, facts)?;
+        facts.keeps_log &= self.base.is_some();
+        Ok(facts)
+    }
+
+    /// The base backups of its server, where the configuration says where they lie.
+    pub(crate) async fn bases(&self) -> Result<Option<BaseFacts>> {
+        let Some(place) = &self.base else { return Ok(None) };
+        let found = moment::facts(&self.access, &self.name, place).await;
+        found.map(Some).map_err(|failure| moment::base_fault(&self.access, place, failure))
+    }
+
+    /// Takes a base backup of its server.
+    pub(crate) async fn take_base(&self) -> Result<Base> {
+        let place = self.base.as_ref().ok_or_else(|| self.without_base())?;
+        let taken = moment::take(&self.access, &self.name, place).await;
+        taken.map_err(|failure| moment::base_fault(&self.access, place, failure))
+    }
+
+    /// Restores the database beside as it was at a moment.
+    pub(crate) async fn restore_moment(
+        &self,
+        suffix: &str,
+        base: &str,
+        until: Timestamp,
+    ) -> Result<Option<Timestamp>> {
+        let place = self.base.as_ref().ok_or_else(|| self.without_base())?;
+        let copy = DatabaseCopy::Beside(suffix.to_owned());
+        let wanted = moment::Wanted { live: &self.name, suffix, base, until };
+        let restored = moment::restore(&self.access, place, &wanted, self.shape).await;
+        let moment = |fault: Fault| fault.with("moment", until);
+        let (last, expected) = self.of(Code::MomentUnreachable, restored).map_err(moment)?;
+        let found = self.summarise(&copy, Checksums::Dump).await?;
+        let differences = expected.differences(&found);
+        if differences.is_empty() {
+            return Ok(last);
+        }
+        self.drop_copy(&copy).await?;
+        let fault = moment(crate::fault(Code::MomentUnreachable, &self.access.tenant));
+        Err(differences.into_iter().take(10).fold(fault, |fault, text| fault.because(text)))
+    }
+
+    fn without_base(&self) -> Fault {
+        let problem = format!(
+            "moments between restore points of {}: no table point_in_time says where base backups of the service {} lie",
+            self.access.tenant, self.access.service
+        );
+        Fault::new(Code::DatabaseUnsupported).with("problem", problem)
     }
 
     pub(crate) async fn dump(&self) -> Result<Dump> {
-        dump::dump(&self.access, &self.name).await
+        dump::dump(&self.access, &self.name, self.shape).await
     }
 
-    pub(crate) async fn restore_beside(&self, suffix: &str, stream: Box<dyn Read + Send>) -> Result<()> {
-        self.of(Code::RestoreFailed, restore::restore_beside(&self.access, &self.name, suffix, stream).await)
+    pub(crate) async fn restore_beside(&self, suffix: &str, dump: StoredDump) -> Result<()> {
+        self.of(Code::RestoreFailed, restore::restore_beside(&self.access, &self.name, suffix, dump).await)
     }
 
-    pub(crate) async fn summarise(&self, copy: &DatabaseCopy) -> Result<DatabaseSummary> {
+    pub(crate) async fn summarise(
+        &self,
+        copy: &DatabaseCopy,
+        checksums: Checksums,
+    ) -> Result<DatabaseSummary> {
+        let name = copy_name(&self.name, copy);
+        let missing =
+            if *copy == DatabaseCopy::Live { Code::DatabaseUnreachable } else { Code::RestoreFailed };
         let work = async {
-            let mut session = Session::open(&self.access, &copy_name(&self.name, copy)).await?;
+            let mut session = Session::open(&self.access, &name).await?;
             session.run("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;").await?;
             summary::summarise(&mut session).await
         };
-        let missing =
-            if *copy == DatabaseCopy::Live { Code::DatabaseUnreachable } else { Code::RestoreFailed };
-        self.of(missing, work.await).map(|(summary, _)| summary)
+        if checksums == Checksums::Server {
+            return self.of(missing, work.await);
+        }
+        let dump = dump::dump(&self.access, &name, self.shape);
+        let found = async { server::summarised(&self.access.tenant, dump.await?).await };
+        found.await.map_err(|found| crate::looked_at(found, missing, &self.access.tenant))
     }
 
     /// Statements that people give, in one transaction. psql names the line and the error's number alone: its words quote them.
@@ -99,6 +168,9 @@ impl Postgresql {
     pub(crate) async fn drop_copy(&self, copy: &DatabaseCopy) -> Result<()> {
         let work = async {
             let mut session = catalogue::maintenance(&self.access, &self.name).await?;
+            if let (DatabaseCopy::Beside(_), Some(place)) = (copy, &self.base) {
+                moment::clear(&self.access, &self.name, place).await?;
+            }
             if let DatabaseCopy::Beside(suffix) = copy {
                 catalogue::drop_by_force(&mut session, &part_name(&self.name, suffix, Part::Unfinished))
                     .await?;

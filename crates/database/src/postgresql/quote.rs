@@ -18,6 +18,29 @@ pub(crate) fn literal(text: &str) -> String {
     if text.contains('\\') { format!(" E'{}'", text.replace('\\', "\\\\")) } else { format!("'{text}'") }
 }
 
+/// The identifier with which a text of the server's programs begins, and what stands behind it. Without quotes they write
+/// small letters, digits and underscores alone.
+pub(crate) fn unquoted(text: &str) -> Option<(String, &str)> {
+    let Some(mut rest) = text.strip_prefix('"') else {
+        let plain = |sign: char| sign.is_ascii_lowercase() || sign.is_ascii_digit() || sign == '_';
+        let end = text.find(|sign| !plain(sign)).unwrap_or(text.len());
+        let (name, rest) = text.split_at_checked(end)?;
+        return (!name.is_empty()).then(|| (name.to_owned(), rest));
+    };
+    let mut name = String::new();
+    loop {
+        let (part, behind) = rest.split_once('"')?;
+        name.push_str(part);
+        match behind.strip_prefix('"') {
+            Some(more) => {
+                name.push('"');
+                rest = more;
+            }
+            None => return Some((name, behind)),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -28,5 +51,16 @@ mod tests {
         assert_eq!(literal("it's"), "'it''s'");
         assert_eq!(literal(r"\'; \!"), r" E'\\''; \\!'");
         assert_eq!(setting("app.te\"nant"), "\"app\".\"te\"\"nant\"");
+    }
+
+    #[test]
+    fn what_was_quoted_is_read_back() {
+        for name in ["plain_1", "Sales \"Q1\".x", "\"", "ä$"] {
+            assert_eq!(unquoted(&format!("{}.rest", identifier(name))), Some((name.to_owned(), ".rest")));
+        }
+        assert_eq!(unquoted("plain_1 (a)"), Some(("plain_1".to_owned(), " (a)")));
+        for nothing in ["", "Upper", "\"open", "\"open\"\""] {
+            assert_eq!(unquoted(nothing), None, "{nothing}");
+        }
     }
 }

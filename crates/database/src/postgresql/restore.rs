@@ -1,10 +1,11 @@
 //! Restoring into a new database beside the live one.
 //!
 //! It is filled under a name of its own and gets the copy's name when everything is in it, so a copy that is
-//! there is whole, whatever crashed.
+//! there is whole, whatever crashed. Rows of a dump that has several streams of them are fed side by side.
 
 use std::io::Read;
 
+use eclusa_ports::{StoredDump, StoredStream};
 use serde_json::Value;
 
 use super::catalogue::{self, Live};
@@ -13,11 +14,13 @@ use super::session::{Access, Failure, Session, psql};
 use super::summary::text;
 use crate::names::{Part, part_name};
 use crate::server::{Feeding, TRAILER, feed};
+use crate::streams;
 
 /// How a dump is fed to psql.
 const FEEDING: Feeding = Feeding {
-    // What a crash could lose is dropped and restored again.
-    before: "SET synchronous_commit = off;\n",
+    // What a crash could lose is dropped and restored again. With the usual 64 MB an index of some millions of rows is sorted
+    // on disk.
+    before: "SET synchronous_commit = off; SET maintenance_work_mem = '128MB';\n",
     tail: TRAILER.len(),
     is_whole: |tail| tail == TRAILER,
     point: "postgresql.restore.piece",
@@ -29,7 +32,7 @@ pub(crate) async fn restore_beside(
     access: &Access,
     name: &str,
     suffix: &str,
-    stream: Box<dyn Read + Send>,
+    dump: StoredDump,
 ) -> Outcome<()> {
     let (unfinished, new) = (part_name(name, suffix, Part::Unfinished), part_name(name, suffix, Part::New));
     let mut maintenance = catalogue::maintenance(access, name).await?;
@@ -41,7 +44,7 @@ pub(crate) async fn restore_beside(
     catalogue::drop_by_force(&mut maintenance, &new).await?;
     maintenance.run(&live.create(&unfinished)).await?;
     eclusa_crash::point("postgresql.restore.created");
-    let filled = fill(access, &unfinished, stream).await;
+    let filled = fill(access, &unfinished, dump).await;
     eclusa_crash::point("postgresql.restore.filled");
     let finished = match filled {
         Ok(()) => finish(&mut maintenance, &live, &unfinished, &new).await,
@@ -59,10 +62,33 @@ pub(crate) async fn restore_beside(
 }
 
 /// Feeds the dump to psql and lets the server count what it got.
-async fn fill(access: &Access, database: &str, stream: Box<dyn Read + Send>) -> Outcome<()> {
-    let psql = access.start_postgresql(psql(), database).await?;
-    feed(psql, stream, &FEEDING).await?;
+async fn fill(access: &Access, database: &str, dump: StoredDump) -> Outcome<()> {
+    let (rows, others): (Vec<_>, Vec<_>) =
+        dump.streams.into_iter().partition(|stream| streams::is_part_with_rows(&stream.name));
+    let mut rows = Some(rows);
+    for stream in others {
+        let is_structure = streams::is_structure(&stream.name);
+        feed_one(access, database, stream.reader).await?;
+        if is_structure {
+            side_by_side(access, database, rows.take().unwrap_or_default()).await?;
+            eclusa_crash::point("postgresql.restore.rows");
+        }
+    }
+    // Rows of which no stream says the tables.
+    if rows.is_some_and(|rows| !rows.is_empty()) {
+        return Err(Failure::Said("the structure of its tables is missing".to_owned()));
+    }
     Session::open(access, database).await?.run("ANALYZE;").await
+}
+
+async fn feed_one(access: &Access, database: &str, stream: Box<dyn Read + Send>) -> Outcome<()> {
+    feed(access.start_postgresql(psql(), database).await?, stream, &FEEDING).await
+}
+
+/// Feeds streams of rows, each to a client of its own; when one fails, all end.
+async fn side_by_side(access: &Access, database: &str, streams: Vec<StoredStream>) -> Outcome<()> {
+    let feeding = streams.into_iter().map(|stream| feed_one(access, database, stream.reader));
+    futures_util::future::try_join_all(feeding).await.map(drop)
 }
 
 /// Gives the new database what belongs to the live one but stands in no dump of it, then its name.

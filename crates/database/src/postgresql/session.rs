@@ -39,7 +39,7 @@ pub(crate) static PROGRAMS: Programs =
 
 impl Access {
     /// Starts one of the server's own programs, connected to a database. Names go by environment: on the command line
-    /// one could be taken for a connection string.
+    /// one could be taken for a connection string. Where the server is goes there, since it is one of our own.
     pub(crate) async fn start_postgresql(
         &self,
         argv: Vec<String>,
@@ -52,6 +52,7 @@ impl Access {
             ("PGCLIENTENCODING", "UTF8"),
             ("PGCONNECT_TIMEOUT", "15"),
         ];
+        let argv = argv.into_iter().chain(self.server.iter().cloned()).collect();
         self.run(argv, &variables).await
     }
 }

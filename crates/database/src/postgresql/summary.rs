@@ -1,6 +1,7 @@
-//! What a PostgreSQL database holds, computed by the server.
+//! What a PostgreSQL database holds, computed by the server: all but the rows for every dump, and the rows too for points that
+//! were taken before checksums came from what is dumped (see [`rows_dumped`](super::rows_dumped)).
 //!
-//! A table's checksum does not depend on the order of its rows or columns: each row, its columns in the order of
+//! A table's checksum of this kind does not depend on the order of its rows or columns: each row, its columns in the order of
 //! their names, becomes text under fixed settings (see the session); the two 64-bit halves of its MD5 are summed
 //! over all rows as signed numbers without overflow, and the two sums are the checksum. Two equal rows do not
 //! cancel each other. It guards against loss and mistakes, not against forgery.
@@ -10,7 +11,9 @@
 //! when they are restored (views, checks, defaults) take part only by name. What belongs to an extension is the
 //! extension's; materialised views are filled anew by a restore and take part only by name.
 
-use eclusa_ports::{DatabaseSummary, TableSummary};
+use std::collections::BTreeMap;
+
+use eclusa_ports::{Checksums, DatabaseSummary, TableSummary};
 use serde_json::Value;
 
 use super::quote::literal;
@@ -29,6 +32,43 @@ impl Sequence {
         format!("SELECT pg_catalog.setval({}, {}, {});", literal(&self.name), self.value, self.called)
     }
 }
+
+/// A table with rows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Table {
+    /// Its schema and its name.
+    pub(crate) name: (String, String),
+    /// Both, as a person reads them.
+    pub(crate) shown: String,
+    /// About how many bytes its rows have.
+    pub(crate) bytes: u64,
+    pub(crate) kind: TableKind,
+    /// Whether it inherits from another, as no partition does.
+    pub(crate) inherits: bool,
+}
+
+/// What a table is for a summary.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum TableKind {
+    /// It has rows of its own and takes part.
+    Own,
+    /// Others have its rows; some of them may be dumped as rows of this one.
+    Partitioned,
+    /// It is an extension's and takes no part.
+    OfExtension,
+}
+
+/// Tables of which a dump may have rows.
+const DUMPED_TABLES: &str = r"
+SELECT json_build_object('schema', n.nspname, 'name', c.relname, 'shown', format('%I.%I', n.nspname, c.relname),
+  'kind', CASE WHEN c.relkind = 'p' THEN 'p' WHEN EXISTS (SELECT 1 FROM pg_depend d
+    WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e') THEN 'e' ELSE 'r' END,
+  'inherits', NOT c.relispartition AND EXISTS (SELECT 1 FROM pg_inherits i WHERE i.inhrelid = c.oid),
+  'bytes', CASE WHEN c.relkind = 'r' THEN coalesce(pg_table_size(c.oid), 0) ELSE 0 END)
+FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE c.relkind IN ('r', 'p') AND c.relpersistence <> 't'
+  AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
+ORDER BY n.nspname, c.relname;";
 
 /// Tables with rows of their own, and the query that summarises each.
 const TABLES: &str = r#"
@@ -107,16 +147,42 @@ SELECT json_build_object('checksum', concat(coalesce(sum(('x' || substr(h, 1, 16
     coalesce(sum(('x' || substr(h, 17, 16))::bit(64)::bigint), 0)))
   FROM (SELECT md5(ROW(loid, pageno, data)::text) AS h FROM pg_largeobject OFFSET 0) AS hashes;";
 
+/// The tables of a session's database of which a dump may have rows.
+pub(crate) async fn dumped_tables(session: &mut Session) -> Result<Vec<Table>, Failure> {
+    let found = session.rows(DUMPED_TABLES).await?;
+    let table = |row: &Value| {
+        Ok(Table {
+            name: (text(row, "schema")?, text(row, "name")?),
+            shown: text(row, "shown")?,
+            inherits: row.get("inherits").and_then(Value::as_bool).ok_or_else(|| lacking("inherits"))?,
+            bytes: row.get("bytes").and_then(Value::as_u64).ok_or_else(|| lacking("bytes"))?,
+            kind: match text(row, "kind")?.as_str() {
+                "p" => TableKind::Partitioned,
+                "e" => TableKind::OfExtension,
+                _ => TableKind::Own,
+            },
+        })
+    };
+    found.iter().map(table).collect()
+}
+
 /// Summarises the database of a session, in the session's transaction.
-pub(crate) async fn summarise(session: &mut Session) -> Result<(DatabaseSummary, Vec<Sequence>), Failure> {
-    let mut summary = DatabaseSummary::default();
+pub(crate) async fn summarise(session: &mut Session) -> Result<DatabaseSummary, Failure> {
+    let mut tables = BTreeMap::new();
     for table in session.rows(TABLES).await? {
         let row = session.row(&text(&table, "query")?).await?;
         let rows = row.get("rows").and_then(Value::as_u64).ok_or_else(|| lacking("rows"))?;
-        summary
-            .tables
-            .insert(text(&table, "name")?, TableSummary { rows, checksum: text(&row, "checksum")? });
+        tables.insert(text(&table, "name")?, TableSummary { rows, checksum: text(&row, "checksum")? });
     }
+    let (objects, _) = objects_of(session).await?;
+    Ok(DatabaseSummary { checksums: Checksums::Server, tables, objects })
+}
+
+/// Everything but the rows of tables.
+pub(crate) async fn objects_of(
+    session: &mut Session,
+) -> Result<(BTreeMap<String, String>, Vec<Sequence>), Failure> {
+    let mut objects = BTreeMap::new();
     let mut sequences = Vec::new();
     for sequence in session.rows(SEQUENCES).await? {
         let row = session.row(&text(&sequence, "query")?).await?;
@@ -124,11 +190,11 @@ pub(crate) async fn summarise(session: &mut Session) -> Result<(DatabaseSummary,
         let value = row.get("value").and_then(Value::as_i64).ok_or_else(|| lacking("value"))?;
         let called = row.get("called").and_then(Value::as_bool).ok_or_else(|| lacking("called"))?;
         let word = if called { "used" } else { "unused" };
-        summary.objects.insert(format!("sequence {name}"), format!("{value}, {word}"));
+        objects.insert(format!("sequence {name}"), format!("{value}, {word}"));
         sequences.push(Sequence { name, value, called });
     }
     for object in session.rows(OBJECTS).await? {
-        summary.objects.insert(text(&object, "kind")?, text(&object, "text")?);
+        objects.insert(text(&object, "kind")?, text(&object, "text")?);
     }
     let large = session.row(LARGE_OBJECTS).await?;
     let count = large.get("count").and_then(Value::as_u64).ok_or_else(|| lacking("count"))?;
@@ -137,9 +203,9 @@ pub(crate) async fn summarise(session: &mut Session) -> Result<(DatabaseSummary,
         if large.get("readable").and_then(Value::as_bool) == Some(true) {
             shown = format!("{count}, {}", text(&session.row(LARGE_OBJECTS_CONTENT).await?, "checksum")?);
         }
-        summary.objects.insert("large objects".to_owned(), shown);
+        objects.insert("large objects".to_owned(), shown);
     }
-    Ok((summary, sequences))
+    Ok((objects, sequences))
 }
 
 pub(crate) fn text(row: &Value, key: &str) -> Result<String, Failure> {

@@ -4,6 +4,7 @@
 mod conversation;
 mod feed;
 mod reader;
+mod summarised;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -19,6 +20,7 @@ use tokio::sync::oneshot;
 pub(crate) use self::conversation::Conversation;
 pub(crate) use self::feed::{Feeding, feed, feed_statements};
 pub(crate) use self::reader::{Begun, DumpReader, Ending, holds, keep_end};
+pub(crate) use self::summarised::summarised;
 use crate::fault;
 
 /// How long a session may live at most. It holds the snapshot of a dump, and databases can be big.

@@ -166,6 +166,41 @@ impl Cluster {
         cluster
     }
 
+    /// Starts one that archives its log, and has a directory for base backups.
+    pub fn archiving() -> Self {
+        use std::io::Write;
+        let cluster = Self::start();
+        cluster.down();
+        for directory in ["base", "wal"] {
+            let path = cluster.home().join(directory);
+            std::fs::create_dir(&path).unwrap();
+            run(Command::new("chown").arg("postgres").arg(&path));
+        }
+        let mut settings = std::fs::OpenOptions::new()
+            .append(true)
+            .open(cluster.home().join("data/postgresql.conf"))
+            .unwrap();
+        let wal = cluster.home().join("wal");
+        writeln!(
+            settings,
+            "archive_mode = on\nmax_connections = 30\narchive_command = 'test ! -e \"{0}/%f\" && cp \"%p\" \"{0}/.%f\" && mv \"{0}/.%f\" \"{0}/%f\"'",
+            wal.display()
+        )
+        .unwrap();
+        run(Command::new("sh")
+            .args(["-c", "echo 'local replication all scram-sha-256' >>\"$0\""])
+            .arg(cluster.home().join("data/pg_hba.conf")));
+        cluster.up();
+        cluster
+    }
+
+    /// Databases whose server has base backups, of which so many are kept.
+    pub fn databases_with_bases(&self, keep: Option<usize>) -> Databases {
+        let of = |directory: &str| self.home().join(directory).display().to_string();
+        let place = eclusa_database::BasePlace { base: of("base"), wal: of("wal"), keep };
+        self.databases().base_backups([(ServiceName::new("db").unwrap(), place)].into())
+    }
+
     pub fn up(&self) {
         let options = format!(
             "-c listen_addresses='' -c unix_socket_directories='{}' -c fsync=off",
@@ -178,7 +213,7 @@ impl Cluster {
         self.server(&["pg_ctl", "-D", "data", "-w", "-s", "-m", "immediate", "stop"]);
     }
 
-    fn home(&self) -> PathBuf {
+    pub fn home(&self) -> PathBuf {
         self.directory.path().join("pg")
     }
 
