@@ -29,6 +29,7 @@ fn heading(path: &[String]) -> String {
         ("people", 3, "PERSON"),
         ("services", 4, "SERVICE"),
         ("apps", 4, "APP"),
+        ("base_backups", 3, "SERVICE"),
     ] {
         if parts.get(at - 1) == Some(&owner) && at < parts.len() {
             parts[at] = stands_for;

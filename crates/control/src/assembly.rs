@@ -21,7 +21,7 @@ use crate::edge_port::EdgeControl;
 use crate::observe::StackObserver;
 use crate::runtimes::{Wanted, choose};
 use crate::secrets::StackSecrets;
-use crate::{SystemClock, Workspace, keys, notices, sites};
+use crate::{SystemClock, Workspace, bases, keys, notices, sites};
 
 /// A stack with everything behind its ports.
 #[derive(Clone)]
@@ -118,11 +118,13 @@ impl Assembly {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let store: Arc<dyn JournalStore> = journal.clone();
         let vault = keys::vault_of(&name, &stack, &state, secrets.clone());
-        let database: Arc<dyn eclusa_ports::Database> = Arc::new(Databases::new(
+        let databases = Databases::new(
             chosen.runtime.clone(),
             secrets.clone(),
             state.join("scratch").join(name.as_str()),
-        ));
+        );
+        let database: Arc<dyn eclusa_ports::Database> =
+            Arc::new(databases.base_backups(bases::places(&stack)));
         let key = workspace.fingerprint_key()?;
         let records = KeptRecords {
             reader: customizations::Reader {

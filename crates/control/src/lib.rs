@@ -7,6 +7,7 @@ pub mod asides;
 pub mod assembly;
 pub mod auditing;
 pub mod backup_files;
+pub mod bases;
 pub mod bench_release;
 pub mod bundle;
 mod candidate;

@@ -1,8 +1,8 @@
 //! Moments between restore points: what a person writes for one, and the restore point from which the log of the
-//! database's server leads there.
+//! database's server leads there, or the base backup of the server.
 
-use eclusa_fault::{Code, Fault, Result};
-use eclusa_model::TenantName;
+use eclusa_fault::{Code, Fault, Message, Result};
+use eclusa_model::{DatabasePlace, TenantName};
 use eclusa_ports::PointManifest;
 use eclusa_runbook::PointKind;
 use jiff::Timestamp;
@@ -26,12 +26,17 @@ pub fn parse(text: &str) -> std::result::Result<Timestamp, String> {
     })
 }
 
-/// The newest restore point of a tenant that was taken before a moment and knows where the log stood.
+/// From what a moment is reached: the newest restore point of a tenant before it, which knows where the log stood, or, on
+/// PostgreSQL, beside it the name of the newest base backup of the server before it.
 ///
 /// # Errors
-/// `MomentUnreachable`, `VaultUnreachable`.
-pub async fn base(assembly: &Assembly, tenant: &TenantName, until: Timestamp) -> Result<PointManifest> {
-    assembly.tenant(tenant)?;
+/// `MomentUnreachable`, `VaultUnreachable`; what looking at base backups gives.
+pub async fn before(
+    assembly: &Assembly,
+    tenant: &TenantName,
+    until: Timestamp,
+) -> Result<(PointManifest, Option<String>)> {
+    let found = assembly.tenant(tenant)?;
     let unreachable =
         || Fault::new(Code::MomentUnreachable).with("tenant", tenant).with("moment", moment_text(until));
     let now = assembly.ports.clock.now();
@@ -39,7 +44,37 @@ pub async fn base(assembly: &Assembly, tenant: &TenantName, until: Timestamp) ->
         return Err(unreachable().because(format!("it is not over yet: now is {}", moment_text(now))));
     }
     let points = assembly.ports.vault.list(tenant).await?.0;
-    chosen(points, until).map_err(|problem| unreachable().because(problem))
+    if !matches!(found.database, DatabasePlace::Postgresql { .. }) {
+        let point = chosen(points, until).map_err(|problem| unreachable().because(problem))?;
+        return Ok((point, None));
+    }
+    let Some(facts) = assembly.ports.database.bases(found).await? else {
+        return Err(unreachable()
+            .because("no base backups of its server are kept")
+            .hint(Message::new("hint-bases")));
+    };
+    let base = facts.bases.iter().find(|base| base.ended_at < until);
+    let Some(base) = base else {
+        let text = match facts.bases.last() {
+            Some(oldest) => {
+                format!("the oldest base backup of its server is of {}", moment_text(oldest.ended_at))
+            }
+            None => "there is no base backup of its server".to_owned(),
+        };
+        return Err(unreachable().because(text));
+    };
+    let point = newest_before(points, until).into_iter().next();
+    let point = point.ok_or_else(|| unreachable().because(NO_POINT))?;
+    Ok((point, Some(base.name.clone())))
+}
+
+const NO_POINT: &str = "no restore point of its database was taken before";
+
+/// The tenant's own points with a database that were taken before a moment, the newest first, as they come.
+fn newest_before(points: Vec<PointManifest>, until: Timestamp) -> Vec<PointManifest> {
+    let own = |point: &PointManifest| point.kind != PointKind::Imported && !point.database.is_empty();
+    let taken = |point: &PointManifest| point.log.as_ref().map_or(point.taken_at, |log| log.at);
+    points.into_iter().filter(|point| own(point) && taken(point) < until).collect()
 }
 
 /// As people read it: to the second, in UTC.
@@ -50,12 +85,9 @@ pub fn moment_text(moment: Timestamp) -> String {
 
 /// The points are the newest first.
 fn chosen(points: Vec<PointManifest>, until: Timestamp) -> std::result::Result<PointManifest, String> {
-    let own = |point: &PointManifest| point.kind != PointKind::Imported && !point.database.is_empty();
-    let taken = |point: &PointManifest| point.log.as_ref().map_or(point.taken_at, |log| log.at);
-    let before: Vec<PointManifest> =
-        points.into_iter().filter(|point| own(point) && taken(point) < until).collect();
+    let before = newest_before(points, until);
     let Some(newest) = before.first() else {
-        return Err("no restore point of its database was taken before".to_owned());
+        return Err(NO_POINT.to_owned());
     };
     if newest.log.is_some() {
         return before.into_iter().next().ok_or_else(String::new);

@@ -99,7 +99,11 @@ pub async fn of(assembly: &Assembly) -> Result<Status> {
     let observation = observe(assembly, None).await?;
     let mut safety = Vec::new();
     for found in &observation.tenants {
-        safety.push(safety_of(assembly, &found.tenant.name, found.keeps_log).await);
+        let mut safe = safety_of(assembly, &found.tenant.name, found.keeps_log).await;
+        if found.keeps_log && safe.moments_since.is_none() {
+            safe.moments_since = crate::bases::moments_since(assembly, &found.tenant).await;
+        }
+        safety.push(safe);
     }
     let open_run = match history::unfinished(assembly.journal.as_ref(), &assembly.name)? {
         Some(run) => Some(OpenRun {
@@ -122,6 +126,7 @@ pub async fn of(assembly: &Assembly) -> Result<Status> {
     status.troubles.extend(crate::keys::troubles(assembly).await);
     status.troubles.extend(crate::erasure::troubles(assembly));
     status.troubles.extend(crate::asides::troubles(assembly).await);
+    status.troubles.extend(crate::bases::troubles(assembly).await);
     status.troubles.extend(crate::auditing::of_stack(&assembly.stack).await);
     Ok(status)
 }

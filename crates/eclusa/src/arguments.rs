@@ -7,7 +7,7 @@ use eclusa_fault::{Code, Fault, Language, Result};
 use eclusa_model::PersonName;
 
 use crate::commands::{
-    abort, adopt, answer, apps, aside, attach, audit, backup, backups, bundle, clone, completions,
+    abort, adopt, answer, apps, aside, attach, audit, backup, backups, base, bundle, clone, completions,
     customizations, doctor, drill, edge, erase, exec, history, keys, logs, maintenance, man, migrate, mirror,
     note, own_run, person, plan, prune, rehearse, release, report, restore, resume, rollback, schedule, seed,
     shop, start, status, stop, supervise, tenants,
@@ -89,6 +89,8 @@ pub enum Command {
     Restore(restore::Restore),
     /// Tables of a restore point in a database of their own, to be looked at.
     Aside(aside::AsideCommand),
+    /// Base backups of a PostgreSQL server, from which any moment can be brought back.
+    Base(base::BaseCommand),
     /// Make a new site out of a restore point of another: mail and scheduler off, keys of its own.
     Clone(clone::Clone),
     /// Erase a single person from a tenant's data, now and in whatever is restored later.

@@ -34,6 +34,68 @@ fn bundle(shop: &Boutique, name: &str) -> String {
     all
 }
 
+/// From a base backup of the server and its log, while the server has a history of swapped databases already.
+fn a_moment_comes_back(shop: &Boutique) {
+    const HOME: &str = "/var/lib/postgresql";
+    let now = || {
+        shop.query(
+            "select to_char(clock_timestamp() at time zone 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"')",
+        )
+    };
+    let (base, wal) = (format!("{HOME}/base"), format!("{HOME}/wal"));
+    shop.compose(&["exec", "-T", "-u", "postgres", "db", "mkdir", &base, &wal]);
+    shop.query("alter system set archive_mode = on");
+    shop.query(&format!(
+        "alter system set archive_command = 'cp \"%p\" \"{wal}/.%f\" && mv \"{wal}/.%f\" \"{wal}/%f\"'"
+    ));
+    let refused = shop.must(1, &["restore", "boutique", "--at", &now(), "--yes"]);
+    assert!(
+        refused.contains("E0614") && refused.contains("no base backups of its server are kept"),
+        "{refused}"
+    );
+    let bases = format!("[stacks.boutique.base_backups.db]\ndirectory = \"{base}\"\nwal = \"{wal}\"\n");
+    shop.configure("[[stacks.boutique.files]]", &format!("{bases}\n[[stacks.boutique.files]]"));
+    let said = shop.must(1, &["base", "take"]);
+    assert!(said.contains("E0616") && said.contains("archive_mode is off"), "{said}");
+    shop.compose(&["restart", "db"]);
+    shop.compose(&["up", "-d", "--wait", "db"]);
+    let said = shop.must(1, &["status"]);
+    assert!(
+        said.contains("There is no base backup of the server db") && said.contains("eclusa base take db"),
+        "{said}"
+    );
+    assert!(shop.must(0, &["base", "ls"]).contains("none yet"));
+    let said = shop.must(0, &["base", "take", "db"]);
+    assert!(said.contains("Any moment from now on can be brought back"), "{said}");
+    assert!(shop.must(0, &["status"]).contains(", log since"));
+
+    std::thread::sleep(std::time::Duration::from_secs(1));
+    shop.query(
+        "update sales_payment set amount = amount + 3 where id in (select min(id) from sales_payment)",
+    );
+    let (books, moment) = (shop.books(), now());
+    shop.query("truncate sales_payment cascade");
+    assert_ne!(shop.books(), books);
+    // A runner that dies while the other server recovers: resumed, and nothing of that is left.
+    let killed = shop
+        .command(&["restore", "boutique", "--at", &moment, "--yes"])
+        .env("ECLUSA_CRASH_AT", "preflight.moment.boutique/postgresql.recovery.recovered")
+        .output()
+        .unwrap();
+    assert!(!killed.status.success());
+    let said = shop.must(0, &["resume"]);
+    assert!(said.contains("GO. Run"), "{said}");
+    assert_eq!(shop.books(), books);
+    let left = shop.compose(&["exec", "-T", "db", "ls", "-a", &base]);
+    assert!(!String::from_utf8_lossy(&left.stdout).contains("recovery"), "{left:?}");
+    assert_eq!(get(shop.port, "/api/v1/auth/csrf/").status, 200);
+    let refused = shop.must(1, &["restore", "boutique", "--at", "2020-01-01T00:00Z", "--yes"]);
+    assert!(
+        refused.contains("E0614") && refused.contains("the oldest base backup of its server is of"),
+        "{refused}"
+    );
+}
+
 #[test]
 fn the_boutique_is_restored_from_its_backup() {
     let shop = Boutique::lay("restore");
@@ -68,6 +130,8 @@ fn the_boutique_is_restored_from_its_backup() {
     assert!(shop.must(0, &["backups", "--json"]).contains("\"kind\":\"salvage\""));
     assert_eq!(get(shop.port, "/api/v1/auth/csrf/").status, 200);
     shop.must(0, &["status"]);
+    a_moment_comes_back(&shop);
+    let books = shop.books();
     shop.must(0, &["stop", "--yes"]);
     assert!(shop.must(1, &["status"]).contains("not running"));
     assert!(bundle(&shop, "stopped.tar.zst").contains("stacks/boutique/status.json"));

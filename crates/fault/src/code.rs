@@ -161,6 +161,8 @@ codes! {
     MomentUnreachable = 614,
     /// A restore point has no such table.
     TableUnknown = 615,
+    /// Base backups of a server cannot be taken or looked at.
+    BaseFailed = 616,
     /// A file with keys that cannot be used.
     EscrowInvalid = 620,
     /// The copies of a tenant must not be destroyed now.

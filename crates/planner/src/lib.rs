@@ -56,9 +56,10 @@ pub fn plan(input: &PlanInput<'_>, intent: &Intent) -> Result<Plan> {
         Intent::Release { to } => release::plan(input, to)?,
         Intent::Rollback { to, how } => rollback::plan(input, to, *how)?,
         Intent::Backup { tenants } => backup::plan(input, tenants)?,
-        Intent::Restore { tenant, point, check_only, adapt, part, until } => {
+        Intent::Restore { tenant, point, check_only, adapt, part, until, base } => {
             let (check_only, adapt, until) = (*check_only, *adapt, *until);
-            restore::plan(input, &restore::Wanted { tenant, point, check_only, adapt, part, until })?
+            let base = base.as_deref();
+            restore::plan(input, &restore::Wanted { tenant, point, check_only, adapt, part, until, base })?
         }
         Intent::Aside { tenant, point, tables } => aside::plan(input, tenant, point, tables)?,
         Intent::DropAside { tenant, beside, database } => aside::drop(input, tenant, beside, database)?,

@@ -111,6 +111,10 @@ impl<'a> Safety<'a> {
                 Action::Perform(Effect::Restore(RestoreOperation::Prove { tenant, part, .. })) => {
                     safety.proofs.entry((tenant, part)).or_default().push(place);
                 }
+                // It compares what it makes.
+                Action::Perform(Effect::Restore(RestoreOperation::Moment { tenant, .. })) => {
+                    safety.proofs.entry((tenant, &Part::Database)).or_default().push(place);
+                }
                 Action::Perform(Effect::Clone(copy)) => {
                     safety.copies.entry((&copy.to, copy.operation.word())).or_default().push(place);
                 }

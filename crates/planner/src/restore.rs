@@ -31,10 +31,12 @@ pub(crate) struct Wanted<'a> {
     pub part: &'a Part,
     /// Up to which moment the server's log is replayed.
     pub until: Option<Timestamp>,
+    /// From which base backup of the server, where it is not from the point.
+    pub base: Option<&'a str>,
 }
 
 pub(crate) fn plan(input: &PlanInput<'_>, wanted: &Wanted<'_>) -> Result<Plan> {
-    let Wanted { tenant, point, check_only, adapt, part, until } = *wanted;
+    let Wanted { tenant, point, check_only, adapt, part, until, base } = *wanted;
     let all: Vec<Tenant> = input.observation.tenants.iter().map(|tenant| tenant.tenant.clone()).collect();
     let tenant = one(&all, tenant)?;
     let mut draft = Draft::new(input);
@@ -59,6 +61,7 @@ pub(crate) fn plan(input: &PlanInput<'_>, wanted: &Wanted<'_>) -> Result<Plan> {
         adapt,
         part: part.clone(),
         until,
+        base: base.map(str::to_owned),
     };
     let mut reversibility = BTreeMap::new();
     if !check_only {
@@ -128,10 +131,13 @@ fn sets_of(part: &Part) -> String {
 }
 
 fn live(draft: &mut Draft<'_, '_>, tenant: &Tenant, wanted: &Wanted<'_>) -> Result<()> {
-    let Wanted { point, adapt, part, until, .. } = *wanted;
+    let Wanted { point, adapt, part, until, base, .. } = *wanted;
     let suffix = format!("r{}", draft.input.nonce);
     draft.phase(Phase::Preflight)?;
-    beside(draft, Phase::Preflight, tenant, &Source { point, suffix: &suffix, until }, part)?;
+    match (base, until) {
+        (Some(base), Some(until)) => moment(draft, tenant, (point, &suffix), base, until)?,
+        _ => beside(draft, Phase::Preflight, tenant, &Source { point, suffix: &suffix, until }, part)?,
+    }
     let services = Services::of(draft.input.stack);
     draft.phase(Phase::Close)?;
     close_one(draft, tenant, &services)?;
@@ -224,6 +230,35 @@ pub(crate) fn beside(
         draft.then(step.nothing_to_undo("undo-nothing-replay").seconds(6 * 3600))?;
     }
     erasure::replay(draft, phase, tenant, (point, suffix), part)
+}
+
+/// Restores the database of a moment beside the live one, out of a base backup of the server. Nobody notices.
+fn moment(
+    draft: &mut Draft<'_, '_>,
+    tenant: &Tenant,
+    (point, suffix): (&str, &str),
+    base: &str,
+    until: Timestamp,
+) -> Result<()> {
+    let effect = RestoreOperation::Moment {
+        tenant: tenant.name.clone(),
+        base: base.to_owned(),
+        suffix: suffix.to_owned(),
+        until,
+    };
+    let discard = RestoreOperation::Discard {
+        tenant: tenant.name.clone(),
+        suffix: suffix.to_owned(),
+        part: Part::Database,
+    };
+    let title =
+        Message::new("step-moment").with("tenant", &tenant.name).with("moment", until).with("base", base);
+    let name = format!("preflight.moment.{}", tenant.name);
+    let step = NewStep::perform(Phase::Preflight, &name, scope(tenant), title, Effect::Restore(effect))?
+        .undo(Undo::By(Effect::Restore(discard)))
+        .seconds(24 * 3600);
+    draft.then(step)?;
+    erasure::replay(draft, Phase::Preflight, tenant, (point, suffix), &Part::Database)
 }
 
 fn close_one(draft: &mut Draft<'_, '_>, tenant: &Tenant, services: &Services) -> Result<()> {

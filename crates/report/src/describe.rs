@@ -17,6 +17,12 @@ pub fn intent_text(intent: &Intent, language: &Language) -> String {
         Intent::Release { to } => Message::new("plan-intent-release").with("to", to),
         Intent::Rollback { to, .. } => Message::new("plan-intent-rollback").with("to", to),
         Intent::Backup { .. } => Message::new("plan-intent-backup"),
+        Intent::Restore { tenant, until: Some(until), base: Some(base), .. } => {
+            Message::new("plan-intent-restore-moment")
+                .with("tenant", tenant)
+                .with("base", base)
+                .with("moment", until)
+        }
         Intent::Restore { tenant, point, until: Some(until), .. } => {
             Message::new("plan-intent-restore-until")
                 .with("tenant", tenant)
@@ -227,6 +233,7 @@ fn restore(operation: &RestoreOperation, language: &Language) -> Message {
         RestoreOperation::Beside { tenant, .. } => ("back-beside", tenant),
         RestoreOperation::Prove { tenant, .. } => ("back-prove", tenant),
         RestoreOperation::Replay { tenant, .. } => ("back-replay", tenant),
+        RestoreOperation::Moment { tenant, .. } => ("back-moment", tenant),
         RestoreOperation::Aside { tenant, .. } => ("back-aside", tenant),
         RestoreOperation::DropAside { tenant, .. } => ("back-drop-aside", tenant),
         RestoreOperation::SwapIn { tenant, .. } => ("back-swap-in", tenant),

@@ -46,6 +46,9 @@ pub enum Intent {
         /// Up to which moment the server's log is replayed on it; none: it is as it was taken.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         until: Option<Timestamp>,
+        /// From which base backup of the server the log is replayed; none: from the point.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        base: Option<String>,
     },
     /// Tables of a restore point in a database of their own, to be looked at.
     Aside {

@@ -47,6 +47,18 @@ pub enum RestoreOperation {
         /// Up to which moment.
         until: Timestamp,
     },
+    /// Restores the database beside as it was at a moment, from a base backup of its server and the server's log, and compares
+    /// it with what it came from. Outputs: `last`, the last transaction before the moment, where that is known.
+    Moment {
+        /// Whose.
+        tenant: TenantName,
+        /// The name of the base backup.
+        base: String,
+        /// What the copy is named by.
+        suffix: String,
+        /// The moment.
+        until: Timestamp,
+    },
     /// Swaps what lies beside with the live data; the old data is kept. Writers must be stopped.
     SwapIn {
         /// Whose.

@@ -36,6 +36,10 @@ pub(super) async fn perform(context: &Context, operation: &RestoreOperation) -> 
             let tenant = context.tenant(tenant)?;
             measured(context, async |context| replay(context, tenant, &manifest, suffix, *until).await).await
         }
+        RestoreOperation::Moment { tenant, base, suffix, until } => {
+            let tenant = context.tenant(tenant)?;
+            measured(context, async |context| moment(context, tenant, (base, suffix), *until).await).await
+        }
         RestoreOperation::Aside { tenant, point, suffix, tables } => {
             let manifest = context.ports.vault.find(tenant, &context.point(point)?).await?;
             let manifest = part_of(manifest, &Part::Database)?;
@@ -180,6 +184,19 @@ async fn replay(
     let mut outputs = Outputs::from([("changes".to_owned(), replayed.changes.to_string())]);
     outputs.extend(replayed.last.map(|last| ("last".to_owned(), last.to_string())));
     Ok(outputs)
+}
+
+/// Restores the database of a moment beside, out of a base backup of the server.
+async fn moment(
+    context: &Context,
+    tenant: &Tenant,
+    (base, suffix): (&str, &str),
+    until: Timestamp,
+) -> Result<Outputs> {
+    context.meter.begin(Stage::Restoring);
+    let last = context.ports.database.restore_moment(tenant, suffix, base, until).await?;
+    eclusa_crash::point("restore.moment");
+    Ok(last.map(|last| ("last".to_owned(), last.to_string())).into_iter().collect())
 }
 
 /// The database knows only the stream that it read; people know the point.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use eclusa_model::{AppKind, DatabaseEngine};
+use eclusa_model::{AppKind, DatabaseEngine, ServiceName};
 
 use super::Findings;
 use super::services::known_service;
@@ -11,6 +11,7 @@ use crate::model::{Database, FileSet, Stack, Value};
 use crate::source::{KeyPath, Mistake};
 
 pub(super) fn check(findings: &mut Findings, path: &KeyPath, stack: &Stack) {
+    base_backups(findings, &path.key("base_backups"), stack);
     let mut domains = BTreeMap::new();
     if stack.app == AppKind::Frappe {
         return sites(findings, path, stack, &mut domains);
@@ -47,6 +48,35 @@ pub(super) fn check(findings: &mut Findings, path: &KeyPath, stack: &Stack) {
         if let Some(other) = places.insert(place, name) {
             let mistake = Mistake::new("config-database-shared").with("tenant", name).with("other", other);
             findings.add_on_key(here.key("database"), mistake);
+        }
+    }
+}
+
+/// Base backups are those of servers of PostgreSQL. Their paths become part of settings and commands of the server.
+fn base_backups(findings: &mut Findings, path: &KeyPath, stack: &Stack) {
+    let databases =
+        stack.database.iter().chain(stack.tenants.values().filter_map(|one| one.database.as_ref()));
+    let servers: Vec<&ServiceName> = databases
+        .filter(|database| database.engine == DatabaseEngine::Postgresql)
+        .filter_map(|database| database.service.as_ref().or(stack.services.database.as_ref()))
+        .collect();
+    for (service, bases) in &stack.base_backups {
+        let here = path.key(service);
+        if !servers.contains(&service) {
+            let mistake = Mistake::new("config-base-server").with("service", service);
+            findings.add_on_key(here.clone(), mistake);
+        }
+        for (key, directory) in [("directory", &bases.directory), ("wal", &bases.wal)] {
+            let plain = |sign: char| sign.is_ascii_alphanumeric() || "/._-".contains(sign);
+            let below = directory.strip_prefix('/').filter(|below| !below.is_empty());
+            if !directory.chars().all(plain)
+                || below.is_none_or(|below| below.split('/').any(|part| part == ".."))
+            {
+                findings.add(here.key(key), Mistake::new("config-base-directory"));
+            }
+        }
+        if bases.directory == bases.wal {
+            findings.add(here.key("wal"), Mistake::new("config-base-same"));
         }
     }
 }

@@ -60,6 +60,19 @@ impl Database {
     }
 }
 
+/// `[stacks.NAME.base_backups.SERVICE]`: where base backups of a server of PostgreSQL lie, and its archived log, as the
+/// service sees them.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct BaseBackups {
+    /// The directory of the base backups, which belongs to the server's user. It must be there; it is never made.
+    pub directory: String,
+    /// The directory into which the server's `archive_command` copies.
+    pub wal: String,
+    /// How many base backups are kept, with the log since the oldest of them; absent: all.
+    pub keep: Option<std::num::NonZeroUsize>,
+}
+
 /// `[[stacks.NAME.files]]`: a set of files of a tenant, in a service or in a directory of the host.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -24,7 +24,7 @@ mod window;
 
 pub use backup::{BackupTable, DiskTurn};
 pub use commands::{Commands, Tests};
-pub use data::{Database, DatabaseServer, FileSet, TenantTable};
+pub use data::{BaseBackups, Database, DatabaseServer, FileSet, TenantTable};
 pub use frappe::FrappeTable;
 pub use frappe_gates::{Console, FrappeGates, Jobs, Login, SiteTests};
 pub use gates::{AfterOpen, Check, CheckPlace, Logs, Method, Preflight, Probe, Proof, Risk, Secure, Watch};

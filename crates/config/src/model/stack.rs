@@ -3,13 +3,13 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use eclusa_model::{AppKind, Environment, PersonName, RuntimeKind, StackName, TenantName};
+use eclusa_model::{AppKind, Environment, PersonName, RuntimeKind, ServiceName, StackName, TenantName};
 use serde::Deserialize;
 
 use super::{
-    BackupTable, Check, ChecklistItem, Commands, Compose, Database, Decide, Duties, EdgeTable, FileSet,
-    FrappeTable, Hook, Keep, Limits, Logs, Mirror, Person, Preflight, Probe, Process, ReleaseTable, Roles,
-    Schedule, Secure, Supervisor, TenantTable, VaultTable, Watch, Webhook, Window,
+    BackupTable, BaseBackups, Check, ChecklistItem, Commands, Compose, Database, Decide, Duties, EdgeTable,
+    FileSet, FrappeTable, Hook, Keep, Limits, Logs, Mirror, Person, Preflight, Probe, Process, ReleaseTable,
+    Roles, Schedule, Secure, Supervisor, TenantTable, VaultTable, Watch, Webhook, Window,
 };
 
 /// `eclusa.toml` as it stands.
@@ -65,6 +65,9 @@ pub struct Stack {
     pub release: ReleaseTable,
     /// The database of a stack with one tenant.
     pub database: Option<Database>,
+    /// Where base backups of servers of PostgreSQL lie, by the service.
+    #[serde(default)]
+    pub base_backups: BTreeMap<ServiceName, BaseBackups>,
     /// The files of a stack with one tenant.
     #[serde(default)]
     pub files: Vec<FileSet>,

@@ -110,8 +110,10 @@ pub fn not_touched(erasure: &Erasure) -> Vec<String> {
     let mut lines = vec![
         "- the live database and files of the tenant: they are the application's".to_owned(),
         format!("- the journal, and what steps of runs printed ({}): they may name the tenant; so do empty lock files in the vault", erasure.outputs),
+        "- the log of the database's server (binary log, write-ahead log), which has what the tenant wrote until the server lets it go".to_owned(),
         "- copies that were made without Eclusa: snapshots of disks, images of machines, files that were exported".to_owned(),
     ];
+    lines.extend(erasure.servers.iter().map(|copies| format!("- {copies}: they hold what the tenant had")));
     for suffix in &erasure.kept {
         lines.push(format!(
             "- what a restore swapped out and kept beside the live data: the database with the suffix {suffix}, and .eclusa-{suffix}-old in directories of files"

@@ -112,6 +112,9 @@ pub struct Erasure {
     /// Why nobody knows whether there are any on the servers.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub asides_unknown: Option<String>,
+    /// Copies of whole servers that the tenant is in too: not touched.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub servers: Vec<String>,
     /// The directory with what steps of runs printed: not touched.
     pub outputs: String,
 }
@@ -233,6 +236,7 @@ pub async fn look(assembly: &Assembly, tenant: &TenantName, wanted: &Wanted) -> 
         kept: suffixes.collect(),
         asides: looked_at,
         asides_unknown,
+        servers: crate::bases::not_erased(&assembly.stack),
         outputs: assembly.ports.outputs.display().to_string(),
     };
     Ok(match before {

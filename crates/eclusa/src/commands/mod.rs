@@ -9,6 +9,7 @@ pub mod attach;
 pub mod audit;
 pub mod backup;
 pub mod backups;
+pub mod base;
 pub mod bundle;
 pub mod clone;
 pub mod completions;
@@ -141,6 +142,7 @@ async fn dispatch(command: Command, session: Arc<Session>) -> Result<Exit> {
         Command::Logs(command) => command.run(session).await,
         Command::Restore(command) => command.run(session).await,
         Command::Aside(command) => command.run(session).await,
+        Command::Base(command) => command.run(session).await,
         Command::Clone(command) => command.run(session).await,
         Command::Person(command) => command.run(session).await,
         Command::Resume(command) => command.run(session).await,

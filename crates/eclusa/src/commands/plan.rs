@@ -150,7 +150,7 @@ impl Wanted {
                 let point = point_of(assembly, &tenant, point.as_deref()).await?;
                 let part = part.of(assembly, &tenant, &point).await?;
                 let adapt = Default::default();
-                Intent::Restore { tenant, point, check_only: check, adapt, part, until: None }
+                Intent::Restore { tenant, point, check_only: check, adapt, part, until: None, base: None }
             }
             Self::Aside(what) => what.intent(assembly).await?,
             Self::Clone(what) => what.intent(assembly).await?,

@@ -43,19 +43,19 @@ pub struct Restore {
 /// A moment between restore points.
 #[derive(Debug, Args)]
 pub struct Moment {
-    /// Bring the database to what it was at this moment, where its server keeps a binary log: 2026-03-01T14:05 as the clock
+    /// Bring the database to what it was at this moment, where its server keeps a log for that: 2026-03-01T14:05 as the clock
     /// of this machine shows it, or with Z. The files stay as they are.
     #[arg(long, value_name = "MOMENT", value_parser = moments::parse, conflicts_with_all = ["point", "check", "part"])]
     pub at: Option<Timestamp>,
 }
 
-/// The database of a moment: from the newest restore point before it.
+/// The database of a moment: from the newest restore point before it, or from a base backup of the server.
 pub async fn until_intent(assembly: &Assembly, tenant: TenantName, until: Timestamp) -> Result<Intent> {
-    let base = moments::base(assembly, &tenant, until).await?;
+    let (point, base) = moments::before(assembly, &tenant, until).await?;
     let unknown = || Fault::new(Code::Internal).with("what", "a restore point without an id");
-    let point = base.id.ok_or_else(unknown)?.to_string();
+    let point = point.id.ok_or_else(unknown)?.to_string();
     let (adapt, part) = (Adapt::default(), Part::Database);
-    Ok(Intent::Restore { tenant, point, check_only: false, adapt, part, until: Some(until) })
+    Ok(Intent::Restore { tenant, point, check_only: false, adapt, part, until: Some(until), base })
 }
 
 /// A part of a restore point instead of all of it.
@@ -174,7 +174,7 @@ impl Restore {
         };
         let part = self.part.of(&assembly, &self.tenant, &point).await?;
         let (tenant, check_only) = (self.tenant, self.check);
-        let intent = Intent::Restore { tenant, point, check_only, adapt, part, until: None };
+        let intent = Intent::Restore { tenant, point, check_only, adapt, part, until: None, base: None };
         // A check touches nothing live, so nobody is asked.
         let how = Performance { yes: self.how.yes || self.check, ..self.how };
         perform(session, &assembly, &intent, PlanOptions::default(), None, &how).await

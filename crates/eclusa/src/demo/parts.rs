@@ -187,6 +187,7 @@ pub async fn restored_beside(stage: &Stage) -> Result<bool> {
         adapt: Default::default(),
         part: Default::default(),
         until: None,
+        base: None,
     };
     let exit = quietly(stage, intent, PlanOptions::default()).await?;
     reported(stage, "4-restore-check")?;

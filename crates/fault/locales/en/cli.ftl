@@ -252,6 +252,13 @@ trouble-asides = { $count ->
    *[other] { $count } databases hold
   } tables of restore points to be looked at; the oldest is { $database }, of { $tenant }, made { $at }
 repair-asides = when nobody looks at it any more: eclusa aside drop { $database }
+trouble-base-unseen = The base backups of the server { $service } cannot be looked at: { $problem }
+trouble-base-archives = The server { $service } archives no log (archive_mode is off), so no moment after a base backup can be brought back
+repair-base-archives = see what the server needs: docs/tasks/point-in-time.md
+trouble-base-failing = The server { $service } cannot archive its log: { $file } and what came after it is only on its own disk, which fills up
+repair-base-failing = look why its archive_command fails: eclusa logs { $service }
+trouble-base-none = There is no base backup of the server { $service }, so no moment can be brought back
+repair-base-none = eclusa base take { $service }
 trouble-erasure-left = After the erasure of { $tenant } copies are left at { $places }
 repair-erase = eclusa erase { $tenant }
 
@@ -280,6 +287,10 @@ person-line = { $tenant }  { $id }  done { $at } by { $by }: { $reason }
 hint-erase-held = When the reason is gone: eclusa backups end-hold { $point } --reason TEXT
 hint-erase-yes = At a terminal you are asked. Otherwise: eclusa erase { $tenant } --yes --confirm { $tenant }
 hint-asides = See which there are: eclusa aside ls
+hint-bases = A table [stacks.NAME.base_backups.SERVICE] says where they lie; what the server needs stands in docs/tasks/point-in-time.md
+base-taking = Taking a base backup of the server { $service } …
+base-taken = Base backup { $base } of { $service } is there, { $bytes }. Any moment from now on can be brought back: eclusa restore TENANT --at MOMENT
+base-none = none yet
 asides-none = There is no database with tables of restore points.
 
 ## What a rehearsal found.

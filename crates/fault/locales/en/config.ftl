@@ -54,6 +54,15 @@ config-empty-list-hint = Name at least one, or remove the key where it is option
 config-duplicate-name = the name "{ $name }" stands in the list twice
 config-duplicate-name-label = used before
 config-duplicate-name-hint = Give it another name.
+config-base-server = base backups of { $service }, which is the server of no PostgreSQL database here
+config-base-server-label = expected the service of a PostgreSQL server
+config-base-server-hint = Name the service that stands as service of a database with engine = "postgresql", or as services.database.
+config-base-directory = a directory of another form
+config-base-directory-label = expected an absolute path of letters, digits and . _ -
+config-base-directory-hint = Write the path from the root as the server's container sees it, such as "/var/lib/postgresql/base".
+config-base-same = base backups and log in one directory
+config-base-same-label = expected another directory than that of the base backups
+config-base-same-hint = Give each a directory of its own, such as "/var/lib/postgresql/wal".
 config-mirror-name = a name that cannot be a mirror's
 config-mirror-name-label = expected small letters, digits and -
 config-mirror-name-hint = Write a short name, such as nas.

@@ -51,6 +51,7 @@ step-gather = All { $count } of these are done before the next ones begin
 step-mark = Note that { $tenant } opens: from here on, going back salvages first
 step-beside = Restore point { $point } of { $tenant } beside the live data
 step-prove = Compare what was restored of { $tenant } with its restore point
+step-moment = Restore the database of { $tenant } of { $moment } beside the live one, from base backup { $base } and the server's log, and compare it
 step-replay = Replay the binary log on the copy of { $tenant }, up to { $moment }
 step-aside = Restore tables of point { $point } of { $tenant } into a database of their own, and compare them: { $tables }
 step-drop-aside = Drop the database { $database } with tables of { $tenant }
@@ -247,6 +248,7 @@ back-check = check a restore point of { $tenant }
 back-restore = restore the data of { $tenant } from { $point }, prove it, swap it in
 back-beside = restore { $tenant } beside the live data
 back-prove = prove what lies beside { $tenant }
+back-moment = restore the database of { $tenant } of a moment beside the live one
 back-replay = replay the binary log on the copy of { $tenant }
 back-aside = restore tables of { $tenant } into a database of their own
 back-drop-aside = drop the database with tables of { $tenant }
@@ -339,6 +341,7 @@ plan-intent-backup = Back up
 plan-intent-restore = Restore { $tenant } from point { $point }
 plan-intent-restore-files = Restore the files of { $tenant } ({ $sets }) from point { $point }
 plan-intent-restore-until = Bring the database of { $tenant } to { $moment }, from point { $point } and the binary log
+plan-intent-restore-moment = Bring the database of { $tenant } to { $moment }, from base backup { $base } and the server's log
 plan-intent-aside = Restore { $count ->
     [one] one table
    *[other] { $count } tables

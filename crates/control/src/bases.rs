@@ -1,0 +1,168 @@
+//! Base backups of servers of PostgreSQL, from which with the archived log any moment is brought back.
+
+use std::collections::BTreeMap;
+
+use eclusa_config::Stack;
+use eclusa_database::BasePlace;
+use eclusa_fault::{Code, Fault, Message, Result};
+use eclusa_model::{DatabasePlace, ServiceName, Tenant};
+use eclusa_ports::{Base, BaseFacts};
+use serde::Serialize;
+
+use crate::Assembly;
+use crate::moments::moment_text;
+use crate::status::{Severity, Trouble, trouble};
+
+/// A server, and what it has.
+#[derive(Debug, Clone, Serialize)]
+pub struct ServerBases {
+    /// Its service.
+    pub service: ServiceName,
+    /// Where they lie, as the service sees it.
+    pub directory: String,
+    /// Whether the server archives its log.
+    pub archives: bool,
+    /// The file of its log that it cannot archive at present.
+    pub failing: Option<String>,
+    /// The base backups, the newest first.
+    pub bases: Vec<Base>,
+}
+
+/// Where the configuration says that they lie.
+pub(crate) fn places(stack: &Stack) -> BTreeMap<ServiceName, BasePlace> {
+    let place = |(service, bases): (&ServiceName, &eclusa_config::BaseBackups)| {
+        let keep = bases.keep.map(std::num::NonZeroUsize::get);
+        (service.clone(), BasePlace { base: bases.directory.clone(), wal: bases.wal.clone(), keep })
+    };
+    stack.base_backups.iter().map(place).collect()
+}
+
+/// The servers that have base backups, each with a tenant on it by whose account it is asked.
+fn servers(assembly: &Assembly) -> Vec<(&ServiceName, &Tenant)> {
+    let of = |service: &ServiceName| {
+        let on = |tenant: &&Tenant| matches!(&tenant.database, DatabasePlace::Postgresql { service: its, .. } if its == service);
+        assembly.tenants.iter().find(on)
+    };
+    assembly.stack.base_backups.keys().filter_map(|service| Some((service, of(service)?))).collect()
+}
+
+/// What each server has.
+///
+/// # Errors
+/// `NothingToDo` when the configuration says of none where they lie; what asking the server gives.
+pub async fn list(assembly: &Assembly) -> Result<Vec<ServerBases>> {
+    let mut found = Vec::new();
+    for (service, tenant) in chosen(assembly, None)? {
+        let facts = assembly.ports.database.bases(tenant).await?.unwrap_or_default();
+        found.push(of_server(assembly, service, facts));
+    }
+    Ok(found)
+}
+
+/// Takes a base backup of a server, or of each; `taking` is told before each of them.
+///
+/// # Errors
+/// `NothingToDo` when the configuration says of none where they lie; `BaseFailed`.
+pub async fn take(
+    assembly: &Assembly,
+    service: Option<&ServiceName>,
+    taking: impl Fn(&ServiceName),
+) -> Result<Vec<(ServiceName, Base)>> {
+    let mut taken = Vec::new();
+    for (service, tenant) in chosen(assembly, service)? {
+        taking(service);
+        taken.push((service.clone(), assembly.ports.database.take_base(tenant).await?));
+    }
+    Ok(taken)
+}
+
+fn chosen<'a>(
+    assembly: &'a Assembly,
+    wanted: Option<&ServiceName>,
+) -> Result<Vec<(&'a ServiceName, &'a Tenant)>> {
+    let mut found = servers(assembly);
+    found.retain(|(service, _)| wanted.is_none_or(|wanted| wanted == *service));
+    if found.is_empty() {
+        let what = match wanted {
+            Some(service) => format!("no base backups of the server {service} are kept"),
+            None => "no base backups of a server are kept".to_owned(),
+        };
+        return Err(Fault::new(Code::NothingToDo).with("what", what).hint(Message::new("hint-bases")));
+    }
+    Ok(found)
+}
+
+fn of_server(assembly: &Assembly, service: &ServiceName, facts: BaseFacts) -> ServerBases {
+    let configured = assembly.stack.base_backups.get(service);
+    ServerBases {
+        service: service.clone(),
+        directory: configured.map(|bases| bases.directory.clone()).unwrap_or_default(),
+        archives: facts.archives,
+        failing: facts.failing,
+        bases: facts.bases,
+    }
+}
+
+/// That a server which should be brought back to any moment cannot be.
+pub(crate) async fn troubles(assembly: &Assembly) -> Vec<Trouble> {
+    let mut found = Vec::new();
+    for (service, tenant) in servers(assembly) {
+        let facts = match assembly.ports.database.bases(tenant).await {
+            Ok(facts) => facts.unwrap_or_default(),
+            Err(fault) if fault.code == Code::BaseFailed => {
+                let cause = fault.causes.first().map_or_else(|| fault.to_string(), ToString::to_string);
+                let text =
+                    Message::new("trouble-base-unseen").with("service", service).with("problem", cause);
+                found.push(trouble(Severity::Problem, text, None));
+                continue;
+            }
+            // A server that does not answer is said elsewhere.
+            Err(_) => continue,
+        };
+        found.extend(troubles_of(service, &facts));
+    }
+    found
+}
+
+fn troubles_of(service: &ServiceName, facts: &BaseFacts) -> Vec<Trouble> {
+    let mut found = Vec::new();
+    if !facts.archives {
+        let text = Message::new("trouble-base-archives").with("service", service);
+        found.push(trouble(Severity::Problem, text, Some(Message::new("repair-base-archives"))));
+    }
+    if let Some(file) = &facts.failing {
+        let text = Message::new("trouble-base-failing").with("service", service).with("file", file);
+        let repair = Message::new("repair-base-failing").with("service", service);
+        found.push(trouble(Severity::Problem, text, Some(repair)));
+    }
+    if facts.bases.is_empty() {
+        let text = Message::new("trouble-base-none").with("service", service);
+        let repair = Message::new("repair-base-none").with("service", service);
+        found.push(trouble(Severity::Problem, text, Some(repair)));
+    }
+    found
+}
+
+/// Since when a tenant's server has every moment, by the base backups that are there.
+pub(crate) async fn moments_since(assembly: &Assembly, tenant: &Tenant) -> Option<jiff::Timestamp> {
+    let facts = assembly.ports.database.bases(tenant).await.ok()??;
+    (facts.archives && facts.failing.is_none()).then_some(())?;
+    facts.bases.last().map(|base| base.ended_at)
+}
+
+/// What an erasure does not reach, each in a line.
+pub(crate) fn not_erased(stack: &Stack) -> Vec<String> {
+    let line = |(service, bases): (&ServiceName, &eclusa_config::BaseBackups)| {
+        format!(
+            "the base backups of the whole server {service}, in {}, and its log, in {}",
+            bases.directory, bases.wal
+        )
+    };
+    stack.base_backups.iter().map(line).collect()
+}
+
+/// A base backup, to be read: its name and when it ended.
+#[must_use]
+pub fn base_text(base: &Base) -> (String, String) {
+    (base.name.clone(), moment_text(base.ended_at))
+}
