@@ -167,6 +167,10 @@ codes! {
     EscrowInvalid = 620,
     /// The copies of a tenant must not be destroyed now.
     EraseRefused = 621,
+    /// The stack key, which wraps the keys of tenants, cannot be used.
+    StackKey = 622,
+    /// A tenant's key is wrapped, and nothing here opens it.
+    KeyWrapped = 623,
 
     /// The edge does not answer.
     EdgeUnreachable = 701,

@@ -23,18 +23,22 @@ pub(crate) fn write_file<'a>(
     mode: u32,
     pieces: impl IntoIterator<Item = &'a [u8]>,
 ) -> io::Result<()> {
-    write_file_by(path, &unfinished_name(beside), mode, pieces)
+    write_file_checked(path, &unfinished_name(beside), mode, pieces, |_| Ok(()))
 }
 
-/// The same with a name for the unfinished file, which only this caller uses: what a killed process left there is known.
-pub(crate) fn write_file_by<'a>(
+/// The same with a name for the unfinished file, which only this caller uses: what a killed process left there is known. The
+/// file takes its place only when `check` has read it and agrees; otherwise what was there before stays.
+pub(crate) fn write_file_checked<'a>(
     path: &Path,
     unfinished: &Path,
     mode: u32,
     pieces: impl IntoIterator<Item = &'a [u8]>,
+    check: impl FnOnce(&Path) -> io::Result<()>,
 ) -> io::Result<()> {
     eclusa_crash::point("vault.file.begins");
-    let written = write_pieces(unfinished, mode, pieces).and_then(|()| std::fs::rename(unfinished, path));
+    let written = write_pieces(unfinished, mode, pieces)
+        .and_then(|()| check(unfinished))
+        .and_then(|()| std::fs::rename(unfinished, path));
     if written.is_err() {
         let _ = std::fs::remove_file(unfinished);
     }

@@ -1,6 +1,7 @@
 //! What the vault does beyond restore points: with keys, and when everything of a tenant has to go.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use eclusa_fault::Result;
 use eclusa_model::TenantName;
@@ -11,6 +12,8 @@ use crate::LocalVault;
 use crate::erase::{self, ErasePlace, Holdings};
 use crate::key_record::{DoneBy, Escrow};
 use crate::keys::{self, PutBack, TenantKeys};
+use crate::stack_key::StackKey;
+use crate::wrapping::{self, Rewritten, Wrapping};
 
 impl LocalVault {
     /// The tenants that have a repository or a key here, whatever the configuration names.
@@ -31,7 +34,7 @@ impl LocalVault {
                     found.insert(tenant);
                 }
             }
-            let of_keys = names(&places.keys);
+            let of_keys = names(&places.keys.path);
             found.extend(of_keys.iter().filter_map(|name| TenantName::new(name.strip_suffix(".key")?).ok()));
             Ok(found)
         })
@@ -97,6 +100,47 @@ impl LocalVault {
     pub async fn reveal_key(&self, tenant: &TenantName) -> Result<SecretString> {
         let tenant = tenant.clone();
         self.on_thread(move |places| keys::reveal(places, &tenant)).await
+    }
+
+    /// Wraps what of a tenant's files with keys lies as it is; with `former`, what that stack key wrapped is wrapped anew.
+    /// Whenever it is killed, each file is as it was or as it shall be.
+    ///
+    /// # Errors
+    /// `NothingToDo` without a stack key; `StackKey`, `KeyWrapped`, `VaultKey`, `VaultUnreachable`.
+    pub async fn wrap_keys(&self, tenant: &TenantName, former: Option<Arc<StackKey>>) -> Result<Rewritten> {
+        let tenant = tenant.clone();
+        self.on_thread(move |places| wrapping::wrap(places, &tenant, former.as_deref())).await
+    }
+
+    /// The opposite: lays a tenant's wrapped files with keys open. `former` opens what the configured stack key does not.
+    ///
+    /// # Errors
+    /// `StackKey`, `KeyWrapped`, `VaultKey`, `VaultUnreachable`.
+    pub async fn unwrap_keys(&self, tenant: &TenantName, former: Option<Arc<StackKey>>) -> Result<Rewritten> {
+        let tenant = tenant.clone();
+        self.on_thread(move |places| wrapping::unwrap(places, &tenant, former.as_deref())).await
+    }
+
+    /// Whether files with keys are there that are plain and that are wrapped: the tenants of each.
+    ///
+    /// # Errors
+    /// `VaultKey` when the directory cannot be read.
+    pub async fn wrapping(&self) -> Result<Wrapping> {
+        self.on_thread(wrapping::of).await
+    }
+
+    /// Whether a stack key is configured, whatever is wrong with it.
+    #[must_use]
+    pub fn has_stack_key(&self) -> bool {
+        self.places.keys.is_wrapping()
+    }
+
+    /// Reads the stack key, if one is configured.
+    ///
+    /// # Errors
+    /// `StackKey`.
+    pub async fn check_stack_key(&self) -> Result<()> {
+        self.on_thread(|places| places.keys.stack_key_now().map(drop)).await
     }
 
     /// Writes down that a tenant's key was put into an encrypted file.
@@ -171,7 +215,7 @@ impl LocalVault {
     /// The directory of keys, for telling people.
     #[must_use]
     pub fn key_directory(&self) -> &std::path::Path {
-        &self.places.keys
+        &self.places.keys.path
     }
 
     /// The directory of a tenant's repository, for telling people.

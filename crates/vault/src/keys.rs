@@ -22,7 +22,7 @@ use crate::backend::DirectoryBackend;
 use crate::files::RepositoryFiles;
 use crate::key_record::{Auditor, DoneBy, Escrow, Record, Rotation};
 use crate::repository::Places;
-use crate::{key, key_file};
+use crate::{key, key_file, wrapping};
 
 /// The keys of one tenant, without any key in it.
 #[derive(Debug, Clone, Serialize)]
@@ -49,6 +49,10 @@ pub struct TenantKeys {
     pub strangers: Vec<Stranger>,
     /// Every escrow of this key and of those before.
     pub escrows: Vec<Escrow>,
+    /// The files with keys of the tenant that are wrapped by the stack key, when they were looked at.
+    pub wrapped: Vec<String>,
+    /// Those that lie as they are.
+    pub plain: Vec<String>,
 }
 
 /// A key file that Eclusa did not make.
@@ -85,6 +89,8 @@ pub enum PutBack {
         /// Whether the one that is there opens the repository.
         opens: Option<bool>,
     },
+    /// One is there that is wrapped and that nothing here opens; nothing was changed.
+    Closed,
     /// There is none, but this one does not open the repository; nothing was changed.
     DoesNotOpen,
 }
@@ -110,6 +116,8 @@ pub(crate) fn written_down(places: &Places, tenant: &TenantName) -> Result<Tenan
         behind: record.behind,
         keeping: record.keeping,
         escrows: record.escrows,
+        wrapped: Vec::new(),
+        plain: Vec::new(),
     })
 }
 
@@ -135,7 +143,10 @@ pub(crate) fn of(places: &Places, tenant: &TenantName) -> Result<TenantKeys> {
     };
     let auditors =
         record.current_auditors().filter(|one| others.iter().any(|found| hex(&found.id) == one.id)).cloned();
+    let (wrapped, plain) = wrapping::told_apart(places, tenant)?;
     Ok(TenantKeys {
+        wrapped,
+        plain,
         repository,
         opens: (repository && own.is_some()).then_some(!ours.is_empty()),
         auditors: auditors.collect(),
@@ -386,7 +397,15 @@ pub(crate) fn put_back(
             key_file::opened_by(&files, key).map_err(|problem| places.unreachable(tenant, problem))?;
         Ok(made.then_some(!opened.is_empty()))
     };
-    match key::read(&places.keys, tenant)? {
+    let there = match key::read(&places.keys, tenant) {
+        Err(fault) if fault.code == Code::KeyWrapped && !replace => return Ok(PutBack::Closed),
+        Err(fault) if fault.code == Code::KeyWrapped => {
+            key::put_aside_closed(&places.keys, tenant, at.as_second())?;
+            None
+        }
+        there => there?,
+    };
+    match there {
         Some(there) if there.expose_secret() == wanted.expose_secret() => return Ok(PutBack::Already),
         Some(there) if replace => key::put_aside(&places.keys, tenant, &there, at.as_second())?,
         Some(there) => return Ok(PutBack::Another { opens: opens(&there)? }),

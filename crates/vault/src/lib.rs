@@ -1,7 +1,7 @@
 //! L3: restore points on rustic_core: one repository per tenant, a manifest in each point.
 //!
 //! On disk: `ROOT/TENANT/` is a repository in restic's local layout, readable with `restic` and the password in
-//! `KEYS/TENANT.key`; `ROOT/.locks/` holds the locks. In a snapshot: `database.sql` (or as the dump is named),
+//! `KEYS/TENANT.key`, which a stack key may wrap; `ROOT/.locks/` holds the locks. In a snapshot: `database.sql` (or as the dump is named),
 //! `files/SET/…`, `configuration/NAME` and `manifest.json`. A snapshot is published only when it is complete; it
 //! has the tags `eclusa`, `mark:MARK` and, in a run, `run:RUN`.
 
@@ -18,6 +18,7 @@ mod forget;
 mod holds;
 mod keeping;
 mod key;
+mod key_directory;
 mod key_file;
 mod key_record;
 mod keys;
@@ -29,10 +30,12 @@ mod remote;
 mod repository;
 mod restore;
 mod seal;
+mod stack_key;
 mod take;
 mod tally;
 mod verify;
 mod walk;
+mod wrapping;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read;
@@ -49,11 +52,15 @@ use eclusa_ports::{
 
 pub use erase::{ErasePlace, Holdings, PlaceStanding, Standing};
 pub use key::{fingerprint, new_key};
+pub use key_directory::parsed as stack_key;
 pub use key_record::{Auditor, DoneBy, Escrow};
 pub use keys::{PutBack, Stranger, TenantKeys};
 pub use mirror::{Mirror, MirrorPlace};
 pub use remote::{S3Place, SftpPlace};
+pub use stack_key::{Closed, NoStackKey, StackKey, is_wrapped};
+pub use wrapping::{Rewritten, Wrapping};
 
+use crate::key_directory::KeyDirectory;
 use crate::point::PointReader;
 use crate::remote::SecretSource;
 use crate::repository::Places;
@@ -82,7 +89,7 @@ impl LocalVault {
         Self {
             places: Places {
                 root,
-                keys,
+                keys: KeyDirectory::new(keys, stack.clone()),
                 stack,
                 mirrors: Vec::new(),
                 unlocked,
@@ -99,6 +106,13 @@ impl LocalVault {
     pub fn with_mirrors(mut self, mirrors: Vec<Mirror>, secrets: Arc<dyn SecretResolver>) -> Self {
         self.places.mirrors = mirrors;
         self.places.secrets = SecretSource(Some(secrets));
+        self
+    }
+
+    /// With a stack key, which stands where `reference` says: keys are written wrapped by it. It is read when it is needed.
+    #[must_use]
+    pub fn with_stack_key(mut self, reference: String, secrets: Arc<dyn SecretResolver>) -> Self {
+        self.places.keys.wrapped_by(reference, SecretSource(Some(secrets)));
         self
     }
 

@@ -19,6 +19,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 use crate::ahead::Ahead;
 use crate::backend::DirectoryBackend;
 use crate::files::RepositoryFiles;
+use crate::key_directory::KeyDirectory;
 use crate::lock::Lock;
 use crate::mirror::{Away, Mirror};
 use crate::remote::SecretSource;
@@ -31,7 +32,7 @@ pub(crate) type Indexed = Repository<IndexedFullStatus>;
 #[derive(Debug, Clone)]
 pub(crate) struct Places {
     pub(crate) root: PathBuf,
-    pub(crate) keys: PathBuf,
+    pub(crate) keys: KeyDirectory,
     pub(crate) stack: StackName,
     pub(crate) mirrors: Vec<Mirror>,
     pub(crate) unlocked: Unlocked,
@@ -63,6 +64,11 @@ impl Unlocked {
         let all = self.0.lock().ok()?;
         let (known, master) = all.get(tenant)?;
         (known.expose_secret() == password.expose_secret()).then(|| master.clone())
+    }
+
+    /// The password that unlocked last.
+    fn password(&self, tenant: &TenantName) -> Option<SecretString> {
+        Some(self.0.lock().ok()?.get(tenant)?.0.clone())
     }
 
     fn keep(&self, tenant: &TenantName, password: SecretString, master: MasterKey) {
@@ -234,7 +240,7 @@ impl Places {
         tenant: &TenantName,
         backend: &Arc<dyn RepositoryFiles>,
     ) -> Result<Repository<OpenStatus>> {
-        let Some(key) = key::read(&self.keys, tenant)? else {
+        let Some(key) = self.key(tenant)? else {
             return Err(key::fault(&self.keys, tenant).because("there is a repository, but no key"));
         };
         // One that was made anew with the same password has another master key: then the password decides.
@@ -253,6 +259,17 @@ impl Places {
                 self.opened_by_one_before(tenant, backend)?.ok_or_else(|| self.opening(tenant, &error))
             }
             Err(error) => Err(self.opening(tenant, &error)),
+        }
+    }
+
+    /// The tenant's key. While a run is under way, keys may be wrapped by a stack key that its configuration does not name:
+    /// what it has opened before it goes on opening, so that its way back stays open.
+    fn key(&self, tenant: &TenantName) -> Result<Option<SecretString>> {
+        match key::read(&self.keys, tenant) {
+            Err(fault) if matches!(fault.code, Code::StackKey | Code::KeyWrapped) => {
+                self.unlocked.password(tenant).map(Some).ok_or(fault)
+            }
+            found => found,
         }
     }
 

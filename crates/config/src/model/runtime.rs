@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use eclusa_model::ServiceName;
 use serde::Deserialize;
 
-use super::{CommandLine, Period, Value};
+use super::{CommandLine, Period, SecretReference, Value};
 
 /// `[stacks.NAME.compose]`: a Docker Compose project.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -185,6 +185,8 @@ pub struct VaultTable {
     pub directory: Option<PathBuf>,
     /// The directory of their keys; absent: `keys/STACK` in the state directory.
     pub keys: Option<PathBuf>,
+    /// A reference to the key that wraps them, an age identity; absent: they lie as they are.
+    pub stack_key: Option<SecretReference>,
     /// How old a tenant's newest restore point may become before `status` says so; absent: as old as it likes.
     pub stale_after: Option<Period>,
     /// How long ago a point of a tenant may last have been restored and proved; absent: as long as it likes.

@@ -196,6 +196,22 @@ E0620-hint = Look at what keys there are: eclusa keys ls
 E0621 = The copies of { $tenant } are not destroyed: { $problem }
 E0621-state = Nothing was changed.
 E0621-hint = See what would go: eclusa erase { $tenant } --plan
+E0622 = The stack key { $reference } cannot be used: { $problem }
+E0622-state = No key was changed. Until it can be used, keys that it wrapped open no restore points, and no new key is written.
+E0622-hint = Put a copy of it back to where the reference leads, readable by this user only: a file as age-keygen writes it. If no copy is left, make a new one (age-keygen -o FILE) and put the tenants' keys back from an escrow: eclusa keys recover FILE --replace
+E0623 = The key of { $tenant } is wrapped in { $path }, and { $problem }
+E0623-state = The key and the restore points of { $tenant } are as they were; until the key opens they can be neither read nor added to.
+E0623-hint = Name the stack key that wrapped it in [stacks.NAME.vault] of eclusa.toml, or put the key back from an escrow: eclusa keys recover FILE { $tenant } --replace
+stack-key-lacking = no line with AGE-SECRET-KEY-1… is in it
+stack-key-several = more than one AGE-SECRET-KEY-1… is in it, and it is not clear which one is meant
+stack-key-unreadable = a line in it is neither a comment nor an AGE-SECRET-KEY-1… as age-keygen writes it
+key-closed-unconfigured = eclusa.toml names no stack_key for { $stack }
+key-closed-another = the stack key { $reference } is not the one that wrapped it
+key-closed-damaged = the file is damaged
+hint-key-closed-unconfigured = Name the stack key that wrapped it in [stacks.{ $stack }.vault] of eclusa.toml: stack_key = "file:PATH"
+hint-key-closed-another = If the stack key was changed, and you have the one before: eclusa keys rewrap --from file:PATH. Otherwise put the key back from an escrow: eclusa keys recover FILE { $tenant } --replace
+hint-key-closed-damaged = Put the file back from a copy of the directory, or the key from an escrow: eclusa keys recover FILE { $tenant } --replace
+hint-stack-key = Make one (age-keygen -o FILE) and name it in [stacks.{ $stack }.vault] of eclusa.toml: stack_key = "file:FILE"
 
 E0701 = The edge does not answer at { $socket }
 E0701-hint = See what runs: eclusa doctor

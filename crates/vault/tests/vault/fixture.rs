@@ -31,14 +31,17 @@ impl Fixture {
     }
 
     pub fn at(base: &Path) -> Self {
-        let stack = StackName::new("shop").unwrap();
-        let vault = LocalVault::new(base.join("vault"), base.join("keys"), stack, base.join("scratch"));
         Self {
             _directory: None,
             base: base.to_path_buf(),
-            vault,
+            vault: vault_at(base),
             tenant: TenantName::new("alpha.example.org").unwrap(),
         }
+    }
+
+    /// The same vault as another process has it, which has opened nothing yet.
+    pub fn vault_anew(&self) -> LocalVault {
+        vault_at(&self.base)
     }
 
     pub fn repository(&self) -> PathBuf {
@@ -95,6 +98,11 @@ impl Fixture {
         request.configuration = BTreeMap::from([(".env.production".to_owned(), b"KEY=secret\n".to_vec())]);
         request
     }
+}
+
+fn vault_at(base: &Path) -> LocalVault {
+    let stack = StackName::new("shop").unwrap();
+    LocalVault::new(base.join("vault"), base.join("keys"), stack, base.join("scratch"))
 }
 
 pub fn id(manifest: &PointManifest) -> PointId {

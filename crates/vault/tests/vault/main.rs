@@ -14,3 +14,4 @@ mod memory;
 mod mirror;
 mod restic;
 mod round_trip;
+mod stack_key;
