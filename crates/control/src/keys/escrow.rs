@@ -136,7 +136,9 @@ impl Keeper {
             path.file_name().map_or_else(|| path.display().to_string(), |name| name.to_string_lossy().into());
         let entries: Vec<sheet::Entry> = keys.keys.iter().map(of).collect();
         let passphrase = matches!(sealing, Sealing::Passphrase(_));
-        let sheet = sheet::text(self.stack.as_str(), &name, by, passphrase, &entries);
+        let wrapped = self.vault.has_stack_key().then(|| self.vault.key_directory().display().to_string());
+        let made = sheet::Made { stack: self.stack.as_str(), file: &name, by, passphrase };
+        let sheet = sheet::text(&made, wrapped.as_deref(), &entries);
         Ok(Escrowed { keys: keys.keys.into_iter().map(|key| (key.tenant, key.fingerprint)).collect(), sheet })
     }
 

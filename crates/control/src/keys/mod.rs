@@ -3,6 +3,7 @@
 
 mod escrow;
 mod sheet;
+mod wrapping;
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -13,7 +14,7 @@ use eclusa_fault::{Code, Fault, Message, Result};
 use eclusa_model::{StackName, TenantName};
 use eclusa_ports::SecretResolver;
 use eclusa_vault::LocalVault;
-pub use eclusa_vault::{Auditor, DoneBy, Escrow, PutBack, TenantKeys, new_key};
+pub use eclusa_vault::{Auditor, DoneBy, Escrow, PutBack, Rewritten, TenantKeys, new_key};
 use secrecy::SecretString;
 
 use crate::secrets::StackSecrets;
@@ -21,6 +22,7 @@ use crate::status::{Severity, Trouble, trouble};
 use crate::{Assembly, Workspace, mirrors};
 
 pub use escrow::{Escrowed, Opening, Recovered, Sealing, write_private};
+pub use wrapping::Rewriting;
 
 /// The keys of a stack.
 pub struct Keeper {
@@ -37,13 +39,17 @@ pub(crate) fn vault_of(
     state: &Path,
     secrets: Arc<dyn SecretResolver>,
 ) -> LocalVault {
-    LocalVault::new(
+    let vault = LocalVault::new(
         stack.vault_directory(state),
         stack.key_directory(state),
         name.clone(),
         state.join("scratch").join(name.as_str()),
     )
-    .with_mirrors(mirrors::of(stack), secrets)
+    .with_mirrors(mirrors::of(stack), secrets.clone());
+    match &stack.vault.stack_key {
+        Some(reference) => vault.with_stack_key(reference.as_str().to_owned(), secrets),
+        None => vault,
+    }
 }
 
 impl Keeper {
@@ -182,6 +188,7 @@ impl Keeper {
 pub(crate) async fn troubles(assembly: &Assembly) -> Vec<Trouble> {
     let vault = vault_of(&assembly.name, &assembly.stack, &assembly.state, assembly.ports.secrets.clone());
     let (mut never, mut since, mut unfinished) = (Vec::new(), Vec::new(), Vec::new());
+    let wrapping = wrapping::troubles(assembly, &vault).await;
     for tenant in assembly.tenants.iter() {
         // What cannot be read is told where the points are listed.
         let Ok(keys) = vault.keys_written_down(&tenant.name).await else { continue };
@@ -205,5 +212,6 @@ pub(crate) async fn troubles(assembly: &Assembly) -> Vec<Trouble> {
         let text = Message::new(id).with("tenants", tenants.join(", ")).with("number", tenants.len());
         trouble(Severity::Notice, text, Some(repair))
     })
+    .chain(wrapping)
     .collect()
 }

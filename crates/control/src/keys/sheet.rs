@@ -11,8 +11,17 @@ pub(super) struct Entry {
     pub(super) password: Option<String>,
 }
 
-/// The sheet.
-pub(super) fn text(stack: &str, file: &str, by: &DoneBy, passphrase: bool, entries: &[Entry]) -> String {
+/// The file that the sheet is about.
+pub(super) struct Made<'a> {
+    pub(super) stack: &'a str,
+    pub(super) file: &'a str,
+    pub(super) by: &'a DoneBy,
+    pub(super) passphrase: bool,
+}
+
+/// The sheet. `wrapped` is the directory in which a stack key wraps the keys, if one does.
+pub(super) fn text(made: &Made<'_>, wrapped: Option<&str>, entries: &[Entry]) -> String {
+    let Made { stack, file, by, passphrase } = *made;
     let secret = entries.iter().any(|entry| entry.password.is_some());
     let mut lines = vec![
         format!("RECOVERY SHEET: restore points of the stack {stack}"),
@@ -44,6 +53,7 @@ pub(super) fn text(stack: &str, file: &str, by: &DoneBy, passphrase: bool, entri
     lines.push("  - a Debian machine:  apt install age restic".to_owned());
     lines.extend([String::new(), "WITH age AND restic ALONE".to_owned(), String::new()]);
     lines.extend(steps(file, passphrase, secret));
+    lines.extend(wrapped.into_iter().flat_map(by_stack_key));
     lines.extend([String::new(), "WITH ECLUSA".to_owned(), String::new()]);
     let identity = if passphrase { "" } else { " --identity IDENTITY-FILE" };
     lines.push(format!("  eclusa keys recover {file}{identity}"));
@@ -58,6 +68,19 @@ pub(super) fn text(stack: &str, file: &str, by: &DoneBy, passphrase: bool, entri
     }
     lines.push(String::new());
     lines.join("\n")
+}
+
+/// The other way, where the directory of keys is at hand.
+fn by_stack_key(directory: &str) -> [String; 6] {
+    [
+        String::new(),
+        "WITH THE STACK KEY INSTEAD, where a copy of the directory of keys is left".to_owned(),
+        String::new(),
+        format!("  The keys lie in {directory}, each wrapped by the stack key (AGE-SECRET-KEY-1..., in STACK-KEY):"),
+        "       age -d -i STACK-KEY TENANT.key | restic -r REPOSITORY --no-lock --password-file /dev/stdin snapshots"
+            .to_owned(),
+        "  The file above opens without the stack key, and TENANT.key does not open without it.".to_owned(),
+    ]
 }
 
 fn steps(file: &str, passphrase: bool, secret: bool) -> Vec<String> {

@@ -37,7 +37,7 @@ static NAMED: LazyLock<Option<Regex>> = LazyLock::new(|| {
 static MAKERS: LazyLock<Option<Regex>> = LazyLock::new(|| {
     pattern(concat!(
         r"\b(?:gh[oprsu]_|github_pat_|glpat-|xox[abeprs]-|[rs]k_(?:live|test)_|whsec_|hvs\.|dckr_pat_|npm_|pypi-|SG\.|AIza)",
-        r"[A-Za-z0-9_.-]{12,}|\b(?:AKIA|ASIA)[A-Z0-9]{16}\b|\beyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]*",
+        r"[A-Za-z0-9_.-]{12,}|\bAGE-SECRET-KEY-1[A-Z0-9]{12,}|\b(?:AKIA|ASIA)[A-Z0-9]{16}\b|\beyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]*",
     ))
 });
 

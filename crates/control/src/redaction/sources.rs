@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use eclusa_config::{EnvironmentFile, EnvironmentFiles, Secrets, Stack, Value, ValueKind};
+use eclusa_vault::{StackKey, is_wrapped};
 use secrecy::ExposeSecret;
 
 use super::{Redaction, compose_files};
@@ -212,8 +213,17 @@ impl Redaction {
                 compose_files::read(self, &stack.resolve(file));
             }
         }
+        let stack_key = stack.vault.stack_key.as_ref();
+        let stack_key = stack_key.and_then(|reference| secrets.resolve(reference.as_str()).ok());
+        for line in stack_key.iter().flat_map(|text| text.expose_secret().lines()) {
+            // What else `age-keygen` writes is no secret.
+            if !line.starts_with('#') {
+                self.add(line.trim());
+            }
+        }
         if let Some(state) = state {
-            self.files_of(&stack.key_directory(state));
+            let stack_key = stack_key.and_then(|text| StackKey::parse(&text).ok());
+            self.keys_of(&stack.key_directory(state), stack_key.as_ref());
         }
     }
 
@@ -305,9 +315,17 @@ impl Redaction {
         }
     }
 
-    fn files_of(&mut self, directory: &Path) {
+    /// The keys of tenants, as they lie or as the stack key opens them.
+    fn keys_of(&mut self, directory: &Path, stack_key: Option<&StackKey>) {
         for entry in std::fs::read_dir(directory).into_iter().flatten().flatten() {
-            self.file(&entry.path());
+            let path = entry.path();
+            let small = entry.metadata().is_ok_and(|found| found.is_file() && found.len() <= LARGEST_FILE);
+            let Some(bytes) = small.then(|| std::fs::read(&path).ok()).flatten() else { continue };
+            if !is_wrapped(&bytes) {
+                self.file(&path);
+            } else if let Some(text) = stack_key.and_then(|key| key.open(&bytes).ok()) {
+                self.add(text.expose_secret().trim_end_matches(['\n', '\r']));
+            }
         }
     }
 

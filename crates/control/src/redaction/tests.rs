@@ -94,6 +94,7 @@ fn shapes_are_known_without_their_values() {
         ("{\"password\":\"in \\\" json\"}", "json"),
         ("--token=s3cr3t --x", "s3cr3t"),
         ("ghp_0123456789abcdefghij", "ghp_0123456789abcdefghij"),
+        ("read AGE-SECRET-KEY-1QQQSYQCYQ5RQWZQFPG9SCRGWPUGPZYS", "QQQSYQCYQ5RQ"),
         ("AKIAABCDEFGHIJKLMNOP", "AKIAABCDEFGHIJKLMNOP"),
         ("-----BEGIN RSA PRIVATE KEY-----\nMIIE\nabcd\n-----END RSA PRIVATE KEY-----\nafter", "MIIE\nabcd"),
         ("key: -----BEGIN PRIVATE KEY-----\\nMIIE\\n-----END PRIVATE KEY-----", "MIIE"),

@@ -1,10 +1,12 @@
 //! `eclusa keys`: which keys open the restore points, a copy of them in safety and back, new ones, those of auditors.
 
+mod wrapping;
+
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 use comfy_table::{Table, presets::NOTHING};
-use eclusa_control::keys::{self, DoneBy, Keeper, Opening, PutBack, Sealing, TenantKeys};
+use eclusa_control::keys::{self, DoneBy, Keeper, Opening, PutBack, Rewriting, Sealing, TenantKeys};
 use eclusa_fault::{Code, Fault, Language, Message, Result};
 use eclusa_model::TenantName;
 use jiff::Timestamp;
@@ -41,6 +43,27 @@ enum Wanted {
     Rotate {
         /// The tenants; all when none is named.
         tenants: Vec<TenantName>,
+    },
+    /// Wrap the keys that lie on the disk as they are, by the stack key of the configuration.
+    Wrap {
+        /// The tenants; all when none is named.
+        tenants: Vec<TenantName>,
+    },
+    /// After the stack key was changed: wrap by it what the one before wrapped, and what lies as it is.
+    Rewrap {
+        /// The tenants; all when none is named.
+        tenants: Vec<TenantName>,
+        /// Where the stack key before stands, as file:PATH or env:NAME.
+        #[arg(long, value_name = "REFERENCE")]
+        from: String,
+    },
+    /// Lay the keys on the disk as they are, without the stack key.
+    Unwrap {
+        /// The tenants; all when none is named.
+        tenants: Vec<TenantName>,
+        /// Where the stack key stands that wrapped them, as file:PATH or env:NAME; otherwise that of the configuration.
+        #[arg(long, value_name = "REFERENCE")]
+        from: Option<String>,
     },
     /// Keys of others, who shall be able to read.
     #[command(subcommand)]
@@ -125,6 +148,13 @@ impl Keys {
             Wanted::Escrow(arguments) => escrow(session, &keeper, &arguments, &by).await,
             Wanted::Recover(arguments) => recover(session, &keeper, &arguments, by.at).await,
             Wanted::Rotate { tenants } => rotate(session, &keeper, &tenants, &by).await,
+            Wanted::Wrap { tenants } => wrapping::run(session, &keeper, &tenants, Rewriting::Wrap).await,
+            Wanted::Rewrap { tenants, from } => {
+                wrapping::run(session, &keeper, &tenants, Rewriting::Rewrap(&from)).await
+            }
+            Wanted::Unwrap { tenants, from } => {
+                wrapping::run(session, &keeper, &tenants, Rewriting::Unwrap(from.as_deref())).await
+            }
             Wanted::Auditor(AuditorCommand::Add { name, tenants, output }) => {
                 add_auditor(session, &keeper, (&name, &tenants), output.as_deref(), &by).await
             }
@@ -160,13 +190,13 @@ async fn list(session: &Session, keeper: &Keeper, tenants: &[TenantName]) -> Res
     }
     for keys in &all {
         say(format!("{BOLD}{}{BOLD:#}", keys.tenant));
-        say(described(keys, language));
+        say(described(keys, keeper.has_stack_key(), language));
     }
     Ok(Exit::Ok)
 }
 
 /// A tenant's keys as a table of two columns.
-fn described(keys: &TenantKeys, language: &Language) -> Table {
+fn described(keys: &TenantKeys, wrapping: bool, language: &Language) -> Table {
     let mut table = Table::new();
     table.load_preset(NOTHING);
     let text = |id: &str| Message::new(id).render(language);
@@ -196,6 +226,12 @@ fn described(keys: &TenantKeys, language: &Language) -> Table {
         let id = stranger.id.get(..8).unwrap_or(&stranger.id);
         let whose = stranger.whose.as_deref().unwrap_or("–");
         table.add_row([text("keys-row-stranger"), format!("{id} ({whose})")]);
+    }
+    for (id, files) in [("keys-row-wrapped", &keys.wrapped), ("keys-row-plain", &keys.plain)] {
+        // Where nothing is wrapped, nothing has to be said of it.
+        if !files.is_empty() && (wrapping || !keys.wrapped.is_empty()) {
+            table.add_row([text(id), files.join(", ")]);
+        }
     }
     let list =
         |names: &std::collections::BTreeSet<String>| names.iter().cloned().collect::<Vec<_>>().join(", ");
@@ -319,7 +355,8 @@ async fn recover(
         }),
     };
     let done = keeper.recover(path, &opening, &arguments.tenants, arguments.replace, at).await?;
-    let refused = |put: &PutBack| matches!(put, PutBack::Another { .. } | PutBack::DoesNotOpen);
+    let refused =
+        |put: &PutBack| matches!(put, PutBack::Another { .. } | PutBack::Closed | PutBack::DoesNotOpen);
     let exit = if done.iter().any(|one| refused(&one.put_back)) { Exit::NoGo } else { Exit::Ok };
     if session.json() {
         say(json!({ "format": 1, "keys": done }));
@@ -333,6 +370,7 @@ async fn recover(
             PutBack::Already => "keys-recovered-already",
             PutBack::Another { opens: Some(true) } => "keys-recovered-another-opens",
             PutBack::Another { .. } => "keys-recovered-another",
+            PutBack::Closed => "keys-recovered-closed",
             PutBack::DoesNotOpen => "keys-recovered-refused",
         };
         let text = Message::new(id).with("tenant", &one.tenant).with("fingerprint", &one.fingerprint);

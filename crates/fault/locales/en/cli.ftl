@@ -198,6 +198,8 @@ keys-row-stranger = unknown key file
 keys-row-behind = old key still opens, until the next eclusa mirror
 keys-row-keeping = old key still opens, nothing may be removed there
 keys-row-unfinished = an exchange did not end
+keys-row-wrapped = wrapped by the stack key
+keys-row-plain = not wrapped
 keys-own-missing = missing
 keys-own-wrong = does not open the repository
 keys-own-unused = no repository yet
@@ -216,6 +218,16 @@ keys-recovered-already = { $tenant }: key { $fingerprint } is there already.
 keys-recovered-another-opens = { $tenant }: another key is there, and it opens the repository. It was left.
 keys-recovered-another = { $tenant }: another key is there. It was left. To put this one in its place (the other is kept beside): --replace
 keys-recovered-refused = { $tenant }: key { $fingerprint } does not open the repository that is here, so it was not put there. It is older than the last exchange. To put it there all the same: --replace
+keys-recovered-closed = { $tenant }: a key is there that is wrapped by another stack key. It was left. To put this one in its place (the other is kept beside): --replace
+keys-wrapped = { $tenant }: wrapped { $files }.
+keys-wrapped-already = { $tenant }: is wrapped already.
+keys-wrapped-honest = Copies of the key directory that were made before still hold the keys as they were; if they may be in others' hands: eclusa keys rotate. Keep a copy of the stack key away from this machine, and not beside a copy of the key directory.
+keys-rewrapped = { $tenant }: wrapped { $files } by the stack key of eclusa.toml.
+keys-rewrapped-honest = Copies of the key directory that were made before are still opened by the stack key before.
+keys-unwrapped = { $tenant }: unwrapped { $files }.
+keys-unwrapped-already = { $tenant }: is not wrapped.
+keys-unwrapped-next = Keys that are written from now on are wrapped as long as eclusa.toml has stack_key: take that line out.
+keys-rewriting-failed = { $tenant }: left as it was: { $problem }
 keys-rotated = { $tenant }: new key { $fingerprint }. The one before opens the repository no longer.
 keys-rotated-behind = { $tenant }: new key { $fingerprint }. The one before opens the repository no longer, but the copies at { $mirrors } until the next eclusa mirror; it is kept here until then.
 keys-rotated-honest = What the key protects (the repository's master key) stays the same: whoever had the old key and an old copy of the repository still reads that copy. Escrow the new keys: eclusa keys escrow -o FILE
@@ -244,6 +256,22 @@ trouble-keys-unfinished = The exchange of the { $number ->
     [one] key
    *[other] keys
 } of { $tenants } did not end; what is on the disk opens the restore points
+trouble-keys-plain = The { $number ->
+    [one] key
+   *[other] keys
+} of { $tenants } { $number ->
+    [one] lies
+   *[other] lie
+} on the disk as { $number ->
+    [one] it is
+   *[other] they are
+}, though a stack key is configured
+trouble-stack-key = The stack key { $reference } cannot be used: { $problem }; no new key can be written, and those that it wrapped stay closed
+trouble-stack-key-beside = The stack key lies in { $directory }, together with the keys that it wraps: whoever gets a copy of that directory has both
+repair-keys-wrap = eclusa keys wrap
+repair-stack-key = put a copy of it back to where the reference leads
+repair-stack-key-beside = lay it elsewhere, and change stack_key in eclusa.toml
+repair-stack-key-readable = chmod o-rwx { $path }
 repair-keys-escrow = eclusa keys escrow -o FILE
 repair-keys-rotate = eclusa keys rotate { $tenants }
 trouble-erasure-begun = The erasure of { $tenant } was begun and did not end
