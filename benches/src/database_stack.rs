@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use crate::days::Model;
 use crate::ways::{Way, size_of};
 use crate::{Common, Outcome, measure, stack};
 
@@ -15,6 +16,21 @@ pub(crate) struct Served<'a> {
     pub(crate) variable: (&'a str, &'a Path),
     /// Where the server's clients are, when they are not in `PATH`.
     pub(crate) programs: Option<&'a Path>,
+}
+
+/// A private server with the database `shop`, whose clients find it.
+pub(crate) trait Server {
+    /// The command that writes the database as text, as a line of the shell.
+    const DUMP: &'static str;
+
+    /// Its first process.
+    fn process(&self) -> u32;
+
+    /// A line of the shell; a pipe fails when any command of it does.
+    fn pipe(&self, text: &str) -> Command;
+
+    /// Changes the rows as they change from one day to the next.
+    fn change(&self, model: Model, day: u32) -> Outcome<()>;
 }
 
 /// A stack that is up. It is stopped when this is dropped.
@@ -70,9 +86,14 @@ impl DatabaseStack {
         Ok(())
     }
 
-    /// Removes all restore points, and what else is named.
-    pub(crate) fn forget_points(&self, more: &[&str]) -> Outcome<()> {
-        for name in ["state/vault", "state/keys"].iter().chain(more) {
+    /// Removes all restore points.
+    pub(crate) fn forget_points(&self) -> Outcome<()> {
+        self.forget(&["state/vault", "state/keys"])
+    }
+
+    /// Removes directories of the stack, those that are there.
+    pub(crate) fn forget(&self, names: &[&str]) -> Outcome<()> {
+        for name in names {
             let path = self.directory.join(name);
             if path.exists() {
                 std::fs::remove_dir_all(path)?;

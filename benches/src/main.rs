@@ -4,12 +4,15 @@
 //! What is done is checked all the same: a backup that fails is no fast backup.
 
 mod database_stack;
+mod days;
 mod growth;
+mod installed;
 mod mariadb;
 mod measure;
 mod overhead;
 mod postgresql;
 mod release;
+mod restic;
 mod rows;
 mod stack;
 mod startup;
@@ -67,7 +70,7 @@ enum What {
     Tenants(tenants::Tenants),
     /// Backup and restore of a database against mariadb-dump, gzip, mydumper and restic, and seven days of changes.
     Mariadb(mariadb::Mariadb),
-    /// Backup and restore of a database against pg_dump, gzip and psql.
+    /// Backup and restore of a database against pg_dump, gzip, psql and restic, and seven days of changes.
     Postgresql(postgresql::Postgresql),
     /// `eclusa status`, the binary, the journal of a run.
     Startup(startup::Startup),

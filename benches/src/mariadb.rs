@@ -2,19 +2,20 @@
 //! and restic, and what seven days of changes come to.
 //!
 //! The server is a private one with its usual durability. The stack's runtime is the embedded one, whose commands run on
-//! this machine with the server's own tools, so no side pays for containers.
-//!
-//! **A day**: 0.6 % new rows; 3.2 % of the newest tenth of the rows and 0.08 % of all rows changed.
+//! this machine with the server's own tools, so no side pays for containers. What changes in a day stands in
+//! [`crate::days`].
 
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use crate::database_stack::{DatabaseStack, Served};
+use crate::database_stack::{DatabaseStack, Served, Server as _};
+use crate::days::{Model, measure_days};
+use crate::installed::{describe, is_installed};
 use crate::table::{mebibytes, print};
-use crate::ways::{HEAD, Way, size_of};
-use crate::{Common, Outcome, measure, rows};
+use crate::ways::{HEAD, Way, rows_of, size_of};
+use crate::{Common, Outcome, measure, restic, rows};
 
 /// The arguments.
 #[derive(Debug, clap::Args)]
@@ -91,13 +92,6 @@ impl Server {
         Ok(measure::must(self.client(database).args(["-e", sql]))?.trim().to_owned())
     }
 
-    /// A pipe of the shell.
-    fn pipe(&self, text: &str) -> Command {
-        let mut command = Command::new("bash");
-        command.args(["-o", "pipefail", "-c", text]).env("MYSQL_HOME", &self.home);
-        command
-    }
-
     fn fill(&self, scale: f64) -> Outcome<()> {
         self.sql("mysql", "CREATE DATABASE shop CHARACTER SET utf8mb4 COLLATE utf8mb4_unicode_ci")?;
         self.sql("shop", SCHEMA)?;
@@ -127,22 +121,51 @@ impl Server {
         self.sql("shop", &small)?;
         Ok(())
     }
+}
 
-    /// A day of business; see the module.
-    fn day(&self, day: u32) -> Outcome<()> {
-        let mut text = String::new();
-        for (table, _) in rows::TABLES {
-            text.push_str(&format!(
-                "SET @newest = (SELECT MAX(creation) FROM `tab{table}`), @first = (SELECT MIN(creation) FROM `tab{table}`); \
-                 SET @recent = @newest - INTERVAL (TIMESTAMPDIFF(SECOND, @first, @newest) DIV 10) SECOND; \
-                 UPDATE `tab{table}` SET owner = 'bob.khan@example.com' WHERE creation >= @recent AND CRC32(CONCAT(name, 'a{day}')) % 1000 < 32; \
-                 UPDATE `tab{table}` SET owner = 'day{day}' WHERE CRC32(CONCAT(name, 'b{day}')) % 10000 < 8; \
-                 CREATE TEMPORARY TABLE fresh AS SELECT * FROM `tab{table}` WHERE CRC32(CONCAT(name, 'c{day}')) % 1000 < 6; \
-                 UPDATE fresh SET name = LEFT(MD5(CONCAT(name, {day})), 10), creation = @newest + INTERVAL CRC32(name) % 40000 SECOND; \
-                 INSERT IGNORE INTO `tab{table}` SELECT * FROM fresh; DROP TEMPORARY TABLE fresh;"
-            ));
-        }
-        self.sql("shop", &text).map(drop)
+/// The business of a day in one table; see [`Model`].
+fn business(table: &str, day: u32) -> String {
+    format!(
+        "SET @newest = (SELECT MAX(creation) FROM `tab{table}`), @first = (SELECT MIN(creation) FROM `tab{table}`); \
+         SET @recent = @newest - INTERVAL (TIMESTAMPDIFF(SECOND, @first, @newest) DIV 10) SECOND; \
+         UPDATE `tab{table}` SET owner = 'bob.khan@example.com' WHERE creation >= @recent AND CRC32(CONCAT(name, 'a{day}')) % 1000 < 32; \
+         UPDATE `tab{table}` SET owner = 'day{day}' WHERE CRC32(CONCAT(name, 'b{day}')) % 10000 < 8; \
+         CREATE TEMPORARY TABLE fresh AS SELECT * FROM `tab{table}` WHERE CRC32(CONCAT(name, 'c{day}')) % 1000 < 6; \
+         UPDATE fresh SET name = LEFT(MD5(CONCAT(name, {day})), 10), creation = @newest + INTERVAL CRC32(name) % 40000 SECOND; \
+         INSERT IGNORE INTO `tab{table}` SELECT * FROM fresh; DROP TEMPORARY TABLE fresh;"
+    )
+}
+
+/// The hundredth part of a table's rows, wherever they lie. The small tables hold the same rows, so the table's name takes
+/// part in the choice.
+fn uniform(table: &str, day: u32) -> String {
+    format!(
+        "UPDATE `{table}` SET owner = 'anna.smith.{day}@example.com' WHERE CRC32(CONCAT(name, '{table} {day}')) % 100 = 0;"
+    )
+}
+
+impl crate::database_stack::Server for Server {
+    const DUMP: &'static str = "mariadb-dump -uroot --single-transaction --quick shop";
+
+    fn process(&self) -> u32 {
+        self.process.id()
+    }
+
+    fn pipe(&self, text: &str) -> Command {
+        let mut command = Command::new("bash");
+        command.args(["-o", "pipefail", "-c", text]).env("MYSQL_HOME", &self.home);
+        command
+    }
+
+    fn change(&self, model: Model, day: u32) -> Outcome<()> {
+        let statements: String = match model {
+            Model::Business => rows::TABLES.iter().map(|(table, _)| business(table, day)).collect(),
+            Model::Uniform => {
+                let tables = self.sql("shop", "SHOW TABLES")?;
+                tables.lines().map(|table| uniform(table, day)).collect()
+            }
+        };
+        self.sql("shop", &statements).map(drop)
     }
 }
 
@@ -162,45 +185,34 @@ struct Bench {
 
 impl Bench {
     fn measured(&self, way: &mut Way, command: &mut Command) -> Outcome<()> {
-        way.measure(command, &[self.server.process.id()])
+        way.measure(command, &[self.server.process()])
     }
 
     fn file(&self) -> PathBuf {
         self.stack.directory.join("shop.sql.gz")
     }
 
-    fn plain_dump(&self, way: &mut Way) -> Outcome<()> {
-        let text = format!(
-            "mariadb-dump -uroot --single-transaction --quick shop | gzip >{}",
-            self.file().display()
-        );
-        self.measured(way, &mut self.server.pipe(&text))?;
-        way.stored = std::fs::metadata(self.file())?.len();
-        Ok(())
-    }
-
-    fn backups(&self, [plain, first, again, mydumper, restic]: &mut [Way; 5]) -> Outcome<()> {
-        self.plain_dump(plain)?;
-        self.stack.forget_points(&["mydumper", "restic"])?;
+    fn backups(&self, ways: &mut [Way; 6]) -> Outcome<()> {
+        let [plain, first, again, mydumper, restic, restic_again] = ways;
+        let text = format!("{} | gzip >{}", Server::DUMP, self.file().display());
+        self.measured(plain, &mut self.server.pipe(&text))?;
+        plain.stored = std::fs::metadata(self.file())?.len();
+        self.stack.forget_points()?;
         for way in [first, again] {
-            self.stack.back_up(way, self.server.process.id())?;
+            self.stack.back_up(way, self.server.process())?;
         }
-        let (to, socket) = (self.stack.directory.join("mydumper"), self.server.socket.display().to_string());
         if is_installed("mydumper") {
+            let to = self.stack.directory.join("mydumper");
+            self.stack.forget(&["mydumper"])?;
             let mut command = Command::new("mydumper");
             command.args(["--user=root", "--database=shop", "--threads=2", "--compress"]);
-            command.arg(format!("--socket={socket}")).arg(format!("--outputdir={}", to.display()));
+            command.arg(format!("--socket={}", self.server.socket.display()));
+            command.arg(format!("--outputdir={}", to.display()));
             self.measured(mydumper, &mut command)?;
             mydumper.stored = size_of(&to);
         }
         if is_installed("restic") {
-            let to = self.stack.directory.join("restic");
-            let with = format!("RESTIC_PASSWORD=x restic -q -r {}", to.display());
-            measure::must(&mut self.server.pipe(&format!("{with} init")))?;
-            let text =
-                format!("mariadb-dump -uroot --single-transaction --quick shop | {with} backup --stdin");
-            self.measured(restic, &mut self.server.pipe(&text))?;
-            restic.stored = size_of(&to);
+            restic::back_up(&self.stack, &self.server, [restic, restic_again])?;
         }
         Ok(())
     }
@@ -229,39 +241,6 @@ impl Bench {
         }
         Ok(())
     }
-
-    /// What the days come to, kept as one file each and in the vault.
-    fn days(&self, days: u32, [plain, own]: &mut [Way; 2]) -> Outcome<Vec<Vec<String>>> {
-        self.stack.forget_points(&[])?;
-        measure::must(&mut self.stack.eclusa(&["backup"]))?;
-        let (mut files, mut before, mut table) = (0, size_of(&self.stack.vault()), Vec::new());
-        let first = before;
-        self.plain_dump(plain)?;
-        files += plain.stored;
-        for day in 1..days {
-            self.server.day(day)?;
-            self.plain_dump(plain)?;
-            files += plain.stored;
-            self.measured(own, &mut self.stack.eclusa(&["backup"]))?;
-            let now = size_of(&self.stack.vault());
-            table.push(vec![
-                format!("day {}", day + 1),
-                mebibytes(plain.stored),
-                mebibytes(now.saturating_sub(before)),
-            ]);
-            before = now;
-        }
-        #[allow(clippy::cast_precision_loss)]
-        let share = before as f64 / files as f64 * 100.0;
-        table.insert(0, vec!["day 1".to_owned(), "–".to_owned(), mebibytes(first)]);
-        table.push(vec![format!("all: {share:.0} %"), mebibytes(files), mebibytes(before)]);
-        Ok(table)
-    }
-}
-
-fn is_installed(program: &str) -> bool {
-    let found = Command::new(program).arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status();
-    found.is_ok_and(|status| status.success())
 }
 
 impl Mariadb {
@@ -281,6 +260,7 @@ impl Mariadb {
             mebibytes(bytes),
             measure::file_system(root.path())
         );
+        describe(&["mydumper", "restic"]);
         let served = Served {
             engine: "mariadb",
             user: "root",
@@ -293,7 +273,8 @@ impl Mariadb {
             "eclusa backup, the first",
             "eclusa backup, the second, nothing changed",
             "mydumper, 2 threads",
-            "mariadb-dump \\| restic",
+            "mariadb-dump \\| restic, the first",
+            "mariadb-dump \\| restic, the second, nothing changed",
         ]
         .map(Way::new);
         let mut restores = [
@@ -308,15 +289,11 @@ impl Mariadb {
             bench.backups(&mut backups)?;
             bench.restores(&mut restores)?;
         }
-        let table = |ways: &[Way]| {
-            ways.iter().filter(|way| way.was_measured()).map(|way| way.row(&ways[0])).collect::<Vec<_>>()
-        };
-        print("Backup", &HEAD, &table(&backups));
-        print("Restore", &HEAD, &table(&restores));
-        let mut daily = ["mariadb-dump \\| gzip, a day", "eclusa backup, a day"].map(Way::new);
-        let days = bench.days(if common.small { 3 } else { self.days }, &mut daily)?;
-        print("Days", &["", "as a file, MiB", "added to the vault, MiB"], &days);
-        print("A day", &HEAD, &table(&daily));
+        print("Backup", &HEAD, &rows_of(&backups));
+        print("Restore", &HEAD, &rows_of(&restores));
+        for model in Model::ALL {
+            measure_days(&bench.stack, &bench.server, model, if common.small { 3 } else { self.days })?;
+        }
         Ok(())
     }
 }

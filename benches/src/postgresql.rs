@@ -1,18 +1,21 @@
-//! Backup and restore of a PostgreSQL database through a stack, against `pg_dump | gzip` and `gunzip | psql`.
+//! Backup and restore of a PostgreSQL database through a stack, against `pg_dump | gzip`, `gunzip | psql` and restic, and
+//! what seven days of changes come to.
 //!
 //! The server is a private cluster with its usual durability. The stack's runtime is the embedded one, whose commands
-//! run on this machine with the server's own tools, so both sides pay for no container.
+//! run on this machine with the server's own tools, so both sides pay for no container. What changes in a day stands in
+//! [`crate::days`].
 
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use crate::database_stack::{DatabaseStack, Served};
-use crate::measure;
+use crate::database_stack::{DatabaseStack, Served, Server as _};
+use crate::days::{Model, measure_days};
+use crate::installed::{describe, is_installed};
 use crate::table::{mebibytes, print};
-use crate::ways::{HEAD, Way};
-use crate::{Common, Outcome, rows};
+use crate::ways::{HEAD, Way, rows_of};
+use crate::{Common, Outcome, measure, restic, rows};
 
 /// The arguments.
 #[derive(Debug, clap::Args)]
@@ -20,6 +23,9 @@ pub(crate) struct Postgresql {
     /// The size of the database with its indexes, in MiB.
     #[arg(long, default_value = "1024")]
     mebibytes: u32,
+    /// How many days of changes are backed up.
+    #[arg(long, default_value = "7")]
+    days: u32,
 }
 
 /// A private server; it ends when this is dropped.
@@ -103,15 +109,6 @@ impl Server {
         Ok(measure::must(&mut psql)?.trim().to_owned())
     }
 
-    /// A pipe of the shell.
-    fn pipe(&self, text: &str) -> Command {
-        let mut command = Command::new("bash");
-        command.args(["-o", "pipefail", "-c", text]).env("PGHOST", &self.sockets).env("PGUSER", "shop");
-        let path = std::env::var("PATH").unwrap_or_default();
-        command.env("PATH", format!("{}:{path}", self.programs.display()));
-        command
-    }
-
     fn fill(&self, scale: f64) -> Outcome<()> {
         self.sql("postgres", "CREATE DATABASE shop")?;
         self.sql("shop", rows::SCHEMA)?;
@@ -138,6 +135,63 @@ impl Server {
     }
 }
 
+/// Whether a row is one of so many in ten thousand; `salt` chooses others.
+fn chosen(salt: &str, of_ten_thousand: u32) -> String {
+    format!("('x' || substr(md5(name || '{salt}'), 1, 7))::bit(28)::int % 10000 < {of_ten_thousand}")
+}
+
+/// The business of a day in one table; see [`Model`].
+fn business(table: &str, day: u32) -> String {
+    let [recent, any, new] = [("a", 320), ("b", 8), ("c", 60)]
+        .map(|(salt, of_ten_thousand)| chosen(&format!("{salt}{day}"), of_ten_thousand));
+    format!(
+        "CREATE TEMPORARY TABLE span AS SELECT max(created) AS newest, max(created) - (max(created) - min(created)) / 10 AS recent FROM {table}; \
+         UPDATE {table} SET owner = 'bob.khan@example.com' WHERE created >= (SELECT recent FROM span) AND {recent}; \
+         UPDATE {table} SET owner = 'day{day}' WHERE {any}; \
+         CREATE TEMPORARY TABLE fresh AS SELECT * FROM {table} WHERE {new}; \
+         UPDATE fresh SET name = left(md5(name || {day}), 10), \
+           created = (SELECT newest FROM span) + ('x' || substr(md5(name), 1, 4))::bit(16)::int * interval '1 second'; \
+         INSERT INTO {table} SELECT * FROM fresh ORDER BY created ON CONFLICT DO NOTHING; \
+         DROP TABLE fresh, span;"
+    )
+}
+
+/// The hundredth part of a table's rows, wherever they lie.
+fn uniform(table: &str, day: u32) -> String {
+    let one = chosen(&format!("{table} {day}"), 100);
+    format!("UPDATE {table} SET owner = 'anna.smith.{day}@example.com' WHERE {one};")
+}
+
+impl crate::database_stack::Server for Server {
+    const DUMP: &'static str = "pg_dump shop";
+
+    fn process(&self) -> u32 {
+        self.process.id()
+    }
+
+    fn pipe(&self, text: &str) -> Command {
+        let mut command = Command::new("bash");
+        command.args(["-o", "pipefail", "-c", text]).env("PGHOST", &self.sockets).env("PGUSER", "shop");
+        let path = std::env::var("PATH").unwrap_or_default();
+        command.env("PATH", format!("{}:{path}", self.programs.display()));
+        command
+    }
+
+    fn change(&self, model: Model, day: u32) -> Outcome<()> {
+        let of = |table: &str| match model {
+            Model::Business => business(table, day),
+            Model::Uniform => uniform(table, day),
+        };
+        let statements: String = rows::TABLES.iter().map(|(table, _)| of(table)).collect();
+        self.sql("shop", &statements)?;
+        // The server would do it by itself in the middle of a measurement.
+        for statement in ["VACUUM ANALYZE", "CHECKPOINT"] {
+            self.sql("shop", statement)?;
+        }
+        Ok(())
+    }
+}
+
 impl Drop for Server {
     fn drop(&mut self) {
         if let Some(pid) = rustix::process::Pid::from_raw(self.process.id().cast_signed()) {
@@ -154,16 +208,20 @@ struct Bench {
 
 impl Bench {
     fn measured(&self, way: &mut Way, command: &mut Command) -> Outcome<()> {
-        way.measure(command, &[self.server.process.id()])
+        way.measure(command, &[self.server.process()])
     }
 
-    fn backups(&self, plain: &mut Way, first: &mut Way, again: &mut Way) -> Outcome<()> {
+    fn backups(&self, [plain, first, again, restic, restic_again]: [&mut Way; 5]) -> Outcome<()> {
         let file = self.stack.directory.join("shop.sql.gz");
-        self.measured(plain, &mut self.server.pipe(&format!("pg_dump shop | gzip >{}", file.display())))?;
+        let text = format!("{} | gzip >{}", Server::DUMP, file.display());
+        self.measured(plain, &mut self.server.pipe(&text))?;
         plain.stored = std::fs::metadata(&file)?.len();
-        self.stack.forget_points(&[])?;
+        self.stack.forget_points()?;
         for way in [first, again] {
-            self.stack.back_up(way, self.server.process.id())?;
+            self.stack.back_up(way, self.server.process())?;
+        }
+        if is_installed("restic") {
+            restic::back_up(&self.stack, &self.server, [restic, restic_again])?;
         }
         Ok(())
     }
@@ -210,6 +268,7 @@ impl Postgresql {
             mebibytes(bytes),
             measure::file_system(root.path())
         );
+        describe(&["restic"]);
         let served = Served {
             engine: "postgresql",
             user: "shop",
@@ -217,24 +276,28 @@ impl Postgresql {
             programs: Some(&server.programs),
         };
         let bench = Bench { stack: DatabaseStack::lay(common, directory, &served)?, server };
-        let mut ways = [
+        let mut backups = [
             "pg_dump \\| gzip",
             "eclusa backup, the first",
             "eclusa backup, the second, nothing changed",
-            "gunzip \\| psql",
-            "eclusa restore --check",
-            "eclusa restore (with a salvage point)",
+            "pg_dump \\| restic, the first",
+            "pg_dump \\| restic, the second, nothing changed",
         ]
         .map(Way::new);
+        let mut restores =
+            ["gunzip \\| psql", "eclusa restore --check", "eclusa restore (with a salvage point)"]
+                .map(Way::new);
         for round in 0..common.rounds(3) {
             eprintln!("round {}", round + 1);
-            let [dump, first, again, load, check, whole] = &mut ways;
-            bench.backups(dump, first, again)?;
+            bench.backups(backups.each_mut())?;
+            let [load, check, whole] = &mut restores;
             bench.restores(load, check, whole)?;
         }
-        let [dump, first, again, load, check, whole] = &ways;
-        print("Backup", &HEAD, &[dump.row(dump), first.row(dump), again.row(dump)]);
-        print("Restore", &HEAD, &[load.row(load), check.row(load), whole.row(load)]);
+        print("Backup", &HEAD, &rows_of(&backups));
+        print("Restore", &HEAD, &rows_of(&restores));
+        for model in Model::ALL {
+            measure_days(&bench.stack, &bench.server, model, if common.small { 3 } else { self.days })?;
+        }
         Ok(())
     }
 }

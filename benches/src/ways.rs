@@ -41,7 +41,7 @@ impl Way {
         self.costs.iter().map(what).collect()
     }
 
-    pub(crate) fn was_measured(&self) -> bool {
+    fn was_measured(&self) -> bool {
         !self.costs.is_empty()
     }
 
@@ -74,4 +74,10 @@ impl Way {
         self.costs.push(cost);
         Ok(())
     }
+}
+
+/// The rows of those ways that were measured, set beside the first.
+pub(crate) fn rows_of(ways: &[Way]) -> Vec<Vec<String>> {
+    let Some(base) = ways.first() else { return Vec::new() };
+    ways.iter().filter(|way| way.was_measured()).map(|way| way.row(base)).collect()
 }
