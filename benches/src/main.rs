@@ -7,9 +7,11 @@ mod database_stack;
 mod days;
 mod growth;
 mod installed;
+mod made_points;
 mod mariadb;
 mod measure;
 mod overhead;
+mod points;
 mod postgresql;
 mod release;
 mod restic;
@@ -76,6 +78,8 @@ enum What {
     Startup(startup::Startup),
     /// Planning and history with many tenants and many runs.
     Growth(growth::Growth),
+    /// What many restore points of a tenant cost.
+    Points(points::Points),
     /// One plan of the given size, in a process of its own, so that its memory is its own.
     #[command(hide = true)]
     PlanOnce(growth::PlanOnce),
@@ -91,6 +95,7 @@ fn main() -> ExitCode {
         What::Postgresql(postgresql) => postgresql.run(&common),
         What::Startup(startup) => startup.run(&common),
         What::Growth(growth) => growth.run(&common),
+        What::Points(points) => points.run(&common),
         What::PlanOnce(once) => once.run(),
     };
     match outcome {
