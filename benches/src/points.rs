@@ -100,19 +100,19 @@ fn copy(from: &Path, to: &Path) -> Outcome<()> {
     measure::must(Command::new("sync").arg("--file-system").arg(to)).map(drop)
 }
 
-/// A row of the table; `points` are those that it had to do with.
-fn row(name: &str, laid: &Laid, points: usize, costs: &[Cost]) -> Vec<String> {
+/// A row of the table: `there` points are there when it begins, and it has to do with `points`.
+fn row(name: &str, there: usize, points: usize, costs: &[Cost]) -> Vec<String> {
     let wall = median(&costs.iter().map(|cost| cost.wall).collect::<Vec<_>>());
     let cpu = median(&costs.iter().map(|cost| cost.cpu).collect::<Vec<_>>());
     #[allow(clippy::cast_precision_loss)]
     let rate = if wall > 0.0 { points as f64 / wall } else { 0.0 };
     vec![
         name.to_owned(),
-        laid.points.to_string(),
+        there.to_string(),
         format!("{wall:.3}"),
         format!("{cpu:.2}"),
         mebibytes(costs.iter().map(|cost| cost.peak).max().unwrap_or(0)),
-        format!("{rate:.0}"),
+        if rate < 10.0 { format!("{rate:.2}") } else { format!("{rate:.0}") },
     ]
 }
 
@@ -147,19 +147,26 @@ impl Points {
                 }
             }
             let name = format!("eclusa {}", arguments.join(" "));
-            table.extend(stacks.iter().zip(&costs).map(|(laid, costs)| row(&name, laid, laid.points, costs)));
+            table.extend(
+                stacks.iter().zip(&costs).map(|(laid, costs)| row(&name, laid.points, laid.points, costs)),
+            );
         }
         for laid in &stacks {
             let costs = (0..rounds).map(|_| laid.cost(&["backup"])).collect::<Outcome<Vec<_>>>()?;
-            table.push(row("eclusa backup, one more", laid, 1, &costs));
+            table.push(row("eclusa backup, one more", laid.points, 1, &costs));
             laid.bring_back()?;
         }
         for laid in &stacks {
             let (costs, gone) = prunes(laid, rounds)?;
             let left = snapshots(&laid.stack);
-            table.push(row(&format!("eclusa prune --yes: {gone} go, {left} stay"), laid, gone, &costs));
+            table.push(row(
+                &format!("eclusa prune --yes: {gone} go, {left} stay"),
+                laid.points,
+                gone,
+                &costs,
+            ));
             let cost = laid.cost(&["status"])?;
-            table.push(row("eclusa status afterwards", laid, left, &[cost]));
+            table.push(row("eclusa status afterwards", left, left, &[cost]));
         }
         print("Restore points", &["", "points", "wall, s", "CPU, s", "peak, MiB", "points a second"], &table);
         Ok(())
