@@ -36,7 +36,7 @@ fn heading(path: &[String]) -> String {
         }
     }
     if let [.., "schedule", job] = &mut parts[..]
-        && ["backup", "mirror", "drill"].contains(job)
+        && ["backup", "mirror", "drill", "base"].contains(job)
     {
         *job = "JOB";
     }

@@ -122,7 +122,8 @@ pub async fn of(assembly: &Assembly) -> Result<Status> {
         status.troubles.push(trouble(Severity::Problem, text, Some(Message::new("repair-stray"))));
     }
     let now = assembly.ports.clock.now();
-    status.troubles.extend(crate::schedule::troubles(assembly, &status.safety, now)?);
+    let based = crate::schedule::based(assembly).await;
+    status.troubles.extend(crate::schedule::troubles(assembly, &status.safety, based, now)?);
     status.troubles.extend(crate::keys::troubles(assembly).await);
     status.troubles.extend(crate::erasure::troubles(assembly));
     status.troubles.extend(crate::asides::troubles(assembly).await);

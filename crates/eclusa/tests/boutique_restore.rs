@@ -54,7 +54,8 @@ fn a_moment_comes_back(shop: &Boutique) {
         "{refused}"
     );
     let bases = format!("[stacks.boutique.base_backups.db]\ndirectory = \"{base}\"\nwal = \"{wal}\"\n");
-    shop.configure("[[stacks.boutique.files]]", &format!("{bases}\n[[stacks.boutique.files]]"));
+    let schedule = "[stacks.boutique.schedule]\nbase = { cron = \"@hourly\" }\n";
+    shop.configure("[[stacks.boutique.files]]", &format!("{bases}\n{schedule}\n[[stacks.boutique.files]]"));
     let said = shop.must(1, &["base", "take"]);
     assert!(said.contains("E0616") && said.contains("archive_mode is off"), "{said}");
     shop.compose(&["restart", "db"]);
@@ -65,8 +66,10 @@ fn a_moment_comes_back(shop: &Boutique) {
         "{said}"
     );
     assert!(shop.must(0, &["base", "ls"]).contains("none yet"));
-    let said = shop.must(0, &["base", "take", "db"]);
+    let said = shop.must(0, &["schedule", "run", "--once"]);
     assert!(said.contains("Any moment from now on can be brought back"), "{said}");
+    let said = shop.must(0, &["schedule", "run", "--once"]);
+    assert!(!said.contains("Taking a base backup"), "it was done: {said}");
     assert!(shop.must(0, &["status"]).contains(", log since"));
 
     std::thread::sleep(std::time::Duration::from_secs(1));

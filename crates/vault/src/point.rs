@@ -193,8 +193,8 @@ pub(crate) fn list(places: &Places, tenant: &TenantName) -> Result<(Vec<PointMan
     Ok((manifests, unreadable))
 }
 
-/// The newest point whose manifest can be read. Of the others only the snapshots are looked at, so that it takes no
-/// longer when many points are kept.
+/// The newest point whose manifest can be read. Of the others only the snapshots are looked at, and the index: much less
+/// than [`list`], which reads every manifest.
 pub(crate) fn newest(places: &Places, tenant: &TenantName) -> Result<Option<PointManifest>> {
     let Some(opened) = places.open(tenant)? else { return Ok(None) };
     let mut snapshots: Vec<SnapshotFile> = snapshot_ids(places, tenant, &opened)?

@@ -167,8 +167,16 @@ fn schedule(findings: &mut Findings, path: &KeyPath, stack: &Stack) {
     if let Some(schedule) = &stack.schedule {
         let path = path.key("schedule");
         hours(findings, &path, schedule.hours);
-        let all = [("backup", &schedule.backup), ("mirror", &schedule.mirror), ("drill", &schedule.drill)];
+        let all = [
+            ("backup", &schedule.backup),
+            ("mirror", &schedule.mirror),
+            ("drill", &schedule.drill),
+            ("base", &schedule.base),
+        ];
         jobs.extend(all.into_iter().filter_map(|(key, job)| Some((path.key(key), key, job.as_ref()?))));
+        if schedule.base.is_some() && stack.base_backups.is_empty() {
+            findings.add_on_key(path.key("base"), Mistake::new("config-schedule-base"));
+        }
         if schedule.mirror.is_some() && stack.mirrors.is_empty() {
             findings.add_on_key(path.key("mirror"), Mistake::new("config-schedule-mirror"));
         }

@@ -83,7 +83,7 @@ impl Hours {
     }
 }
 
-/// `[stacks.NAME.schedule.backup]`, `.mirror`, `.drill`: when that is done.
+/// `[stacks.NAME.schedule.backup]`, `.mirror`, `.drill`, `.base`: when that is done.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ScheduledJob {
@@ -146,6 +146,8 @@ pub struct Schedule {
     pub mirror: Option<ScheduledJob>,
     /// Drills.
     pub drill: Option<ScheduledJob>,
+    /// Base backups of servers of PostgreSQL.
+    pub base: Option<ScheduledJob>,
 }
 
 /// `[stacks.NAME.tenants.TENANT.schedule]`: what is otherwise for one tenant.

@@ -29,6 +29,8 @@ pub enum JobKind {
     Mirror,
     /// A drill.
     Drill,
+    /// Base backups of every server that has some.
+    Base,
 }
 
 impl JobKind {
@@ -39,6 +41,7 @@ impl JobKind {
             Self::Backup => "backup",
             Self::Mirror => "mirror",
             Self::Drill => "drill",
+            Self::Base => "base",
         }
     }
 }
@@ -76,12 +79,23 @@ pub async fn of(assembly: &Assembly, now: Timestamp) -> Result<Vec<Task>> {
         let point = crate::status::newest(assembly, &tenant.name).await?;
         newest.push((tenant.name.clone(), point.map(|point| point.taken_at)));
     }
-    tasks(assembly, newest, now)
+    let based = based(assembly).await;
+    tasks(assembly, newest, based, now)
+}
+
+/// When the newest base backup was taken, of the server whose newest is the oldest; asked only where they are scheduled.
+pub(crate) async fn based(assembly: &Assembly) -> Option<Timestamp> {
+    assembly.stack.schedule.as_ref()?.base.as_ref()?;
+    // A server that cannot be asked has none; that it cannot is said elsewhere.
+    let servers = crate::bases::list(assembly).await.ok()?;
+    let newest = servers.iter().map(|server| server.bases.first().map(|base| base.ended_at));
+    newest.collect::<Option<Vec<_>>>()?.into_iter().min()
 }
 
 fn tasks(
     assembly: &Assembly,
     newest: Vec<(TenantName, Option<Timestamp>)>,
+    based: Option<Timestamp>,
     now: Timestamp,
 ) -> Result<Vec<Task>> {
     let nothing = Schedule::default();
@@ -115,6 +129,13 @@ fn tasks(
         command.extend(job.application.then(|| "--application".to_owned()));
         let what = What { job: JobKind::Drill, tenant: None, mirrors: Vec::new(), command };
         tasks.push(runs.task(what, times, None, now)?);
+    }
+    if let Some(job) = &schedule.base {
+        let later = later(job, &[assembly.name.as_str(), JobKind::Base.word()]);
+        let times = Times { job, zone: &schedule.time_zone, hours: schedule.hours, later };
+        let command = ["base", "take"].map(str::to_owned).to_vec();
+        let what = What { job: JobKind::Base, tenant: None, mirrors: Vec::new(), command };
+        tasks.push(runs.task(what, times, based, now)?);
     }
     tasks.sort_by_key(|task| (task.last, task.job, task.tenant.clone(), task.mirrors.clone()));
     Ok(tasks)
@@ -255,18 +276,23 @@ impl Task {
     }
 }
 
-/// Whether a run that ended well has done a task. A backup is done when its restore point is there; who copies one tenant by
-/// hand has not copied all.
+/// Whether a run that ended well has done a task. A backup is done when its restore point or base backup is there; who copies
+/// one tenant by hand has not copied all.
 fn has_done(task: &Task, run: &Run, tenants: usize) -> bool {
     match task.job {
-        JobKind::Backup => false,
+        JobKind::Backup | JobKind::Base => false,
         JobKind::Mirror => run.plan.tenants.len() >= tenants,
         JobKind::Drill => true,
     }
 }
 
 /// What was missed, for `status`.
-pub(crate) fn troubles(assembly: &Assembly, safety: &[TenantSafety], now: Timestamp) -> Result<Vec<Trouble>> {
+pub(crate) fn troubles(
+    assembly: &Assembly,
+    safety: &[TenantSafety],
+    based: Option<Timestamp>,
+    now: Timestamp,
+) -> Result<Vec<Trouble>> {
     // Whose points cannot be listed is said already.
     let known = safety.iter().filter(|safety| safety.trouble.is_none());
     let newest = known.map(|safety| (safety.tenant.clone(), safety.taken_at)).collect();
@@ -275,7 +301,7 @@ pub(crate) fn troubles(assembly: &Assembly, safety: &[TenantSafety], now: Timest
         let of_task = assembly.stack.mirrors.iter().filter(|mirror| task.mirrors.contains(&mirror.name));
         of_task.into_iter().any(|mirror| mirror.schedule.is_some())
     };
-    let missed = tasks(assembly, newest, now)?.into_iter();
+    let missed = tasks(assembly, newest, based, now)?.into_iter();
     let missed = missed.filter(|task| task.state == State::Missed && !own(task));
     let trouble = |task: Task| {
         let at = task.last.map(|last| last.strftime("%Y-%m-%d %H:%M UTC").to_string()).unwrap_or_default();

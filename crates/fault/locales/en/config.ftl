@@ -310,6 +310,9 @@ config-schedule-only = { $key } belongs to { $job } alone
 config-schedule-only-label = not here
 config-schedule-only-hint = Move { $key } into the table { $job } of the schedule.
 
+config-schedule-base = base backups are scheduled, and nothing says where they lie
+config-schedule-base-label = there is no table base_backups
+config-schedule-base-hint = Add a table [stacks.NAME.base_backups.SERVICE], or remove this one.
 config-schedule-mirror = copies are scheduled, and there is no mirror
 config-schedule-mirror-label = there is nowhere to copy to
 config-schedule-mirror-hint = Add a table mirrors to the stack, or remove this one.
