@@ -7,6 +7,7 @@ use eclusa_database::BasePlace;
 use eclusa_fault::{Code, Fault, Message, Result};
 use eclusa_model::{DatabasePlace, ServiceName, Tenant};
 use eclusa_ports::{Base, BaseFacts};
+use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::Assembly;
@@ -103,25 +104,51 @@ fn of_server(assembly: &Assembly, service: &ServiceName, facts: BaseFacts) -> Se
     }
 }
 
-/// That a server which should be brought back to any moment cannot be.
-pub(crate) async fn troubles(assembly: &Assembly) -> Vec<Trouble> {
+/// What the servers said when they were asked once.
+pub(crate) struct Looked(Vec<(ServiceName, Result<BaseFacts>)>);
+
+/// Asks each server that has base backups.
+pub(crate) async fn looked(assembly: &Assembly) -> Looked {
     let mut found = Vec::new();
     for (service, tenant) in servers(assembly) {
-        let facts = match assembly.ports.database.bases(tenant).await {
-            Ok(facts) => facts.unwrap_or_default(),
+        let facts = assembly.ports.database.bases(tenant).await.map(Option::unwrap_or_default);
+        found.push((service.clone(), facts));
+    }
+    Looked(found)
+}
+
+impl Looked {
+    /// That a server which should be brought back to any moment cannot be.
+    pub(crate) fn troubles(&self) -> Vec<Trouble> {
+        let of = |(service, facts): &(ServiceName, Result<BaseFacts>)| match facts {
+            Ok(facts) => troubles_of(service, facts),
             Err(fault) if fault.code == Code::BaseFailed => {
                 let cause = fault.causes.first().map_or_else(|| fault.to_string(), ToString::to_string);
                 let text =
                     Message::new("trouble-base-unseen").with("service", service).with("problem", cause);
-                found.push(trouble(Severity::Problem, text, None));
-                continue;
+                vec![trouble(Severity::Problem, text, None)]
             }
             // A server that does not answer is said elsewhere.
-            Err(_) => continue,
+            Err(_) => Vec::new(),
         };
-        found.extend(troubles_of(service, &facts));
+        self.0.iter().flat_map(of).collect()
     }
-    found
+
+    /// Since when a tenant's server has every moment, by the base backups that are there.
+    pub(crate) fn moments_since(&self, tenant: &Tenant) -> Option<Timestamp> {
+        let DatabasePlace::Postgresql { service, .. } = &tenant.database else { return None };
+        let (_, facts) = self.0.iter().find(|(server, _)| server == service)?;
+        let facts = facts.as_ref().ok().filter(|facts| facts.archives && facts.failing.is_none())?;
+        facts.bases.last().map(|base| base.ended_at)
+    }
+
+    /// When the newest base backup was taken, of the server whose newest is the oldest. One that cannot be asked has none.
+    pub(crate) fn newest(&self) -> Option<Timestamp> {
+        let newest = |(_, facts): &(ServiceName, Result<BaseFacts>)| {
+            facts.as_ref().ok()?.bases.first().map(|base| base.ended_at)
+        };
+        self.0.iter().map(newest).collect::<Option<Vec<_>>>()?.into_iter().min()
+    }
 }
 
 fn troubles_of(service: &ServiceName, facts: &BaseFacts) -> Vec<Trouble> {
@@ -141,13 +168,6 @@ fn troubles_of(service: &ServiceName, facts: &BaseFacts) -> Vec<Trouble> {
         found.push(trouble(Severity::Problem, text, Some(repair)));
     }
     found
-}
-
-/// Since when a tenant's server has every moment, by the base backups that are there.
-pub(crate) async fn moments_since(assembly: &Assembly, tenant: &Tenant) -> Option<jiff::Timestamp> {
-    let facts = assembly.ports.database.bases(tenant).await.ok()??;
-    (facts.archives && facts.failing.is_none()).then_some(())?;
-    facts.bases.last().map(|base| base.ended_at)
 }
 
 /// What an erasure does not reach, each in a line.

@@ -98,10 +98,11 @@ pub struct Status {
 pub async fn of(assembly: &Assembly) -> Result<Status> {
     let observation = observe(assembly, None).await?;
     let mut safety = Vec::new();
+    let bases = crate::bases::looked(assembly).await;
     for found in &observation.tenants {
         let mut safe = safety_of(assembly, &found.tenant.name, found.keeps_log).await;
         if found.keeps_log && safe.moments_since.is_none() {
-            safe.moments_since = crate::bases::moments_since(assembly, &found.tenant).await;
+            safe.moments_since = bases.moments_since(&found.tenant);
         }
         safety.push(safe);
     }
@@ -122,12 +123,11 @@ pub async fn of(assembly: &Assembly) -> Result<Status> {
         status.troubles.push(trouble(Severity::Problem, text, Some(Message::new("repair-stray"))));
     }
     let now = assembly.ports.clock.now();
-    let based = crate::schedule::based(assembly).await;
-    status.troubles.extend(crate::schedule::troubles(assembly, &status.safety, based, now)?);
+    status.troubles.extend(crate::schedule::troubles(assembly, &status.safety, bases.newest(), now)?);
     status.troubles.extend(crate::keys::troubles(assembly).await);
     status.troubles.extend(crate::erasure::troubles(assembly));
     status.troubles.extend(crate::asides::troubles(assembly).await);
-    status.troubles.extend(crate::bases::troubles(assembly).await);
+    status.troubles.extend(bases.troubles());
     status.troubles.extend(crate::auditing::of_stack(&assembly.stack).await);
     Ok(status)
 }

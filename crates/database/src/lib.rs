@@ -13,6 +13,7 @@ pub mod sqlite;
 mod standing;
 mod statements;
 mod streams;
+mod unsupported;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -37,6 +38,7 @@ pub use crate::postgresql::BasePlace;
 use crate::postgresql::Postgresql;
 use crate::server::Access;
 use crate::sqlite::Sqlite;
+use crate::unsupported::{cannot_be_made, tables_alone, without_bases};
 
 /// The databases of one stack, each handled as its engine needs it.
 #[derive(Clone)]
@@ -464,21 +466,6 @@ impl Database for Databases {
             Engine::Postgresql(_) | Engine::Sqlite(_) => Ok(()),
         }
     }
-}
-
-fn without_bases(tenant: &Tenant) -> Fault {
-    let problem = format!("base backups of the server of {} on this engine", tenant.name);
-    Fault::new(Code::DatabaseUnsupported).with("problem", problem)
-}
-
-fn tables_alone(tenant: &Tenant) -> Fault {
-    let problem = format!("some tables of {} alone are restored on MariaDB only", tenant.name);
-    Fault::new(Code::DatabaseUnsupported).with("problem", problem)
-}
-
-fn cannot_be_made(tenant: &Tenant) -> Fault {
-    let problem = format!("a database for {} is made on MariaDB only", tenant.name);
-    Fault::new(Code::DatabaseUnsupported).with("problem", problem)
 }
 
 fn check_copy(copy: &DatabaseCopy) -> Result<()> {

@@ -3,6 +3,7 @@
 
 mod support;
 
+use std::io::Write;
 use std::path::Path;
 use std::time::Duration;
 
@@ -188,6 +189,24 @@ async fn base_backups_beyond_those_that_are_kept_go_with_their_log() {
     let until = stage.sells("last");
     stage.databases.restore_moment(&stage.tenant, "r1", &taken[1], until).await.unwrap();
     assert_eq!(stage.beside(), "before,0,1,2,last");
+
+    // What somebody may be reading is not removed; two are not taken at once.
+    let mut reading = stage.cluster.psql("postgres", "postgres");
+    let mut input = reading.stdin.take().unwrap();
+    writeln!(input, "SELECT pg_advisory_lock_shared(1163086661, 2);").unwrap();
+    let held = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'";
+    while stage.cluster.sql("postgres", held) == "0" {
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    let (one, other) =
+        tokio::join!(stage.databases.take_base(&stage.tenant), stage.databases.take_base(&stage.tenant));
+    let refused = one.and(other).unwrap_err();
+    assert!(refused.causes.iter().any(|cause| cause.to_string().contains("is being taken")), "{refused:?}");
+    assert_eq!(stage.databases.bases(&stage.tenant).await.unwrap().unwrap().bases.len(), 3);
+    drop(input);
+    reading.wait().unwrap();
+    stage.base().await;
+    assert_eq!(stage.databases.bases(&stage.tenant).await.unwrap().unwrap().bases.len(), 2);
 
     // One that fails leaves those that are there.
     stage.cluster.sql("postgres", "ALTER SYSTEM SET max_wal_senders = 0");

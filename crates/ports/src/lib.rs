@@ -10,6 +10,7 @@ mod journal;
 mod lease;
 mod lines;
 mod meter;
+mod moments;
 mod notifier;
 mod observer;
 mod output;
@@ -22,8 +23,8 @@ mod vault;
 
 pub use clock::Clock;
 pub use database::{
-    Aside, Base, BaseFacts, Blocker, Database, DatabaseCopy, DatabaseFacts, Dump, DumpStream, LogPosition,
-    Replayed, Row, RowsWanted, StoredDump, StoredStream, StreamOpener, SummaryOpener, SwapState,
+    Aside, Blocker, Database, DatabaseCopy, DatabaseFacts, Dump, DumpStream, Row, RowsWanted, StoredDump,
+    StoredStream, StreamOpener, SummaryOpener, SwapState,
 };
 pub use edge::{Edge, GateState, GateStatus};
 pub use files::{FilesSwap, OWN_FILES_PREFIX, beside_directory, kept_directory};
@@ -32,6 +33,7 @@ pub use journal::{JournalStore, Proof, Request, RequestKind, RunSummary};
 pub use lease::{Lease, LeaseHolder};
 pub use lines::{BothOutputs, LONGEST_LINE, LineSplitter, TAIL_LINES, Tail, clean_line};
 pub use meter::{Meter, Pace, Passed};
+pub use moments::{Base, BaseFacts, LogPosition, Replayed};
 pub use notifier::{Notice, Notifier};
 pub use observer::Observer;
 pub use output::{NoOutput, OutputLines, OutputSink, OutputStream};

@@ -79,17 +79,9 @@ pub async fn of(assembly: &Assembly, now: Timestamp) -> Result<Vec<Task>> {
         let point = crate::status::newest(assembly, &tenant.name).await?;
         newest.push((tenant.name.clone(), point.map(|point| point.taken_at)));
     }
-    let based = based(assembly).await;
+    let scheduled = assembly.stack.schedule.as_ref().is_some_and(|schedule| schedule.base.is_some());
+    let based = if scheduled { crate::bases::looked(assembly).await.newest() } else { None };
     tasks(assembly, newest, based, now)
-}
-
-/// When the newest base backup was taken, of the server whose newest is the oldest; asked only where they are scheduled.
-pub(crate) async fn based(assembly: &Assembly) -> Option<Timestamp> {
-    assembly.stack.schedule.as_ref()?.base.as_ref()?;
-    // A server that cannot be asked has none; that it cannot is said elsewhere.
-    let servers = crate::bases::list(assembly).await.ok()?;
-    let newest = servers.iter().map(|server| server.bases.first().map(|base| base.ended_at));
-    newest.collect::<Option<Vec<_>>>()?.into_iter().min()
 }
 
 fn tasks(

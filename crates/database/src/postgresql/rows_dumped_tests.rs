@@ -1,3 +1,7 @@
+//! Tests of the rows in what `pg_dump` writes.
+
+#![allow(clippy::unwrap_used)]
+
 use std::io::Read;
 
 use eclusa_ports::TableSummary;

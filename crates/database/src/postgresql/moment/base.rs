@@ -24,6 +24,25 @@ pub(super) const ARCHIVE: &str = "base.tar.gz";
 /// How names are written.
 const NAMED: &str = "%Y%m%dT%H%M%SZ";
 
+/// Locks of the server, for as long as a session lives: whoever takes a base backup has the one alone; of the other, whoever
+/// reads one has a share and whoever removes some has it alone. The first number is no other program's.
+const TAKING: u8 = 1;
+const READING: u8 = 2;
+const LOCKS: u32 = 1_163_086_661;
+
+async fn locked(session: &mut Session, function: &str, which: u8) -> Outcome<bool> {
+    let row = session.row(&format!("SELECT json_build_object('got', {function}({LOCKS}, {which}));")).await?;
+    Ok(row.get("got").and_then(Value::as_bool) == Some(true))
+}
+
+/// Lets no base backup be removed while this session lives.
+pub(super) async fn hold(session: &mut Session) -> Outcome<()> {
+    match locked(session, "pg_try_advisory_lock_shared", READING).await? {
+        true => Ok(()),
+        false => Err(said("base backups are being removed at this moment")),
+    }
+}
+
 /// What the server says about its log, and the base backups there are.
 pub(in super::super) async fn facts(access: &Access, live: &str, place: &BasePlace) -> Outcome<BaseFacts> {
     let mut session = maintenance(access, live).await?;
@@ -73,6 +92,9 @@ pub(super) fn moment_of(name: &str) -> Option<Timestamp> {
 pub(in super::super) async fn take(access: &Access, live: &str, place: &BasePlace) -> Outcome<Base> {
     let mut session = maintenance(access, live).await?;
     refuse_unsupported(&mut session).await?;
+    if !locked(&mut session, "pg_try_advisory_lock", TAKING).await? {
+        return Err(said("another base backup of this server is being taken"));
+    }
     let machine = Machine::of(access, &mut session, place).await?;
     let unfinished = format!("{}/{UNFINISHED}", place.base);
     machine.output(&["rm", "-rf", "--", &unfinished]).await?;
@@ -85,8 +107,16 @@ pub(in super::super) async fn take(access: &Access, live: &str, place: &BasePlac
     let name = taken?;
     eclusa_crash::point("postgresql.base.taken");
     let found = bases(&machine, place).await?;
-    if let Some(keep) = place.keep {
-        let_go(&machine, place, &found, keep.max(1)).await?;
+    // One that a restore may be reading stays until the next time.
+    if let Some(keep) = place.keep
+        && locked(&mut session, "pg_try_advisory_lock", READING).await?
+    {
+        let_go(&machine, place, &found, keep.max(1)).await.map_err(|failure| match failure {
+            Failure::Said(text) => said(&format!(
+                "the base backup {name} was taken, but those that are too many could not be let go: {text}"
+            )),
+            other => other,
+        })?;
     }
     let lost = || said("the base backup that was taken is not there");
     found.into_iter().find(|base| base.name == name).ok_or_else(lost)
@@ -100,13 +130,13 @@ async fn taken(
 ) -> Outcome<String> {
     let program = machine.server_program("pg_basebackup");
     let into = format!("--pgdata={unfinished}");
-    // The log that the copy itself needs is in it, so that one whose log is lost can still be started.
+    // The log that the copy itself needs is archived before it ends.
     let argv = [
         program.as_str(),
         into.as_str(),
         "--format=tar",
         "--compress=1",
-        "--wal-method=fetch",
+        "--wal-method=none",
         "--checkpoint=fast",
         "--no-password",
         "--label=eclusa",
@@ -149,7 +179,7 @@ async fn let_go(machine: &Machine<'_>, place: &BasePlace, found: &[Base], keep: 
     }
     let Some(oldest) = stay.last().filter(|_| found.len() >= keep) else { return Ok(()) };
     let archive = format!("{}/{}/{ARCHIVE}", place.base, oldest.name);
-    let label = machine.output(&["tar", "--occurrence=1", "-xzOf", &archive, "backup_label"]).await?;
+    let label = machine.output(&["tar", "-xzOf", &archive, "backup_label"]).await?;
     let first = first_file(&label).ok_or_else(|| said("backup_label does not say where its log begins"))?;
     let program = machine.server_program("pg_archivecleanup");
     machine.output(&[&program, &place.wal, first]).await.map(drop)

@@ -12,7 +12,7 @@ use super::super::session::{Access, Failure, Session};
 use super::super::summary::text;
 use super::super::{dump, restore};
 use super::BasePlace;
-use super::base::{ARCHIVE, moment_of};
+use super::base::{ARCHIVE, hold, moment_of};
 use super::program::{Machine, said};
 use crate::Shape;
 
@@ -50,6 +50,7 @@ pub(in super::super) async fn restore(
     if moment_of(wanted.base).is_none_or(|ended| ended >= wanted.until) {
         return Err(said(&format!("the base backup {} does not lead there", wanted.base)));
     }
+    hold(&mut session).await?;
     archived(&machine, &mut session, place).await?;
     let recovery = Recovery { machine: &machine, place, directory: scratch(place, wanted.suffix) };
     let recovered = async {
