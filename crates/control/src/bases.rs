@@ -11,7 +11,6 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::Assembly;
-use crate::moments::moment_text;
 use crate::status::{Severity, Trouble, trouble};
 
 /// A server, and what it has.
@@ -38,13 +37,17 @@ pub(crate) fn places(stack: &Stack) -> BTreeMap<ServiceName, BasePlace> {
     stack.base_backups.iter().map(place).collect()
 }
 
+/// A server that has base backups, where they lie, and a tenant on it.
+type Server<'a> = (&'a ServiceName, &'a eclusa_config::BaseBackups, &'a Tenant);
+
 /// The servers that have base backups, each with a tenant on it by whose account it is asked.
-fn servers(assembly: &Assembly) -> Vec<(&ServiceName, &Tenant)> {
+fn servers(assembly: &Assembly) -> Vec<Server<'_>> {
     let of = |service: &ServiceName| {
         let on = |tenant: &&Tenant| matches!(&tenant.database, DatabasePlace::Postgresql { service: its, .. } if its == service);
         assembly.tenants.iter().find(on)
     };
-    assembly.stack.base_backups.keys().filter_map(|service| Some((service, of(service)?))).collect()
+    let configured = assembly.stack.base_backups.iter();
+    configured.filter_map(|(service, bases)| Some((service, bases, of(service)?))).collect()
 }
 
 /// What each server has.
@@ -53,9 +56,11 @@ fn servers(assembly: &Assembly) -> Vec<(&ServiceName, &Tenant)> {
 /// `NothingToDo` when the configuration says of none where they lie; what asking the server gives.
 pub async fn list(assembly: &Assembly) -> Result<Vec<ServerBases>> {
     let mut found = Vec::new();
-    for (service, tenant) in chosen(assembly, None)? {
-        let facts = assembly.ports.database.bases(tenant).await?.unwrap_or_default();
-        found.push(of_server(assembly, service, facts));
+    for (service, configured, tenant) in chosen(assembly, None)? {
+        let BaseFacts { archives, failing, bases } =
+            assembly.ports.database.bases(tenant).await?.unwrap_or_default();
+        let (service, directory) = (service.clone(), configured.directory.clone());
+        found.push(ServerBases { service, directory, archives, failing, bases });
     }
     Ok(found)
 }
@@ -70,19 +75,16 @@ pub async fn take(
     taking: impl Fn(&ServiceName),
 ) -> Result<Vec<(ServiceName, Base)>> {
     let mut taken = Vec::new();
-    for (service, tenant) in chosen(assembly, service)? {
+    for (service, _, tenant) in chosen(assembly, service)? {
         taking(service);
         taken.push((service.clone(), assembly.ports.database.take_base(tenant).await?));
     }
     Ok(taken)
 }
 
-fn chosen<'a>(
-    assembly: &'a Assembly,
-    wanted: Option<&ServiceName>,
-) -> Result<Vec<(&'a ServiceName, &'a Tenant)>> {
+fn chosen<'a>(assembly: &'a Assembly, wanted: Option<&ServiceName>) -> Result<Vec<Server<'a>>> {
     let mut found = servers(assembly);
-    found.retain(|(service, _)| wanted.is_none_or(|wanted| wanted == *service));
+    found.retain(|(service, _, _)| wanted.is_none_or(|wanted| wanted == *service));
     if found.is_empty() {
         let what = match wanted {
             Some(service) => format!("no base backups of the server {service} are kept"),
@@ -93,24 +95,13 @@ fn chosen<'a>(
     Ok(found)
 }
 
-fn of_server(assembly: &Assembly, service: &ServiceName, facts: BaseFacts) -> ServerBases {
-    let configured = assembly.stack.base_backups.get(service);
-    ServerBases {
-        service: service.clone(),
-        directory: configured.map(|bases| bases.directory.clone()).unwrap_or_default(),
-        archives: facts.archives,
-        failing: facts.failing,
-        bases: facts.bases,
-    }
-}
-
 /// What the servers said when they were asked once.
 pub(crate) struct Looked(Vec<(ServiceName, Result<BaseFacts>)>);
 
 /// Asks each server that has base backups.
 pub(crate) async fn looked(assembly: &Assembly) -> Looked {
     let mut found = Vec::new();
-    for (service, tenant) in servers(assembly) {
+    for (service, _, tenant) in servers(assembly) {
         let facts = assembly.ports.database.bases(tenant).await.map(Option::unwrap_or_default);
         found.push((service.clone(), facts));
     }
@@ -179,10 +170,4 @@ pub(crate) fn not_erased(stack: &Stack) -> Vec<String> {
         )
     };
     stack.base_backups.iter().map(line).collect()
-}
-
-/// A base backup, to be read: its name and when it ended.
-#[must_use]
-pub fn base_text(base: &Base) -> (String, String) {
-    (base.name.clone(), moment_text(base.ended_at))
 }

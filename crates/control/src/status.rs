@@ -101,9 +101,7 @@ pub async fn of(assembly: &Assembly) -> Result<Status> {
     let bases = crate::bases::looked(assembly).await;
     for found in &observation.tenants {
         let mut safe = safety_of(assembly, &found.tenant.name, found.keeps_log).await;
-        if found.keeps_log && safe.moments_since.is_none() {
-            safe.moments_since = bases.moments_since(&found.tenant);
-        }
+        safe.moments_since = safe.moments_since.or_else(|| bases.moments_since(&found.tenant));
         safety.push(safe);
     }
     let open_run = match history::unfinished(assembly.journal.as_ref(), &assembly.name)? {

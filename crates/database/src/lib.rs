@@ -484,6 +484,11 @@ pub(crate) fn fault(code: Code, tenant: &str) -> Fault {
     if code == Code::RestoreFailed { fault.with("point", "its stream") } else { fault }
 }
 
+/// What it means that a copy cannot be looked at.
+pub(crate) fn missing(copy: &DatabaseCopy) -> Code {
+    if *copy == DatabaseCopy::Live { Code::DatabaseUnreachable } else { Code::RestoreFailed }
+}
+
 /// What it means that a dump which nobody wanted to keep has failed.
 pub(crate) fn looked_at(found: Fault, code: Code, tenant: &str) -> Fault {
     if found.code != Code::DumpFailed {

@@ -8,7 +8,8 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use eclusa_ports::TableSummary;
+use eclusa_fault::{Code, Result};
+use eclusa_ports::{Checksums, DatabaseSummary, TableSummary};
 
 /// Rows of a table: how many, and the sum of their hashes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -67,6 +68,35 @@ impl<Name: Ord> Counting<Name> {
             all.rows += sum.rows;
             all.hashes = all.hashes.wrapping_add(sum.hashes);
         });
+    }
+
+    /// What the database held, when so many streams were read to their ends. `tables` takes the sums of the tables that are
+    /// there, by the names that people read; of one that is left nobody knows what it is.
+    ///
+    /// # Errors
+    /// `DumpFailed`.
+    pub(crate) fn summary(
+        &self,
+        tenant: &str,
+        streams: usize,
+        objects: BTreeMap<String, String>,
+        tables: impl FnOnce(&mut BTreeMap<Name, Sum>) -> BTreeMap<String, TableSummary>,
+        shown: impl FnOnce(&Name) -> String,
+    ) -> Result<DatabaseSummary> {
+        let failed = |cause: String| crate::fault(Code::DumpFailed, tenant).because(cause);
+        self.with(|counted| {
+            if counted.ended != streams {
+                let cause = format!("{} of {streams} streams were read to their ends", counted.ended);
+                return Err(failed(cause));
+            }
+            let tables = tables(&mut counted.tables);
+            match counted.tables.keys().next() {
+                Some(stranger) => {
+                    Err(failed(format!("rows of a table that is not there: {}", shown(stranger))))
+                }
+                None => Ok(DatabaseSummary { checksums: Checksums::Dump, tables, objects }),
+            }
+        })
     }
 
     /// One more stream was read to its end.

@@ -29,8 +29,7 @@ fn what_only_reads_reads_well_in_a_terminal_a_pipe_and_a_program() {
     shop.run(&["backup", "--prove"]).must(0).shows("GO.").shows("restored and proved");
     shop.run(&["status"]).must(0).shows("web").shows("healthy").shows("v1").shows("alpha").lacks("\u{1b}[");
     shop.run(&["doctor"]).must(0).shows("in no escrow").lacks("All is well.");
-    let recipient = "age147qx0ee2svtznnlrdpu9mntln072er9krypg848y2zd7sk35z5vsgquzea";
-    shop.run(&["keys", "escrow", "-o", "keys.age", "--to", recipient]).must(0);
+    shop.run(&["keys", "escrow", "-o", "keys.age", "--to", common::RECIPIENT]).must(0);
     shop.run(&["doctor"]).must(0).shows("All is well.");
     for arguments in
         [&["status", "--json"][..], &["doctor", "--json"], &["history", "--json"], &["backups", "--json"]]

@@ -8,18 +8,13 @@ use std::fs;
 use std::path::Path;
 use std::process::{Command, Output};
 
-use common::{Setting, Shop};
+use common::{IDENTITY, RECIPIENT, Setting, Shop};
 
 /// The shop with restore points of both tenants, and a mirror that knows nothing yet.
 fn shop_with_points() -> Shop {
     let shop = Shop::lay(&Setting::default());
     shop.run(&["release", "v1", "--yes"]).must(0);
-    fs::create_dir(shop.directory.join("nas")).unwrap();
-    let table = format!(
-        "\n[[stacks.shop.mirrors]]\nname = \"nas\"\ndirectory = \"{}\"\nsame_file_system = true\n",
-        shop.directory.join("nas").display()
-    );
-    shop.change_configuration(|text| text + &table);
+    fs::create_dir(shop.configure_mirror()).unwrap();
     shop.run(&["backup"]).must(0);
     shop
 }
@@ -114,10 +109,6 @@ fn keys_are_exchanged_and_given_to_auditors_and_restic_agrees() {
     shop.run(&["keys", "show", "beta"]).must(1).says("nobody is here to agree").lacks(&beta);
     shop.run(&["keys", "show", "beta", "--yes"]).must(0).shows(&beta).says("RESTIC_PASSWORD");
 }
-
-/// An identity of age that is nobody's.
-const IDENTITY: &str = "AGE-SECRET-KEY-1VTGUT2V27PD2MUJHPY3HU03VTHPQYUTEPQAV6ERS83HKM0WDVS9SMYASL3";
-const RECIPIENT: &str = "age147qx0ee2svtznnlrdpu9mntln072er9krypg848y2zd7sk35z5vsgquzea";
 
 #[test]
 fn keys_are_kept_in_an_escrow_and_come_back() {

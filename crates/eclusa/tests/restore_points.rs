@@ -91,12 +91,7 @@ fn restore_points_are_copied_elsewhere_and_come_back_from_there() {
         text.replace("[stacks.shop.limits]", "[stacks.shop.limits]\nparallel = 1")
     });
     shop.run(&["mirror"]).must(1).says("there is no mirror").says("[[stacks.shop.mirrors]]");
-    let nas = shop.directory.join("nas");
-    let table = format!(
-        "\n[[stacks.shop.mirrors]]\nname = \"nas\"\ndirectory = \"{}\"\nsame_file_system = true\n",
-        nas.display()
-    );
-    shop.change_configuration(|text| text + &table);
+    let nas = shop.configure_mirror();
     shop.run(&["backup", "--prove"]).must(0);
     shop.run(&["status"])
         .must(1)

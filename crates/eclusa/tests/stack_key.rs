@@ -9,23 +9,14 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use common::{Ran, Setting, Shop};
-
-/// An identity of age that is nobody's; escrows are for it.
-const IDENTITY: &str = "AGE-SECRET-KEY-1VTGUT2V27PD2MUJHPY3HU03VTHPQYUTEPQAV6ERS83HKM0WDVS9SMYASL3";
-const RECIPIENT: &str = "age147qx0ee2svtznnlrdpu9mntln072er9krypg848y2zd7sk35z5vsgquzea";
+use common::{IDENTITY, RECIPIENT, Ran, Setting, Shop};
 
 /// The shop with restore points of both tenants and a mirror that has them.
 fn shop_with_points(prepare: impl FnOnce(&Shop)) -> Shop {
     let shop = Shop::lay(&Setting::default());
     prepare(&shop);
     shop.run(&["release", "v1", "--yes"]).must(0);
-    fs::create_dir(shop.directory.join("nas")).unwrap();
-    let table = format!(
-        "\n[[stacks.shop.mirrors]]\nname = \"nas\"\ndirectory = \"{}\"\nsame_file_system = true\n",
-        shop.directory.join("nas").display()
-    );
-    shop.change_configuration(|text| text + &table);
+    fs::create_dir(shop.configure_mirror()).unwrap();
     shop.run(&["backup"]).must(0);
     shop.run(&["mirror"]).must(0);
     shop

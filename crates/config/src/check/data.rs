@@ -56,13 +56,13 @@ pub(super) fn check(findings: &mut Findings, path: &KeyPath, stack: &Stack) {
 fn base_backups(findings: &mut Findings, path: &KeyPath, stack: &Stack) {
     let databases =
         stack.database.iter().chain(stack.tenants.values().filter_map(|one| one.database.as_ref()));
-    let servers: Vec<&ServiceName> = databases
+    let servers: Vec<ServiceName> = databases
         .filter(|database| database.engine == DatabaseEngine::Postgresql)
-        .filter_map(|database| database.service.as_ref().or(stack.services.database.as_ref()))
+        .filter_map(|database| stack.database_service(database))
         .collect();
     for (service, bases) in &stack.base_backups {
         let here = path.key(service);
-        if !servers.contains(&service) {
+        if !servers.contains(service) {
             let mistake = Mistake::new("config-base-server").with("service", service);
             findings.add_on_key(here.clone(), mistake);
         }

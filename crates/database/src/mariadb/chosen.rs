@@ -11,9 +11,9 @@ use eclusa_ports::{StoredDump, StoredStream};
 
 use super::dump::COMPLETED;
 use super::looking::Looking;
-use super::parts;
 use super::quote::identifier;
 use crate::server::{PIECE, TRAILER};
+use crate::streams;
 
 /// With what a comment begins that names the table or the sequence of the section that follows.
 const SECTIONS: [&[u8]; 3] =
@@ -86,9 +86,9 @@ impl Chosen {
 
 /// The dump with these tables and sequences alone.
 pub(super) fn only(dump: StoredDump, tables: &BTreeSet<String>) -> StoredDump {
-    let streams = dump.streams.into_iter().filter(|stream| !parts::is_views(&stream.name)).map(|stream| {
+    let streams = dump.streams.into_iter().filter(|stream| !streams::is_views(&stream.name)).map(|stream| {
         // Triggers stand right behind the head of their stream.
-        let head = if parts::is_definitions(&stream.name) { Within::Other } else { Within::Head };
+        let head = if streams::is_definitions(&stream.name) { Within::Other } else { Within::Head };
         let mut chosen = Chosen::of(tables, head);
         let look = move |line: Option<&mut Vec<u8>>| {
             if let Some(line) = line.filter(|line| !chosen.keeps(line)) {
@@ -110,7 +110,7 @@ pub(super) type Definitions = BTreeMap<String, Vec<u8>>;
 pub(super) fn definitions(dump: StoredDump) -> io::Result<Definitions> {
     let mut found = Definitions::new();
     for stream in dump.streams {
-        if parts::is_structure(&stream.name) || !stream.name.contains('/') {
+        if streams::is_structure(&stream.name) || !stream.name.contains('/') {
             read_definitions(stream.reader, &mut found)?;
         }
     }

@@ -20,7 +20,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use eclusa_fault::{Code, Fault, Result};
-use eclusa_ports::{Checksums, DatabaseSummary, Dump, DumpStream, LogPosition, StreamOpener, SummaryOpener};
+use eclusa_ports::{DatabaseSummary, Dump, DumpStream, LogPosition, StreamOpener, SummaryOpener};
 use tokio::runtime::Handle;
 
 use super::begun::{Waiting, start};
@@ -30,6 +30,7 @@ use super::rows_dumped::{Counting, DumpedRows};
 use super::session::{Access, Failure, Names, Session};
 use super::{apart, catalogue, log, summary};
 use crate::Shape;
+use crate::rows_counted::Sum;
 use crate::server::{self, Begun, DumpReader, Ending, PIECE, TRAILER};
 
 type Outcome<T> = std::result::Result<T, Failure>;
@@ -166,22 +167,14 @@ impl Started<'_> {
         let (counting, expected) = (self.counting.clone(), self.streams);
         let tenant = self.access.tenant.clone();
         Box::new(move || {
-            let failed = |cause: String| crate::fault(Code::DumpFailed, &tenant).because(cause);
-            counting.with(|counted| {
-                if counted.ended != expected {
-                    let cause = format!("{} of {expected} streams were read to their ends", counted.ended);
-                    return Err(failed(cause));
-                }
-                let mut found = BTreeMap::new();
-                for name in tables {
-                    let sum = counted.tables.get(&name).copied().unwrap_or_default();
-                    found.insert(name, sum.summary());
-                }
-                if let Some(stranger) = counted.tables.keys().find(|name| !found.contains_key(*name)) {
-                    return Err(failed(format!("rows of a table that is not there: {stranger}")));
-                }
-                Ok(DatabaseSummary { checksums: Checksums::Dump, tables: found, objects })
-            })
+            let sums = |counted: &mut BTreeMap<String, Sum>| {
+                let of = |name: String| {
+                    let sum = counted.remove(&name).unwrap_or_default();
+                    (name, sum.summary())
+                };
+                tables.into_iter().map(of).collect()
+            };
+            counting.summary(&tenant, expected, objects, sums, String::clone)
         })
     }
 }

@@ -184,8 +184,7 @@ impl Mariadb {
                 Checksums::Dump => Ok(None),
             }
         };
-        let missing =
-            if *copy == DatabaseCopy::Live { Code::DatabaseUnreachable } else { Code::RestoreFailed };
+        let missing = crate::missing(copy);
         if let Some(summary) = self.of(missing, work.await)? {
             return Ok(summary);
         }

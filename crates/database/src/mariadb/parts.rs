@@ -29,7 +29,6 @@ use super::summary::text;
 use crate::Shape;
 use crate::shares::shared_out;
 use crate::streams;
-pub(super) use crate::streams::{is_definitions, is_part_with_rows, is_structure, is_views};
 
 type Outcome<T> = std::result::Result<T, Failure>;
 

@@ -13,12 +13,12 @@ use super::catalogue::{self, UNFINISHED, WHOLE};
 use super::dump::COMPLETED;
 use super::keys::PutOff;
 use super::looking::without_own_name;
-use super::parts;
 use super::quote::identifier;
 use super::session::{Access, Failure, Names, Session, client_arguments};
 use super::{chosen, swap_part};
 use crate::names::{Part, part_name};
 use crate::server::{Feeding, TRAILER, feed, holds};
+use crate::streams;
 
 /// How a dump is fed to the client.
 pub(super) const FEEDING: Feeding = Feeding {
@@ -102,10 +102,10 @@ pub(crate) async fn restore_aside(
 async fn fill(access: &Access, names: Names, database: &str, dump: StoredDump) -> Outcome<()> {
     let filling = Filling { access, names, database };
     let (rows, others): (Vec<_>, Vec<_>) =
-        dump.streams.into_iter().partition(|stream| parts::is_part_with_rows(&stream.name));
+        dump.streams.into_iter().partition(|stream| streams::is_part_with_rows(&stream.name));
     let mut rows = Some(rows);
     for stream in others {
-        if !parts::is_structure(&stream.name) {
+        if !streams::is_structure(&stream.name) {
             filling.feed(stream.reader).await?;
             continue;
         }

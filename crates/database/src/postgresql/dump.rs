@@ -9,7 +9,7 @@ use std::io::{BufReader, Error, Read};
 use std::sync::{Arc, Mutex};
 
 use eclusa_fault::{Code, Fault};
-use eclusa_ports::{Checksums, DatabaseSummary, Dump, DumpStream, StreamOpener, SummaryOpener};
+use eclusa_ports::{Dump, DumpStream, StreamOpener, SummaryOpener};
 use serde_json::Value;
 use tokio::runtime::Handle;
 
@@ -18,6 +18,7 @@ use super::rows_dumped::{Counting, DumpedRows, TableName};
 use super::session::{Access, Session};
 use super::summary::{Sequence, Table, TableKind, dumped_tables, objects_of, text};
 use crate::Shape;
+use crate::rows_counted::Sum;
 use crate::server::{Begun, DumpReader, Ending, PIECE, TRAILER};
 
 /// What `pg_dump` writes when it is done. Versions with the mend of CVE-2025-8714 write `\unrestrict` after it.
@@ -118,26 +119,17 @@ impl Dumping {
     ) -> SummaryOpener {
         let (counting, tenant) = (self.counting.clone(), self.access.tenant.clone());
         Box::new(move || {
-            let failed = |cause: String| crate::fault(Code::DumpFailed, &tenant).because(cause);
-            counting.with(|counted| {
-                if counted.ended != expected {
-                    let cause = format!("{} of {expected} streams were read to their ends", counted.ended);
-                    return Err(failed(cause));
-                }
-                let mut found = BTreeMap::new();
-                for table in &tables {
-                    match (table.kind, counted.tables.remove(&table.name)) {
-                        (TableKind::OfExtension, _) | (TableKind::Partitioned, None) => {}
-                        (TableKind::Own | TableKind::Partitioned, sum) => {
-                            found.insert(table.shown.clone(), sum.unwrap_or_default().summary());
-                        }
+            let sums = |counted: &mut BTreeMap<TableName, Sum>| {
+                let of = |table: Table| match (table.kind, counted.remove(&table.name)) {
+                    (TableKind::OfExtension, _) | (TableKind::Partitioned, None) => None,
+                    (TableKind::Own | TableKind::Partitioned, sum) => {
+                        Some((table.shown, sum.unwrap_or_default().summary()))
                     }
-                }
-                if let Some((schema, name)) = counted.tables.keys().next() {
-                    return Err(failed(format!("rows of a table that is not there: {schema}.{name}")));
-                }
-                Ok(DatabaseSummary { checksums: Checksums::Dump, tables: found, objects })
-            })
+                };
+                tables.into_iter().filter_map(of).collect()
+            };
+            let shown = |(schema, name): &TableName| format!("{schema}.{name}");
+            counting.summary(&tenant, expected, objects, sums, shown)
         })
     }
 }

@@ -122,8 +122,7 @@ impl Postgresql {
         checksums: Checksums,
     ) -> Result<DatabaseSummary> {
         let name = copy_name(&self.name, copy);
-        let missing =
-            if *copy == DatabaseCopy::Live { Code::DatabaseUnreachable } else { Code::RestoreFailed };
+        let missing = crate::missing(copy);
         let work = async {
             let mut session = Session::open(&self.access, &name).await?;
             session.run("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;").await?;

@@ -2,7 +2,7 @@
 
 use clap::{Args, Subcommand};
 use comfy_table::{Table, presets::NOTHING};
-use eclusa_control::{Assembly, bases};
+use eclusa_control::{Assembly, bases, moments};
 use eclusa_fault::{Message, Result};
 use eclusa_model::ServiceName;
 use eclusa_report::bytes_text;
@@ -86,8 +86,8 @@ async fn list(session: &Session, assembly: &Assembly) -> Result<Exit> {
             ]);
         }
         for base in &server.bases {
-            let (name, ended) = bases::base_text(base);
-            let service = server.service.to_string();
+            let (service, name) = (server.service.to_string(), base.name.clone());
+            let ended = moments::moment_text(base.ended_at);
             table.add_row([service, name, ended, bytes_text(base.bytes), server.directory.clone()]);
         }
     }

@@ -18,6 +18,10 @@ use tempfile::TempDir;
 pub use processes::Process;
 pub use run::{Ran, Run};
 
+/// An identity of age that is nobody's, and its recipient.
+pub const IDENTITY: &str = "AGE-SECRET-KEY-1VTGUT2V27PD2MUJHPY3HU03VTHPQYUTEPQAV6ERS83HKM0WDVS9SMYASL3";
+pub const RECIPIENT: &str = "age147qx0ee2svtznnlrdpu9mntln072er9krypg848y2zd7sk35z5vsgquzea";
+
 /// The tenants of a test's shop.
 pub const TENANTS: [&str; 2] = ["alpha", "beta"];
 
@@ -249,6 +253,17 @@ files = [{{ name = "receipts", directory = "data/{tenant}/receipts" }}]
     pub fn change_configuration(&self, change: impl FnOnce(String) -> String) {
         let text = std::fs::read_to_string(self.configuration()).unwrap();
         std::fs::write(self.configuration(), change(text)).unwrap();
+    }
+
+    /// Names a mirror `nas` in the configuration: a directory on the file system of the vault, which is not made.
+    pub fn configure_mirror(&self) -> PathBuf {
+        let nas = self.directory.join("nas");
+        let table = format!(
+            "\n[[stacks.shop.mirrors]]\nname = \"nas\"\ndirectory = \"{}\"\nsame_file_system = true\n",
+            nas.display()
+        );
+        self.change_configuration(|text| text + &table);
+        nas
     }
 
     /// Ends everything of the stack at once, as a loss of power does.

@@ -48,17 +48,13 @@ pub(in super::super) async fn facts(access: &Access, live: &str, place: &BasePla
     let mut session = maintenance(access, live).await?;
     let row = session.row(ARCHIVING).await?;
     let machine = Machine::of(access, &mut session, place).await?;
-    let failing = match (row.get("failing").and_then(Value::as_bool), row.get("file").and_then(Value::as_str))
-    {
-        (Some(true), Some(file)) => Some(file.to_owned()),
-        _ => None,
-    };
+    let failing = row.get("failing").and_then(Value::as_str).map(str::to_owned);
     Ok(BaseFacts { archives: is_on(&row), failing, bases: bases(&machine, place).await? })
 }
 
 const ARCHIVING: &str = "SELECT json_build_object('mode', current_setting('archive_mode'), \
-     'failing', last_failed_time IS NOT NULL AND last_failed_time > coalesce(last_archived_time, '-infinity'), \
-     'file', last_failed_wal) FROM pg_stat_archiver;";
+     'failing', CASE WHEN last_failed_time > coalesce(last_archived_time, '-infinity') THEN last_failed_wal END) \
+     FROM pg_stat_archiver;";
 
 fn is_on(row: &Value) -> bool {
     row.get("mode").and_then(Value::as_str).is_some_and(|mode| mode != "off")
