@@ -8,6 +8,7 @@ pub mod names;
 pub mod postgresql;
 mod rows_counted;
 mod server;
+mod shape;
 mod shares;
 pub mod sqlite;
 mod standing;
@@ -37,6 +38,7 @@ use crate::mariadb::Mariadb;
 pub use crate::postgresql::BasePlace;
 use crate::postgresql::Postgresql;
 use crate::server::Access;
+pub(crate) use crate::shape::Shape;
 use crate::sqlite::Sqlite;
 use crate::unsupported::{cannot_be_made, tables_alone, without_bases};
 
@@ -54,21 +56,6 @@ pub struct Databases {
     meter: Arc<Meter>,
 }
 
-/// From how many bytes on a dump of a server is several streams: with less than this, starting several programs
-/// costs more than they save.
-const SEVERAL_FROM: u64 = 32 * 1024 * 1024;
-/// How many connections read rows at most side by side.
-const CONNECTIONS: usize = 4;
-
-/// How a database is dumped.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Shape {
-    /// From how many bytes on it is several streams.
-    pub(crate) several_from: u64,
-    /// How many connections read rows side by side.
-    pub(crate) connections: usize,
-}
-
 impl Databases {
     /// The databases of the stack that this runtime runs. `scratch` is a directory for temporary copies of
     /// SQLite files and of the tables that MariaDB has in no snapshot; a dump needs as much room there as these are big.
@@ -78,8 +65,7 @@ impl Databases {
         secrets: Arc<dyn SecretResolver>,
         scratch: impl Into<PathBuf>,
     ) -> Self {
-        let connections = std::thread::available_parallelism().map_or(1, usize::from).min(CONNECTIONS);
-        let shape = Shape { several_from: SEVERAL_FROM, connections };
+        let shape = Shape::default();
         let (scratch, load, meter) = (scratch.into(), Load::default(), Arc::default());
         Self { runtime, secrets, scratch, shape, bases: BTreeMap::new(), load, meter }
     }
@@ -234,6 +220,10 @@ impl Database for Databases {
 
     fn bounded(&self, load: &Load, meter: &Arc<Meter>) -> Option<Arc<dyn Database>> {
         Some(Arc::new(Self { load: *load, meter: meter.clone(), ..self.clone() }))
+    }
+
+    fn within(&self, runtime: &Arc<dyn Runtime>) -> Option<Arc<dyn Database>> {
+        Some(Arc::new(Self { runtime: runtime.clone(), bases: BTreeMap::new(), ..self.clone() }))
     }
 
     async fn dump(&self, tenant: &Tenant) -> Result<Dump> {

@@ -1,7 +1,7 @@
 //! Following a run from outside: its journal is read as it grows, so that following needs nothing of its runner, and
 //! ending the following ends nothing.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{Read, Seek, SeekFrom};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -231,6 +231,9 @@ impl Follower {
             {
                 let message = match unfinished_tenants(run).join(", ") {
                     none if none.is_empty() => Message::new("follow-end-tried"),
+                    tenants if matches!(run.plan.intent, Intent::Rehearse { .. }) => {
+                        Message::new("follow-end-rehearsed-of").with("tenants", tenants)
+                    }
                     tenants => Message::new("follow-end-tried-of").with("tenants", tenants),
                 };
                 message.with("why", why)
@@ -306,7 +309,8 @@ fn unfinished_tenants(run: &Run) -> Vec<&str> {
         Scope::Tenant(tenant) => Some(tenant.as_str()),
         _ => None,
     });
-    names.collect()
+    let mut named = BTreeSet::new();
+    names.filter(|name| named.insert(*name)).collect()
 }
 
 fn paint(event: &Event, line: &str) -> String {

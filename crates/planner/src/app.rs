@@ -88,6 +88,8 @@ pub struct CloneShape {
 /// How the application is started on a copy of a tenant's data.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TrialShape {
+    /// The service like which a server is started for the copy alone; none: the copy lies on the live server.
+    pub server: Option<ServiceName>,
     /// What the copy is made of.
     pub copy: TrialCopy,
     /// What is started.

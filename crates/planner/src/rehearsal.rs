@@ -36,6 +36,8 @@ pub(crate) fn plan(input: &PlanInput<'_>, to: &str, points: &BTreeMap<TenantName
     draft.phase(Phase::Preflight)?;
     trial::room(&mut draft, &tenants)?;
     draft.then(release_preflight::prepare(input, release)?)?;
+    let place = Place::Candidate { service: input.command_service()?, release: release.clone() };
+    release_preflight::checks_of_the_application(&mut draft, &place)?;
     draft.phase(Phase::Validate)?;
     draft.lanes(lanes)?;
     draft.phase(Phase::Accept)?;
@@ -70,10 +72,11 @@ fn lane(
         let step = copy.run("migrate", "step-trial-migrate", exec)?;
         steps.push(step.seconds(input.stack.limits.migrate.as_seconds()));
     }
-    steps.extend(copy.asked("")?);
+    steps.extend(copy.static_files("static")?);
+    steps.extend(copy.asked(Some(release))?);
     let of_point = PointReference::Id(point.to_owned());
     for gate in input.app.settled_gates(input.stack, &tenant.name, &of_point) {
-        steps.push(copy.gate(gate, "")?);
+        steps.push(copy.gate(gate)?);
     }
     if let Some(old) = &input.observation.release {
         steps.push(copy.works(old, "back", "step-trial-works")?);

@@ -174,9 +174,10 @@ pub(crate) fn disks(draft: &Draft<'_, '_>, needed: u64) -> Result<Vec<NewStep>> 
     input.observation.disks.iter().map(gate).collect()
 }
 
-fn candidate_checks(draft: &mut Draft<'_, '_>, release: &ReleaseDraft) -> Result<()> {
+/// The application's own checks of a candidate.
+pub(crate) fn checks_of_the_application(draft: &mut Draft<'_, '_>, candidate: &Place) -> Result<()> {
     let input = draft.input;
-    for check in input.app.checks(input.stack, &release.candidate) {
+    for check in input.app.checks(input.stack, candidate) {
         let title = Message::new("step-command").with("command", check.exec.argv.join(" "));
         let name = format!("preflight.check.{}", check.name);
         let kind = GateKind::Command { exec: check.exec };
@@ -184,6 +185,11 @@ fn candidate_checks(draft: &mut Draft<'_, '_>, release: &ReleaseDraft) -> Result
             NewStep::judge(Phase::Preflight, &name, Scope::Stack, title, kind)?.seconds(check.timeout),
         )?;
     }
+    Ok(())
+}
+
+fn candidate_checks(draft: &mut Draft<'_, '_>, release: &ReleaseDraft) -> Result<()> {
+    checks_of_the_application(draft, &release.candidate)?;
     // When only code changes, the operator's own checks run in the candidate on the data as it is, so that nobody
     // waits at the gate for them.
     let wanted = |place: CheckPlace| {

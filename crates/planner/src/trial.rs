@@ -1,17 +1,18 @@
 //! The application tried on a copy of a tenant: restored, proved, started where nothing leads out, asked, and removed.
 
+use eclusa_config::CheckPlace;
 use eclusa_fault::{Code, Fault, Message, Result};
-use eclusa_model::{Release, StepName, Tenant};
+use eclusa_model::{DatabasePlace, Release, StepName, Tenant};
 use eclusa_runbook::{
-    Effect, GateKind, OnNoGo, Phase, ProbeRoute, Recovery, Scope, Trial, TrialOperation, TrialServices,
-    TrialStep, Undo,
+    Effect, GateKind, OnNoGo, Phase, Place, ProbeRoute, Recovery, Scope, Trial, TrialOperation,
+    TrialServices, TrialStep, Undo,
 };
 
 use crate::app::{NamedGate, TrialShape};
 use crate::draft::{Draft, NewStep};
 use crate::release_preflight::disks;
 use crate::restore::short;
-use crate::simple::probes_of;
+use crate::simple::{check_exec, probes_of};
 use crate::{PlanInput, application};
 
 /// How long a copy may take to be restored or compared, in seconds.
@@ -49,7 +50,8 @@ pub(crate) fn lane(
     let copy = Copy::of(input, tenant, point, from, number)?;
     let mut steps = copy.made()?;
     steps.push(copy.started(None, "start", "step-trial-start")?);
-    steps.extend(copy.asked("")?);
+    steps.extend(copy.static_files("static")?);
+    steps.extend(copy.asked(None)?);
     steps.push(copy.ended()?);
     Ok(steps)
 }
@@ -63,13 +65,22 @@ impl<'a> Copy<'a> {
         number: usize,
     ) -> Result<Self> {
         let shape = input.app.trial_shape(input.stack, tenant).ok_or_else(|| {
-            let problem = "so far only sites of a bench on Compose, with MariaDB, can be";
+            let problem =
+                "so far only what runs on Compose can be, with its database in a service of the stack";
             Fault::new(Code::TrialUnavailable).with("problem", problem)
         })?;
+        // On a server of its own, the copy's database is called as the live one is: nothing has to be told another name.
+        let database = match (&shape.server, &tenant.database) {
+            (Some(_), DatabasePlace::Postgresql { name, .. } | DatabasePlace::Mariadb { name, .. }) => {
+                name.clone()
+            }
+            _ => format!("eclusa_trial_{}_{number}", input.nonce),
+        };
         let trial = Trial {
             name: format!("eclusa-trial-{}-{number}", input.nonce),
             tenant: tenant.name.clone(),
-            database: format!("eclusa_trial_{}_{number}", input.nonce),
+            database,
+            server: shape.server.clone(),
         };
         Ok(Self { input, tenant, point, from, shape, trial })
     }
@@ -128,19 +139,37 @@ impl<'a> Copy<'a> {
     /// Whether another release works on the copy as it is now.
     pub(crate) fn works(&self, release: &Release, word: &str, title: &str) -> Result<NewStep> {
         let services = TrialServices { release: Some(release.clone()), ..self.shape.services.clone() };
-        let gates: Vec<GateKind> = self.questions().into_iter().map(|gate| gate.kind).collect();
+        let gates: Vec<GateKind> = self.questions(Some(release))?.into_iter().map(|gate| gate.kind).collect();
         let seconds = services.healthy_within + 300;
         let sites = self.shape.copy.sites.clone();
         let works = TrialStep::Works { point: self.point.to_owned(), services, sites, gates };
         Ok(self.step(word, title, works)?.seconds(seconds))
     }
 
-    /// Everything that is asked of a tenant before its gate is opened.
-    pub(crate) fn asked(&self, suffix: &str) -> Result<Vec<NewStep>> {
-        self.questions().into_iter().map(|gate| self.gate(gate, suffix)).collect()
+    /// The static files of what was started, where they are no part of its image.
+    pub(crate) fn static_files(&self, word: &str) -> Result<Option<NewStep>> {
+        let Some(service) = self.input.app.command_service(self.input.stack) else { return Ok(None) };
+        if self.shape.server.is_none() {
+            // Those that are served now are seen.
+            return Ok(None);
+        }
+        let exec = self.input.app.collect_static(self.input.stack, &Place::Service { service });
+        exec.map(|exec| Ok(self.run(word, "step-trial-static", exec)?.seconds(600))).transpose()
     }
 
-    fn questions(&self) -> Vec<NamedGate> {
+    /// Everything that is asked of a tenant before its gate is opened; of a release, or of what wrote the point.
+    pub(crate) fn asked(&self, release: Option<&Release>) -> Result<Vec<NewStep>> {
+        let mut gates = self.questions(release)?;
+        if let Some(release) = release {
+            let place = Place::Service { service: self.input.command_service()? };
+            let app = self.input.app;
+            let migrated = app.migrated(self.input.stack, &self.tenant.name, release, &place);
+            gates.extend(migrated.filter(|gate| gates.iter().all(|known| known.name != gate.name)));
+        }
+        gates.into_iter().map(|gate| self.gate(gate)).collect()
+    }
+
+    fn questions(&self, release: Option<&Release>) -> Result<Vec<NamedGate>> {
         let mut gates = vec![NamedGate {
             name: "probes".to_owned(),
             title: Message::new("step-probes-tenant").with("tenant", &self.tenant.name),
@@ -153,12 +182,41 @@ impl<'a> Copy<'a> {
             timeout: 300,
         }];
         gates.extend(self.input.app.served_gates(self.input.stack, self.tenant));
-        gates
+        gates.extend(self.own_checks(release)?);
+        Ok(gates)
     }
 
-    pub(crate) fn gate(&self, gate: NamedGate, suffix: &str) -> Result<NewStep> {
+    /// The operator's own checks, in what was started. Those of the host and of other tenants ask what is live.
+    fn own_checks(&self, release: Option<&Release>) -> Result<Vec<NamedGate>> {
+        let Some(release) = release.or(self.input.observation.release.as_ref()) else {
+            return Ok(Vec::new());
+        };
+        let service = self.input.command_service()?;
+        let tenants = std::slice::from_ref(self.tenant);
+        let mut gates = Vec::new();
+        for check in self.input.stack.checks.iter().filter(|check| check.place != CheckPlace::Host) {
+            let service = check.service.clone().unwrap_or_else(|| service.clone());
+            let known = service == self.shape.services.frontend || self.shape.services.web.contains(&service);
+            if !known || check.tenant.as_ref().is_some_and(|tenant| *tenant != self.tenant.name) {
+                continue;
+            }
+            let place = Place::Service { service };
+            for (_, exec) in check_exec(self.input, check, release, tenants, Some(&place))? {
+                gates.push(NamedGate {
+                    name: format!("check.{}", check.name),
+                    title: Message::new("step-check").with("name", &check.name),
+                    kind: GateKind::Command { exec },
+                    on_no_go: OnNoGo::Back,
+                    timeout: check.timeout.as_seconds(),
+                });
+            }
+        }
+        Ok(gates)
+    }
+
+    pub(crate) fn gate(&self, gate: NamedGate) -> Result<NewStep> {
         // Nobody is there who could be asked, and nobody is kept waiting.
-        let gate = NamedGate { name: format!("{}{suffix}", gate.name), on_no_go: OnNoGo::Back, ..gate };
+        let gate = NamedGate { on_no_go: OnNoGo::Back, ..gate };
         Ok(application::gate(Phase::Validate, gate, &self.tenant.name)?.in_trial(&self.trial))
     }
 

@@ -12,7 +12,7 @@ use jiff::Timestamp;
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 
-use crate::{Base, BaseFacts, Checksums, DatabaseSummary, LogPosition, Meter, Replayed};
+use crate::{Base, BaseFacts, Checksums, DatabaseSummary, LogPosition, Meter, Replayed, Runtime};
 
 /// What a server says about a tenant's database.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -207,6 +207,12 @@ pub trait Database: Send + Sync {
     /// themselves goes past the meter.
     fn bounded(&self, load: &Load, meter: &Arc<Meter>) -> Option<Arc<dyn Database>> {
         let _ = (load, meter);
+        None
+    }
+
+    /// The same databases as they are where another runtime runs their servers; `None` where no runtime does.
+    fn within(&self, runtime: &Arc<dyn Runtime>) -> Option<Arc<dyn Database>> {
+        let _ = runtime;
         None
     }
 

@@ -41,7 +41,7 @@ pub use probe::{HttpAnswer, HttpClient, HttpRequest};
 pub use records::{NoRecords, RecordDifference, Recorded, Records};
 pub use runtime::{
     ApplyContext, ExecSpec, ExecStream, LogLine, Runtime, RuntimeObservation, ServiceStats, Took, TrialMount,
-    TrialSpec,
+    TrialServer, TrialSpec, TrialTarget,
 };
 pub use secrets::SecretResolver;
 pub use summary::{Checksums, DatabaseSummary, TableSummary};

@@ -115,9 +115,18 @@ pub struct TrialMount {
     /// Where it lies on the host.
     pub source: PathBuf,
     /// Where it is seen.
-    pub target: String,
-    /// Whether it cannot be written there.
+    pub target: TrialTarget,
+    /// Whether it cannot be written there, even where what it stands for could.
     pub read_only: bool,
+}
+
+/// Where services of a trial see a directory.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum TrialTarget {
+    /// At a path, in each of them.
+    Path(String),
+    /// Wherever the services that they are started like see a directory of the host, or a part of it.
+    InsteadOf(PathBuf),
 }
 
 /// Services that are started beside those of the stack, on a copy of a tenant's data. They reach each other and the server
@@ -138,7 +147,10 @@ pub struct TrialSpec {
     pub frontend: ServiceName,
     /// Caches and queues, of which empty ones are started.
     pub caches: Vec<ServiceName>,
-    /// The server of the copy's database, as services of the stack reach it. In the trial it is called
+    /// The service that [`Runtime::trial_server`] was called for; it stays. With it, caches are started as they run now, and
+    /// volumes that no mount stands for are empty ones, which the services share.
+    pub server: Option<ServiceName>,
+    /// Where there is no such server: that of the copy's database, as services of the stack reach it. In the trial it is called
     /// [`eclusa_runbook::TRIAL_DATABASE`].
     pub database: (String, u16),
     /// The service whose networks lead to it.
@@ -146,6 +158,21 @@ pub struct TrialSpec {
     /// What they see of the host in place of their own volumes.
     pub mounts: Vec<TrialMount>,
     /// How long all of it may take to become healthy.
+    pub healthy_within: Duration,
+}
+
+/// A database server that is started for a copy alone.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TrialServer {
+    /// What all of the trial is named by.
+    pub name: String,
+    /// Whose copy it is.
+    pub tenant: TenantName,
+    /// The service like which it is started.
+    pub service: ServiceName,
+    /// Where it listens.
+    pub port: u16,
+    /// How long it may take to be there.
     pub healthy_within: Duration,
 }
 
@@ -251,6 +278,17 @@ pub trait Runtime: Send + Sync {
     /// # Errors
     /// `ServiceMissing` when nothing is published.
     async fn public_address(&self) -> Result<String>;
+
+    /// Starts an empty server of the same kind as a service of the stack, under the same name and with the same accounts, in
+    /// place of everything that runs under that name; waits until it can be reached at a port. Nothing but what is started
+    /// under that name reaches it.
+    ///
+    /// # Errors
+    /// `TrialUnavailable`; `TrialFailed` when it does not come up.
+    async fn trial_server(&self, server: &TrialServer) -> Result<()> {
+        let _ = server;
+        Err(no_trials(self.kind()))
+    }
 
     /// Starts services on a copy, in place of what runs under that name; waits until they are healthy.
     ///

@@ -20,6 +20,10 @@ pub struct Trial {
     pub tenant: TenantName,
     /// The name of the database that holds the copy.
     pub database: String,
+    /// The service like which a server is started for the copy alone; none: the copy lies on the live server, under another
+    /// name and an account of its own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub server: Option<ServiceName>,
 }
 
 /// Something done of a trial.
@@ -43,7 +47,8 @@ pub struct TrialDatabase {
 /// What the copy of a tenant is made of.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TrialCopy {
-    /// The directory in which each tenant has one of its own.
+    /// The live directory inside which the copy's files are made; where a server is not the copy's own, it is that in which
+    /// each tenant has a directory.
     pub sites: FilesPlace,
     /// Where each set of files lies in the tenant's directory.
     pub sets: BTreeMap<String, String>,
@@ -51,13 +56,17 @@ pub struct TrialCopy {
     pub directories: Vec<String>,
     /// What lies in the directory of the sites and is shared by all: copied where it is there.
     pub shared: Vec<String>,
-    /// The file of the tenant's settings, in its directory; the restore point holds it.
+    /// The file of the tenant's settings, in its directory; the restore point holds it. Empty: there is none.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub settings_file: String,
     /// What becomes of its members; null: removed. The database and a password of its own are added.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub settings: BTreeMap<String, Option<Value>>,
-    /// The shared file of settings.
+    /// The shared file of settings; empty: there is none.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub shared_settings_file: String,
     /// What becomes of its members; null: removed.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub shared_settings: BTreeMap<String, Option<Value>>,
 }
 
@@ -71,7 +80,7 @@ pub struct TrialServices {
     pub web: Vec<ServiceName>,
     /// What stands in front: it is what gates ask.
     pub frontend: ServiceName,
-    /// Caches and queues: empty ones of their images are started under their names.
+    /// Caches and queues: empty ones are started under their names.
     pub caches: Vec<ServiceName>,
     /// The server of the copy's database.
     pub database: TrialDatabase,
@@ -118,7 +127,7 @@ pub enum TrialStep {
         from: Option<String>,
         /// What.
         services: TrialServices,
-        /// Where the copy's files lie in the services.
+        /// As in [`TrialCopy::sites`].
         sites: FilesPlace,
     },
     /// Runs a command in what was started.
@@ -133,14 +142,14 @@ pub enum TrialStep {
         point: String,
         /// What is started, in place of what was.
         services: TrialServices,
-        /// Where the copy's files lie in the services.
+        /// As in [`TrialCopy::sites`].
         sites: FilesPlace,
         /// What is asked.
         gates: Vec<GateKind>,
     },
     /// Ends what runs and removes all of it. Idempotent.
     End {
-        /// The directory in which each tenant has one of its own.
+        /// As in [`TrialCopy::sites`].
         sites: FilesPlace,
     },
 }

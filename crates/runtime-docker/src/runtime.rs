@@ -8,7 +8,7 @@ use eclusa_fault::{Code, Fault, Result};
 use eclusa_model::{FilesPlace, RuntimeKind, ServiceName};
 use eclusa_ports::{
     ApplyContext, CommandResult, ExecSpec, ExecStream, Host, LogLine, OutputSink, Runtime,
-    RuntimeObservation, ServiceStats, Took, TrialSpec,
+    RuntimeObservation, ServiceStats, Took, TrialServer, TrialSpec,
 };
 use eclusa_runbook::{Outputs, Place, RuntimeOperation};
 use jiff::Timestamp;
@@ -177,6 +177,10 @@ impl Runtime for ComposeRuntime {
 
     async fn public_address(&self) -> Result<String> {
         self.published_address().await
+    }
+
+    async fn trial_server(&self, server: &TrialServer) -> Result<()> {
+        self.start_trial_server(server).await
     }
 
     async fn trial_start(&self, spec: &TrialSpec, output: &dyn OutputSink) -> Result<()> {

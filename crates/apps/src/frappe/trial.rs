@@ -35,6 +35,7 @@ pub(super) fn shape(stack: &Stack, tenant: &Tenant) -> Option<TrialShape> {
     ];
     let named = |(name, value): (&str, Option<Value>)| (name.to_owned(), value);
     Some(TrialShape {
+        server: None,
         copy: TrialCopy {
             sites,
             sets,

@@ -44,6 +44,7 @@ impl<'a> std::ops::Deref for Copy<'a> {
 pub(super) async fn perform(context: &Context, operation: &CloneOperation) -> Result<Outputs> {
     let sites = context.ports.runtime.files_directory(&operation.sites).await?;
     let copying = Copying {
+        own_server: false,
         context,
         from: context.tenant(&operation.from)?,
         to: context.tenant(&operation.to)?,

@@ -17,6 +17,8 @@ use crate::context::Context;
 /// A copy, and where it is.
 pub(super) struct Copying<'a> {
     pub context: &'a Context,
+    /// Whether its database lies in a server of its own, which came with an empty database of that name.
+    pub own_server: bool,
     /// Whose data it is.
     pub from: &'a Tenant,
     /// What it is: its database is the copy's.
@@ -60,8 +62,10 @@ impl Copying<'_> {
         if manifest.database.is_empty() {
             return Err(self.refused(format!("restore point {} holds no database", id.short())));
         }
-        ports.database.make(self.to, self.from, &self.mark).await?;
-        eclusa_crash::point("clone.database-made");
+        if !self.own_server {
+            ports.database.make(self.to, self.from, &self.mark).await?;
+            eclusa_crash::point("clone.database-made");
+        }
         let dump = stored(ports, &self.from.name, &id, manifest).await?;
         ports.database.restore_beside(self.to, self.suffix, dump).await?;
         eclusa_crash::point("clone.database-beside");

@@ -1,13 +1,14 @@
 //! The application tried on a restored copy: the copy is made in a directory that no application looks into and in a
-//! database whose account reaches nothing else, what is started on it reaches nothing but that, and all of it goes at the end.
+//! database whose account reaches nothing else, or in a server of its own; what is started on it reaches nothing but that,
+//! and all of it goes at the end.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use eclusa_fault::{Code, Fault, Language, Result};
-use eclusa_model::{DatabasePlace, FilesPlace, Tenant};
-use eclusa_ports::{DatabaseCopy, PointManifest, TrialMount, TrialSpec};
+use eclusa_model::{DatabaseEngine, DatabasePlace, FilesPlace, ServiceName, Tenant};
+use eclusa_ports::{DatabaseCopy, PointManifest, TrialMount, TrialServer, TrialSpec, TrialTarget};
 use eclusa_runbook::{
     Gate, GateKind, OnNoGo, Outputs, PointReference, Trial, TrialCopy, TrialOperation, TrialServices,
     TrialStep, VerdictKind,
@@ -28,6 +29,8 @@ const MAKING: &str = ".eclusa-trials";
 const COPIED: &str = "copied-seconds";
 /// What the parts of its database are named by while it is filled.
 const SUFFIX: &str = "trial";
+/// How long a server of a copy's own may take to be there: it makes its own files first.
+const SERVER_WITHIN: Duration = Duration::from_secs(180);
 
 /// The tenant as it is in a trial: its database is the copy.
 fn tried(trial: &Trial, live: &Tenant) -> Tenant {
@@ -46,6 +49,12 @@ impl Context {
     pub(crate) fn in_trial(&self, trial: &Trial) -> Result<Self> {
         let mut inside = self.clone();
         inside.ports.runtime = self.ports.runtime.trial(&trial.name)?;
+        if trial.server.is_some() {
+            inside.ports.database = inside.ports.database.within(&inside.ports.runtime).ok_or_else(|| {
+                Fault::new(Code::Internal)
+                    .with("what", "a database of a trial was asked of what no runtime runs")
+            })?;
+        }
         let mut plan = (*self.plan).clone();
         for tenant in plan.tenants.iter_mut().filter(|tenant| tenant.name == trial.tenant) {
             *tenant = tried(trial, tenant);
@@ -60,7 +69,11 @@ pub(super) async fn perform(context: &Context, operation: &TrialOperation) -> Re
     match &operation.operation {
         TrialStep::Fill { point, from, copy } => {
             let began = context.ports.clock.now();
-            fill(&of_vault(context, from.as_deref())?, trial, point, copy).await?;
+            let context = of_vault(context, from.as_deref())?;
+            match &trial.server {
+                Some(service) => fill_server(&context, trial, point, copy, service).await?,
+                None => fill(&context, trial, point, copy).await?,
+            }
             let taken = context.ports.clock.now().duration_since(began);
             Ok(Outputs::from([(COPIED.to_owned(), format!("{:.3}", taken.as_secs_f64()))]))
         }
@@ -95,7 +108,7 @@ fn of_vault(context: &Context, mirror: Option<&str>) -> Result<Context> {
     Ok(context)
 }
 
-/// Where a trial's files lie on this host: the directory of its sites.
+/// Where a trial's files lie on this host: a directory inside a live one.
 async fn root(context: &Context, trial: &Trial, sites: &FilesPlace) -> Result<(PathBuf, PathBuf)> {
     let live = context.ports.runtime.files_directory(sites).await?;
     let own = live.join(MAKING).join(&trial.name);
@@ -111,6 +124,7 @@ fn copying<'a>(
 ) -> Copying<'a> {
     Copying {
         context,
+        own_server: trial.server.is_some(),
         from: live,
         to: copy,
         suffix: SUFFIX,
@@ -147,6 +161,51 @@ async fn fill(context: &Context, trial: &Trial, point: &str, copy: &TrialCopy) -
     // Who runs the sites runs this one too.
     host.own(&root, &sites.join(trial.tenant.as_str())).await?;
     host.mode(&made.directory, &sites.join(trial.tenant.as_str())).await
+}
+
+/// The same in a server of its own, which has the live one's accounts and nothing else.
+async fn fill_server(
+    context: &Context,
+    trial: &Trial,
+    point: &str,
+    copy: &TrialCopy,
+    service: &ServiceName,
+) -> Result<()> {
+    let live = context.tenant(&trial.tenant)?;
+    let port = match live.database.engine() {
+        DatabaseEngine::Postgresql => 5432,
+        DatabaseEngine::Mariadb | DatabaseEngine::Sqlite => 3306,
+    };
+    let server = TrialServer {
+        name: trial.name.clone(),
+        tenant: trial.tenant.clone(),
+        service: service.clone(),
+        port,
+        healthy_within: SERVER_WITHIN,
+    };
+    context.ports.runtime.trial_server(&server).await?;
+    eclusa_crash::point("trial.server-started");
+    let inside = context.in_trial(trial)?;
+    let tenant = tried(trial, live);
+    let (sites, root) = root(context, trial, &copy.sites).await?;
+    let made = copying(&inside, trial, live, &tenant, &root);
+    let manifest = context.ports.vault.find(&trial.tenant, point).await?;
+    let host = made.directories();
+    host.remove(&root).await?;
+    // Who serves the live directory may not look into it.
+    host.make(&sites.join(MAKING), "0700").await?;
+    host.make(&root, "0700").await?;
+    made.fill(&manifest, &copy.sets, &copy.directories).await?;
+    made.swap_database().await?;
+    eclusa_crash::point("trial.database-filled");
+    for (set, inside) in &copy.sets {
+        let place = live.files.iter().find(|place| place.name() == set);
+        let Some(place) = place else { continue };
+        let like = context.ports.runtime.files_directory(place).await?;
+        host.own(&made.directory.join(inside), &like).await?;
+        host.mode(&made.directory.join(inside), &like).await?;
+    }
+    Ok(())
 }
 
 /// Writes the settings of the copy, as its restore point has them, with a database of its own; gives its password.
@@ -195,7 +254,11 @@ async fn prove(
     let tenant = tried(trial, live);
     let (_, root) = root(context, trial, &copy.sites).await?;
     let manifest = context.ports.vault.find(&trial.tenant, point).await?;
-    let made = copying(context, trial, live, &tenant, &root);
+    let inside = match &trial.server {
+        Some(_) => context.in_trial(trial)?,
+        None => context.clone(),
+    };
+    let made = copying(&inside, trial, live, &tenant, &root);
     let compared = made.prove(&manifest, &DatabaseCopy::Live, &copy.sets).await?;
     let taken = Duration::try_from(context.ports.clock.now().duration_since(began)).unwrap_or_default();
     let taken = taken + Duration::try_from_secs_f64(seconds_before).unwrap_or_default();
@@ -209,6 +272,33 @@ async fn prove(
     ]))
 }
 
+/// The directory of the copies, as the services see that of the sites.
+async fn mounts_of_sites(context: &Context, trial: &Trial, sites: &FilesPlace) -> Result<Vec<TrialMount>> {
+    let (live, root) = root(context, trial, sites).await?;
+    let (FilesPlace::Service { path, .. } | FilesPlace::Directory { path, .. }) = sites;
+    let target = TrialTarget::Path(path.clone());
+    let mut mounts = vec![TrialMount { source: root, target, read_only: false }];
+    // Where the built assets are no part of the image, they are those that are served now.
+    let assets = live.join("assets");
+    if Directories(&*context.ports.host).is_directory(&assets).await? {
+        let target = TrialTarget::Path(format!("{path}/assets"));
+        mounts.push(TrialMount { source: assets, target, read_only: true });
+    }
+    Ok(mounts)
+}
+
+/// Each set of files, wherever services see the live one.
+async fn mounts_of_sets(context: &Context, trial: &Trial, sites: &FilesPlace) -> Result<Vec<TrialMount>> {
+    let (_, root) = root(context, trial, sites).await?;
+    let mut mounts = Vec::new();
+    for place in &context.tenant(&trial.tenant)?.files {
+        let target = TrialTarget::InsteadOf(context.ports.runtime.files_directory(place).await?);
+        let source = root.join(trial.tenant.as_str()).join(place.name());
+        mounts.push(TrialMount { source, target, read_only: false });
+    }
+    Ok(mounts)
+}
+
 async fn start(
     context: &Context,
     trial: &Trial,
@@ -216,15 +306,10 @@ async fn start(
     services: &TrialServices,
     sites: &FilesPlace,
 ) -> Result<Outputs> {
-    let (live, root) = root(context, trial, sites).await?;
-    let (FilesPlace::Service { path, .. } | FilesPlace::Directory { path, .. }) = sites;
-    let host = Directories(&*context.ports.host);
-    let mut mounts = vec![TrialMount { source: root, target: path.clone(), read_only: false }];
-    // Where the built assets are no part of the image, they are those that are served now.
-    let assets = live.join("assets");
-    if host.is_directory(&assets).await? {
-        mounts.push(TrialMount { source: assets, target: format!("{path}/assets"), read_only: true });
-    }
+    let mounts = match &trial.server {
+        Some(_) => mounts_of_sets(context, trial, sites).await?,
+        None => mounts_of_sites(context, trial, sites).await?,
+    };
     let spec = TrialSpec {
         name: trial.name.clone(),
         tenant: trial.tenant.clone(),
@@ -233,6 +318,7 @@ async fn start(
         web: services.web.clone(),
         frontend: services.frontend.clone(),
         caches: services.caches.clone(),
+        server: trial.server.clone(),
         database: (services.database.host.clone(), services.database.port),
         through: services.through.clone(),
         mounts,
@@ -292,5 +378,9 @@ async fn end(context: &Context, trial: &Trial, sites: &FilesPlace) -> Result<()>
     let made = copying(context, trial, live, &tenant, &root);
     made.directories().remove(&root).await?;
     made.directories().remove_empty(&sites.join(MAKING)).await?;
+    if trial.server.is_some() {
+        // It went with its server.
+        return Ok(());
+    }
     made.discard_database().await
 }

@@ -11,6 +11,7 @@ follow-end-backup = NO-GO. Run { $run } took no restore point of { $tenants }.
 follow-end-backup-some = NO-GO. Run { $run } took no restore point of { $tenants }. Those that it took of the others are good.
 follow-end-tried = NO-GO. Run { $run } did not come to its end: { $why }. The copies that it made are gone, and what is live was not touched.
 follow-end-tried-of = NO-GO. Run { $run } could not prove { $tenants }: { $why }. The copies that it made are gone, and what is live was not touched.
+follow-end-rehearsed-of = NO-GO. Run { $run } did not bring { $tenants } through: { $why }. The copies that it made are gone, and what is live was not touched.
 follow-end-mirror = NO-GO. Run { $run } could not copy all restore points of { $tenants }. Of the others everything was copied and read back.
 follow-end-prune = NO-GO. Run { $run } could not throw away the restore points of { $tenants } that had to go. Those that are gone stay gone, all others are as before.
 follow-end-prune-at = NO-GO. Run { $run } could not throw away the restore points of { $tenants } at { $mirror } that had to go. Those that are gone stay gone, all others are as before.

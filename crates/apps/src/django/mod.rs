@@ -1,11 +1,13 @@
 //! Django: `manage.py` and what it prints. Commands and outputs are those of Django 4.2 and 5.2.
 
 use eclusa_config::{CommandLine, Stack};
-use eclusa_model::{AppKind, Release, TenantName};
-use eclusa_planner::{App, NamedCommand, TestRun};
+use eclusa_model::{AppKind, Release, Tenant, TenantName};
+use eclusa_planner::{App, NamedCommand, TestRun, TrialShape};
 use eclusa_runbook::{Exec, Place};
 
 use crate::generic::{exec, numbered, tests};
+
+mod trial;
 
 /// A Django project.
 pub struct Django;
@@ -81,6 +83,10 @@ impl App for Django {
 
     fn seed(&self, stack: &Stack, place: &Place) -> Vec<NamedCommand> {
         numbered(&stack.commands.seed, place, 1800)
+    }
+
+    fn trial_shape(&self, stack: &Stack, tenant: &Tenant) -> Option<TrialShape> {
+        trial::shape(stack, tenant)
     }
 }
 

@@ -1,0 +1,128 @@
+//! The boutique started on copies of its data: drills that ask the application, and rehearsals of releases, good and bad.
+//! What is started has a database server of its own, reaches nothing that is live, and is gone afterwards.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod boutique_stack;
+
+use std::process::Command;
+
+use boutique_stack::{Boutique, get};
+
+fn docker(arguments: &[&str]) -> String {
+    let output = Command::new("docker").args(arguments).output().unwrap();
+    assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8_lossy(&output.stdout).trim().to_owned()
+}
+
+/// What is there of copies: containers, networks and volumes, and directories among the live files.
+fn copies(shop: &Boutique) -> String {
+    let label = ["--filter", "label=eclusa.trial", "--format"];
+    let containers = docker(&[&["ps", "--all"][..], &label, &["{{.Names}}"]].concat());
+    let networks = docker(&[&["network", "ls"][..], &label, &["{{.Name}}"]].concat());
+    let volumes = docker(&[&["volume", "ls"][..], &label, &["{{.Name}}"]].concat());
+    let files = shop.compose(&["exec", "-T", "web", "ls", "-A", "/srv/boutique/media"]).stdout;
+    format!("{containers}\n{networks}\n{volumes}\n{}", String::from_utf8_lossy(&files))
+}
+
+/// Everything that a copy must leave as it was.
+fn everything(shop: &Boutique) -> (String, String, String, String) {
+    (copies(shop), shop.books(), shop.databases(), shop.version())
+}
+
+/// A drill that is killed at a point; gives its run.
+fn killed_at(shop: &Boutique, point: &str) -> String {
+    let mut command = shop.command(&["drill", "--application", "--detach"]);
+    let begun = command.env("ECLUSA_CRASH_AT", point).output().unwrap();
+    assert!(begun.status.success(), "{}", String::from_utf8_lossy(&begun.stderr));
+    let run = String::from_utf8_lossy(&begun.stdout).lines().last().unwrap().trim().to_owned();
+    let died = || {
+        let said = shop.eclusa(&["status"]);
+        String::from_utf8_lossy(&said.stdout).contains("eclusa resume")
+    };
+    for _ in 0..900 {
+        if died() {
+            return run;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(200));
+    }
+    panic!("{run} was never at {point}");
+}
+
+#[test]
+fn the_boutique_is_tried_on_copies() {
+    let shop = Boutique::lay("copies");
+    shop.compose(&["exec", "-T", "web", "sh", "-c", "echo scan >/srv/boutique/media/invoice.txt"]);
+    shop.must(0, &["backup"]);
+    let before = everything(&shop);
+
+    let said = shop.must(0, &["drill", "--application"]);
+    for step in ["copy", "proof", "start", "static", "probes", "check.login", "check.sale", "end"] {
+        assert!(said.contains(&format!("validate.{step}.boutique")), "{step}: {said}");
+    }
+    assert!(said.contains("GO. Run") && said.contains("restored and proved in"), "{said}");
+    assert_eq!(everything(&shop), before);
+    // What is live has made no sale for it: the copy has.
+    what_runs_on_a_copy_reaches_nothing_else(&shop);
+    assert_eq!(everything(&shop), before);
+    // One that is cut off while its server is empty goes on from there.
+    let run = killed_at(&shop, "validate.copy.boutique/trial.server-started");
+    let said = shop.must(0, &["resume", &run]);
+    assert!(said.contains("restored and proved in"), "{said}");
+    assert_eq!(everything(&shop), before);
+
+    releases_are_rehearsed(&shop);
+    assert_eq!(everything(&shop), before);
+}
+
+fn what_runs_on_a_copy_reaches_nothing_else(shop: &Boutique) {
+    let run = killed_at(shop, "validate.start.boutique/trial.started");
+    let names = docker(&["ps", "--filter", "label=eclusa.trial", "--format", "{{.Names}}"]);
+    let named = |service: &str| {
+        let found = names.lines().find(|name| name.ends_with(&format!("-{service}-1")));
+        found.unwrap_or_else(|| panic!("no {service} in {names}")).to_owned()
+    };
+    let web = named("web");
+    let reaches = |host: &str, port: u16| {
+        let code = format!("import socket; socket.create_connection(({host:?}, {port}), 3)");
+        Command::new("docker").args(["exec", &web, "python", "-c", &code]).output().unwrap().status.success()
+    };
+    let of_live = |service: &str| {
+        let name = format!("{}-{service}-1", shop.project);
+        let format = "{{range .NetworkSettings.Networks}}{{.IPAddress}} {{end}}";
+        docker(&["inspect", &name, "--format", format]).split_whitespace().next().unwrap().to_owned()
+    };
+    assert!(reaches("db", 5432) && reaches("redis", 6379));
+    for (service, port) in [("db", 5432), ("redis", 6379), ("web", 8000)] {
+        assert!(!reaches(&of_live(service), port), "{service} of the live stack is reached");
+    }
+    assert!(!names.contains("worker") && !names.contains("beat"), "nothing works in the background: {names}");
+    // It is the copy that it writes to, and the file of the copy that it sees.
+    let sql = "truncate sales_payment cascade; select 'gone'";
+    let psql = ["psql", "-U", "boutique", "-d", "boutique", "-At", "-c", sql];
+    assert!(docker(&[&["exec", &named("db")][..], &psql].concat()).contains("gone"));
+    assert_ne!(shop.query("select count(*) from sales_payment"), "0");
+    assert_eq!(docker(&["exec", &web, "cat", "/srv/boutique/media/invoice.txt"]), "scan");
+    docker(&["exec", &web, "sh", "-c", "echo changed >/srv/boutique/media/invoice.txt"]);
+    let live = shop.compose(&["exec", "-T", "web", "cat", "/srv/boutique/media/invoice.txt"]).stdout;
+    assert_eq!(String::from_utf8_lossy(&live).trim(), "scan");
+    // Whoever gives it up finds nothing left of it.
+    shop.must(0, &["abort", &run]);
+    shop.eclusa(&["resume"]);
+}
+
+fn releases_are_rehearsed(shop: &Boutique) {
+    let said = shop.must(1, &["plan", "release", "v2", "--rehearsed"]);
+    assert!(said.contains("E0317") && said.contains("never rehearsed"), "{said}");
+    let said = shop.must(0, &["rehearse", "v2"]);
+    assert!(said.contains("boutique: v2 came through. Migrated in"), "{said}");
+    for step in ["check.sale", "migrated", "back"] {
+        assert!(said.contains(&format!("validate.{step}.boutique")), "{step}: {said}");
+    }
+    assert_eq!(get(shop.port, "/api/v1/products/").status, 200);
+    let said = shop.must(0, &["plan", "release", "v2", "--rehearsed"]);
+    assert!(said.contains("preflight.rehearsed"), "{said}");
+    // Its migration dies halfway: on the copy, and nobody is closed for it.
+    let said = shop.must(3, &["rehearse", "v3"]);
+    assert!(said.contains("boutique: v3 did NOT come through") && said.contains("E0802"), "{said}");
+}
