@@ -45,11 +45,11 @@ fn killed(bench: &ComposeBench, arguments: &[&str], point: &str) -> String {
     assert!(begun.status.success(), "{}", text(&begun));
     let run = String::from_utf8_lossy(&begun.stdout).lines().last().unwrap().trim().to_owned();
     let died = || text(&bench.eclusa(&["status"])).contains("resume");
-    for _ in 0..600 {
+    for _ in 0..300 {
         if died() {
             break;
         }
-        std::thread::sleep(std::time::Duration::from_millis(100));
+        std::thread::sleep(std::time::Duration::from_millis(300));
     }
     run
 }

@@ -219,13 +219,42 @@ impl Gathered {
 
     pub(crate) fn result(self, code: i32, duration: Duration, program: &str) -> Result<CommandResult> {
         let tail = self.lines.into_tail().into_lines();
-        // The engine says in the output, not by a fault, that there is no such program.
         if matches!(code, 126 | 127)
-            && let Some(said) = tail.iter().find(|line| line.contains("OCI runtime exec failed"))
+            && let Some(fault) = tail.iter().find_map(|line| not_begun(program, line))
         {
-            return Err(Fault::new(Code::CommandMissing).with("program", program).because(said));
+            return Err(fault);
         }
         let stdout = String::from_utf8_lossy(&self.stdout).into_owned();
         Ok(CommandResult { code, tail, stdout, truncated: self.truncated, duration })
+    }
+}
+
+/// What a line means by which the engine says, in the output and not by a fault, that a command did not begin: that there
+/// is no such program, or else that the container is not there to run one, as when it is just being killed.
+pub(crate) fn not_begun(program: &str, line: &str) -> Option<Fault> {
+    if !(line.contains("OCI runtime exec failed") || line.contains("cannot exec in a")) {
+        return None;
+    }
+    let fault = if line.contains(&format!("exec: {program:?}")) {
+        Fault::new(Code::CommandMissing).with("program", program)
+    } else {
+        Fault::new(Code::RuntimeFailed).with("operation", format!("starting {program}"))
+    };
+    Some(fault.because(line.trim()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Code, not_begun};
+
+    #[test]
+    fn a_container_that_is_killed_lacks_no_program() {
+        let code = |line: &str| not_begun("psql", line).map(|fault| fault.code);
+        let missing = r#"OCI runtime exec failed: exec failed: unable to start container process: exec: "psql": executable file not found in $PATH: unknown"#;
+        assert_eq!(code(missing), Some(Code::CommandMissing));
+        let killed = "OCI runtime exec failed: exec failed: cannot exec in a stopped container: unknown";
+        assert_eq!(code(killed), Some(Code::RuntimeFailed));
+        assert_eq!(code("cannot exec in a deleted state: unknown"), Some(Code::RuntimeFailed));
+        assert_eq!(code("psql: error: connection refused"), None);
     }
 }

@@ -11,11 +11,14 @@ use futures_util::StreamExt;
 use tokio::io::{AsyncWriteExt, DuplexStream, duplex};
 use tokio::sync::oneshot;
 
-use crate::exec::{Gathered, Started};
+use crate::exec::{Gathered, Started, not_begun};
 use crate::runtime::ComposeRuntime;
 
 /// How much may lie in a pipe between the engine and who reads or writes.
 const PIPE: usize = 256 * 1024;
+
+/// How much of the output's beginning is looked at when a command did not begin: the engine says why there.
+const BEGINNING: usize = 2 * 1024;
 
 impl ComposeRuntime {
     pub(crate) async fn stream_in_service(
@@ -70,8 +73,13 @@ impl ComposeRuntime {
     ) -> Result<CommandResult> {
         let end = async || self.end_marked(container, mark, self.root_of(exec).await).await;
         match carried {
-            Ok(Carried::Whole(gathered)) => {
-                gathered.result(self.exit_code(exec).await?, begun.elapsed(), program)
+            Ok(Carried::Whole { gathered, beginning }) => {
+                let code = self.exit_code(exec).await?;
+                let said = String::from_utf8_lossy(&beginning);
+                match said.lines().find_map(|line| not_begun(program, line)) {
+                    Some(fault) if matches!(code, 126 | 127) => Err(fault),
+                    _ => gathered.result(code, begun.elapsed(), program),
+                }
             }
             Ok(Carried::Dropped) => {
                 end().await?;
@@ -94,7 +102,10 @@ impl ComposeRuntime {
 }
 
 enum Carried {
-    Whole(Gathered),
+    Whole {
+        gathered: Gathered,
+        beginning: Vec<u8>,
+    },
     /// Nobody reads the output any more.
     Dropped,
     Broken(bollard::errors::Error),
@@ -108,9 +119,12 @@ async fn carry(
 ) -> Carried {
     // Standard output goes to the reader; only standard error is gathered.
     let mut gathered = Gathered::default();
+    let mut beginning = Vec::new();
     while let Some(chunk) = output.next().await {
         match chunk {
             Ok(LogOutput::StdOut { message } | LogOutput::Console { message }) => {
+                let room = BEGINNING.saturating_sub(beginning.len());
+                beginning.extend_from_slice(message.get(..room).unwrap_or(&message));
                 if stdout.write_all(&message).await.is_err() {
                     return Carried::Dropped;
                 }
@@ -121,5 +135,5 @@ async fn carry(
     }
     gathered.finish(&NoOutput);
     let _ = stdout.shutdown().await;
-    Carried::Whole(gathered)
+    Carried::Whole { gathered, beginning }
 }

@@ -3,11 +3,12 @@
 import pickle
 import time
 from collections.abc import Callable
-from typing import Any
-
-import redis
+from typing import TYPE_CHECKING, Any
 
 from .site import common_config
+
+if TYPE_CHECKING:
+    import redis
 
 # How long a caller goes on trying when the server is away; each access then goes on without it.
 PATIENCE_SECONDS = 9.0
@@ -17,26 +18,32 @@ SHARED_HOOKS = "app_hooks"
 SHARED_ASSETS = "assets_json"
 
 
-def connect() -> redis.Redis:
+def connect() -> "redis.Redis":
+    import redis  # Most commands need no cache, and to load it takes longer than they do.
+
     return redis.Redis.from_url(
         common_config().get("redis_cache", "redis://redis-cache:6379"), socket_connect_timeout=3, socket_timeout=5
     )
 
 
 def is_reachable() -> bool:
+    from redis import RedisError
+
     try:
         return bool(connect().ping())
-    except redis.RedisError:
+    except RedisError:
         return False
 
 
-def _patiently(action: Callable[[redis.Redis], Any]) -> Any:
+def _patiently(action: Callable[["redis.Redis"], Any]) -> Any:
     """Tries until PATIENCE_SECONDS are over, then returns None: a lost cache slows a site, and ends nothing."""
+    from redis import ConnectionError as Lost
+
     deadline = time.monotonic() + PATIENCE_SECONDS
     while True:
         try:
             return action(connect())
-        except redis.ConnectionError:
+        except Lost:
             if time.monotonic() > deadline:
                 return None
             time.sleep(0.5)
@@ -59,7 +66,7 @@ def put(key: str, value: Any) -> None:
 
 def clear(prefix: str) -> None:
     """Deletes the keys of one database."""
-    def delete(server: redis.Redis) -> None:
+    def delete(server: "redis.Redis") -> None:
         keys = list(server.scan_iter(f"{prefix}|*", count=1000))
         if keys:
             server.delete(*keys)

@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from . import backup, console, context, fixtures, migrate, tests_runner, trim
+from . import backup, context, fixtures, migrate, trim
 from .cli import bench, chosen, for_sites, require
 from .database import Database
 from .site import LockTimeoutError, Site
@@ -73,6 +73,8 @@ def _plain(value: Any) -> Any:
 @for_sites
 def run_console(site: Site) -> None:
     """Run Python from standard input."""
+    from . import console
+
     console.run(site)
 
 
@@ -82,6 +84,8 @@ def run_console(site: Site) -> None:
 @for_sites
 def run_tests(site: Site, module: str, junit_xml_output: Path | None) -> None:
     """Run tests on a site."""
+    from . import tests_runner
+
     sys.exit(tests_runner.run(site, module, junit_xml_output))
 
 

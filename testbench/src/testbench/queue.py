@@ -5,13 +5,14 @@ import time
 import traceback
 import uuid
 from datetime import datetime, timezone
-from typing import Any
-
-import redis
+from typing import TYPE_CHECKING, Any
 
 from . import apps, context, paths
 from .database import Database
 from .site import Site, common_config
+
+if TYPE_CHECKING:
+    import redis
 
 QUEUES = ("short", "default", "long")
 TIMEOUT_SECONDS = {"short": 300, "default": 300, "long": 1500}
@@ -26,18 +27,22 @@ def queue_name(queue: str) -> str:
     return f"{str(paths.BENCH).strip('/').replace('/', '-')}:{queue}"
 
 
-def connect() -> redis.Redis:
+def connect() -> "redis.Redis":
+    import redis  # Most commands need no queue, and to load it takes longer than they do.
+
     return redis.Redis.from_url(common_config().get("redis_queue", "redis://redis-queue:6379"))
 
 
 def enqueue(site: Site, method: str, queue: str = "default", job_id: str | None = None, **arguments: Any) -> str:
     """Queues a call and returns the job's id. Without a server the call runs here, after a while."""
+    from redis import RedisError
+
     deadline = time.monotonic() + PATIENCE_SECONDS
     while True:
         try:
             connect().ping()
             break
-        except redis.RedisError:
+        except RedisError:
             if time.monotonic() > deadline:
                 print(f"Redis queue is unreachable: Executing {method} synchronously")
                 execute_job(site.name, method, arguments)

@@ -89,7 +89,7 @@ const UNREACHABLE: &[u32] =
 
 fn kind_of(code: i32, text: &str) -> Kind {
     let number = error_number(text);
-    let missing = text.is_empty() || text.contains("not found") || text.contains("No such file");
+    let missing = text.contains("not found") || text.contains("No such file");
     if matches!(code, 126 | 127) && missing {
         Kind::NoProgram
     } else if number.is_some_and(|number| DENIED.contains(&number)) {

@@ -89,7 +89,7 @@ fn kind_of(code: i32, text: &str) -> Kind {
         "could not translate host name",
     ];
     let says = |texts: &[&str]| texts.iter().any(|one| text.contains(one));
-    if matches!(code, 126 | 127) && (text.is_empty() || says(&["not found", "No such file"])) {
+    if matches!(code, 126 | 127) && says(&["not found", "No such file"]) {
         Kind::NoProgram
     } else if says(DENIED) || (text.contains("role \"") && text.contains("does not exist")) {
         Kind::Denied

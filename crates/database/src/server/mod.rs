@@ -95,6 +95,9 @@ impl Access {
         let of = |code| fault(code, &self.tenant);
         match failure {
             Failure::Fault(fault) => fault,
+            Failure::NotStarted(cause) if cause.code == Code::CommandMissing => {
+                self.lacks_program().because(cause)
+            }
             Failure::NotStarted(cause) => of(Code::DatabaseUnreachable).because(cause),
             Failure::Said(text) => of(code).because(text),
             Failure::Ended(result) => {
@@ -102,10 +105,7 @@ impl Access {
                 let mut fault = match (self.programs.kind_of)(result.code, &text) {
                     Kind::Denied => of(Code::DatabaseDenied),
                     Kind::Unreachable => of(Code::DatabaseUnreachable),
-                    Kind::NoProgram => Fault::new(Code::DatabaseUnsupported).with(
-                        "problem",
-                        format!("the service {} has no {}", self.service, self.programs.names),
-                    ),
+                    Kind::NoProgram => self.lacks_program(),
                     Kind::Other => of(code),
                 };
                 let skipped = result.tail.len().saturating_sub(10);
@@ -118,6 +118,11 @@ impl Access {
                 fault
             }
         }
+    }
+
+    fn lacks_program(&self) -> Fault {
+        let problem = format!("the service {} has no {}", self.service, self.programs.names);
+        Fault::new(Code::DatabaseUnsupported).with("problem", problem)
     }
 }
 

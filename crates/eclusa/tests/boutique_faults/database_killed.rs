@@ -9,10 +9,7 @@ pub fn backup(bench: &Bench) {
 
 /// In the middle of the migration: the way back waits until the server is there again, then brings the data back.
 pub fn release(bench: &Bench) {
-    let colleague = bench.colleague("lock table sales_sale in access share mode");
-    let run = bench.begin(&["release", "v2"]);
-    bench.until_begun(&run, "migrate.boutique");
-    bench.until_waiting("");
+    let (run, colleague) = bench.release_held_in_its_migration();
     bench.crash("db");
     drop(colleague);
     bench.attach(&run).must(3);

@@ -5,10 +5,7 @@ use crate::bench::{Bench, wait_for};
 /// While the gate is closed: it comes back closed, and the release goes on to its end.
 pub fn release(bench: &Bench) {
     bench.configure(|text| text + &Bench::check("never", &["false"]));
-    let run = bench.begin(&["release", "v2"]);
-    bench.until_begun(&run, "change.stop");
-    let colleague = bench.colleague("lock table sales_sale in access share mode");
-    bench.until_waiting("");
+    let (run, colleague) = bench.release_held_in_its_migration();
     assert_eq!(bench.public(), 503);
     bench.crash("eclusa-edge");
     let mut answer = 0;

@@ -11,10 +11,7 @@ pub fn backup(bench: &Bench) {
 /// In the middle of the migration: the way back waits for the engine and the database, then brings the data back (3);
 /// the gate is closed until then.
 pub fn release(bench: &Bench) {
-    let colleague = bench.colleague("lock table sales_sale in access share mode");
-    let run = bench.begin(&["release", "v2"]);
-    bench.until_begun(&run, "migrate.boutique");
-    bench.until_waiting("");
+    let (run, colleague) = bench.release_held_in_its_migration();
     Engine::that_runs().restart();
     drop(colleague);
     bench.attach(&run).must(3).says("WENT BACK");

@@ -69,6 +69,8 @@ const ONE_HALF: &[Cell] = cells! {
     migration_hangs: release;
     build_fails: release;
     image_exits: release;
+    service_dies_later: release;
+    service_killed: release;
     env_file_gone: backup, status;
     override_edited: status;
     signals: backup;
@@ -84,8 +86,6 @@ const OTHER_HALF: &[Cell] = cells! {
     network_cut: release;
     network_slow: release;
     service_never_healthy: release;
-    service_dies_later: release;
-    service_killed: release;
     edge_killed: release;
     port_taken: edge_install, edge_start;
     disk_full_data: release, restore;
@@ -111,37 +111,55 @@ fn the_boutique_stands_the_faults_of_the_engine() {
     walk("engine", OF_THE_ENGINE);
 }
 
+/// How often a cell may be tried.
+const TRIES: usize = 2;
+
 fn walk(name: &str, cells: &[Cell]) {
     let chosen = std::env::var("ECLUSA_CELLS").ok();
     let wanted = |cell: &&Cell| {
         let name = format!("{}/{}", cell.0, cell.1);
         chosen.as_ref().is_none_or(|chosen| chosen.split(',').any(|one| one == name || one == cell.0))
     };
-    let cells: Vec<&Cell> = cells.iter().filter(wanted).collect();
-    let mut bench: Option<(Bench, Picture)> = None;
+    let mut stacks = 0;
+    let mut lay = || {
+        stacks += 1;
+        let stack = Bench::lay(&format!("faults{name}{stacks}"));
+        let before = stack.picture();
+        (stack, before)
+    };
+    let mut standing: Option<(Bench, Picture)> = None;
     let mut failed = Vec::new();
-    for (number, (fault, runbook, cell)) in cells.into_iter().enumerate() {
-        let (stack, before) = bench.take().unwrap_or_else(|| {
-            let stack = Bench::lay(&format!("faults{name}{number}"));
-            let before = stack.picture();
-            (stack, before)
+    for cell in cells.iter().filter(wanted) {
+        // A busy machine may be too slow for a limit once; the other cells need not be walked again for that.
+        let passed = (1..=TRIES).any(|attempt| {
+            let (stack, before) = standing.take().unwrap_or_else(&mut lay);
+            let (passed, left) = stands(cell, attempt, stack, before);
+            standing = left;
+            passed
         });
-        let began = Instant::now();
-        let outcome = catch_unwind(AssertUnwindSafe(|| cell(&stack)));
-        stack.mend();
-        let after = stack.is_as_it_was(&before);
-        let seconds = began.elapsed().as_secs_f64();
-        if outcome.is_ok() && after.is_ok() {
-            println!("cell: {fault} {runbook} ok ({seconds:.1} s)");
-        } else {
-            println!("cell: {fault} {runbook} FAILED ({seconds:.1} s)");
-            failed.push(format!("{fault}/{runbook}"));
-        }
-        // What is broken now tells nothing about the next fault: that one gets a stack of its own.
-        match after {
-            Ok(()) => bench = Some((stack, before)),
-            Err(difference) => println!("after {fault} {runbook}, {difference}"),
+        if !passed {
+            failed.push(format!("{}/{}", cell.0, cell.1));
         }
     }
     assert!(failed.is_empty(), "these cells failed, see above: {}", failed.join(","));
+}
+
+/// Tries a cell, and says what came of it. Gives the stack for the next one; what was broken tells nothing about the next
+/// fault, so that one gets a stack of its own.
+fn stands(cell: &Cell, attempt: usize, stack: Bench, before: Picture) -> (bool, Option<(Bench, Picture)>) {
+    let (fault, runbook, act) = cell;
+    let began = Instant::now();
+    let outcome = catch_unwind(AssertUnwindSafe(|| act(&stack)));
+    stack.mend();
+    let after = stack.is_as_it_was(&before);
+    let passed = outcome.is_ok() && after.is_ok();
+    let word = if passed { "ok" } else { "FAILED" };
+    println!("cell: {fault} {runbook} {word} ({:.1} s, try {attempt})", began.elapsed().as_secs_f64());
+    match after {
+        Ok(()) => (passed, Some((stack, before))),
+        Err(difference) => {
+            println!("after {fault} {runbook}, {difference}");
+            (passed, None)
+        }
+    }
 }

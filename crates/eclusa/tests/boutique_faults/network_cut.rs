@@ -8,10 +8,7 @@ use crate::proxy::Network;
 /// In the middle of the migration: E0803 at its limit; it is ended, and the release goes back.
 pub fn release(bench: &Bench) {
     bench.configure(|text| text.replace("migrate = \"20s\"", "migrate = \"6s\""));
-    let colleague = bench.colleague("lock table sales_sale in access share mode");
-    let run = bench.begin(&["release", "v2"]);
-    bench.until_begun(&run, "migrate.boutique");
-    bench.until_waiting("");
+    let (run, colleague) = bench.release_held_in_its_migration();
     bench.proxy.set(Network::Cut, Duration::ZERO);
     drop(colleague);
     bench.until_undoing(&run);

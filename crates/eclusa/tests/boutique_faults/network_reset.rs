@@ -7,10 +7,7 @@ use crate::proxy::Network;
 
 /// In the middle of the migration: it fails with the reason, and the release goes back.
 pub fn release(bench: &Bench) {
-    let run = bench.begin(&["release", "v2"]);
-    bench.until_begun(&run, "change.stop");
-    let colleague = bench.colleague("lock table sales_sale in access share mode");
-    bench.until_waiting("");
+    let (run, colleague) = bench.release_held_in_its_migration();
     bench.proxy.set(Network::Reset, Duration::ZERO);
     std::thread::sleep(Duration::from_millis(500));
     bench.proxy.set(Network::Whole, Duration::ZERO);

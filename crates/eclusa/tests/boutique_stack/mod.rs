@@ -2,16 +2,19 @@
 
 #![allow(dead_code, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-use std::io::{Read, Write};
+use std::io::{Read, Seek, Write};
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use eclusa_testkit::free_port;
+
+/// How long a command of Eclusa's may take.
+const LONGEST: Duration = Duration::from_secs(400);
 
 /// A boutique that runs. Everything of it is removed when it is dropped.
 pub struct Boutique {
@@ -120,15 +123,50 @@ impl Boutique {
         command
     }
 
+    /// Runs it to its end; one that waits for an answer, which nobody gives here, fails with what it said.
     pub fn eclusa(&self, arguments: &[&str]) -> Output {
-        self.command(arguments).output().unwrap()
+        let files = [tempfile::tempfile().unwrap(), tempfile::tempfile().unwrap()];
+        let [stdout, stderr] = &files;
+        let mut child = self
+            .command(arguments)
+            .stdin(Stdio::null())
+            .stdout(stdout.try_clone().unwrap())
+            .stderr(stderr.try_clone().unwrap())
+            .spawn()
+            .unwrap();
+        let deadline = Instant::now() + LONGEST;
+        let status = loop {
+            if let Some(status) = child.try_wait().unwrap() {
+                break Some(status);
+            }
+            if Instant::now() > deadline {
+                let _ = child.kill();
+                let _ = child.wait();
+                break None;
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        };
+        let [stdout, stderr] = files.map(|mut file| {
+            let mut bytes = Vec::new();
+            file.rewind().unwrap();
+            file.read_to_end(&mut bytes).unwrap();
+            bytes
+        });
+        let Some(status) = status else {
+            let said = [stdout, stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).concat();
+            panic!("eclusa {arguments:?} did not end within {} s; it said:\n{said}", LONGEST.as_secs());
+        };
+        Output { status, stdout, stderr }
     }
 
-    /// Runs it and wants this exit code.
+    /// Runs it and wants this exit code. `ECLUSA_SHOW=1` shows what it says.
     pub fn must(&self, code: i32, arguments: &[&str]) -> String {
         let output = self.eclusa(arguments);
         let text =
             format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+        if std::env::var_os("ECLUSA_SHOW").is_some() {
+            println!("$ eclusa {}\n{text}", arguments.join(" "));
+        }
         assert_eq!(output.status.code(), Some(code), "eclusa {arguments:?} said:\n{text}");
         text
     }

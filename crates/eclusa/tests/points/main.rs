@@ -27,7 +27,7 @@ use lane::Lane;
 use scenario::{Scenario, named};
 
 /// How many stacks are worked on side by side.
-const LANES: usize = 4;
+const LANES: usize = 3;
 
 fn number(name: &str) -> Option<u64> {
     std::env::var(name).ok().and_then(|text| text.parse().ok())

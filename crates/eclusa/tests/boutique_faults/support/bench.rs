@@ -304,6 +304,16 @@ impl Bench {
         self.attach(run)
     }
 
+    /// Begins a release whose migration waits for a colleague. The colleague comes after preflight, which would ask about a
+    /// transaction that is open as long as preflight takes on a busy machine.
+    pub fn release_held_in_its_migration(&self) -> (String, Colleague) {
+        let run = self.begin(&["release", "v2"]);
+        self.until_begun(&run, "change.stop");
+        let colleague = self.colleague("lock table sales_sale in access share mode");
+        self.until_waiting("");
+        (run, colleague)
+    }
+
     /// Breaks something in the middle of the dump of a backup: gives what the backup said; no point of it is listed, and the
     /// next one is taken.
     pub fn backup_broken_in_its_dump(&self, breaking: impl FnOnce()) -> Said {
@@ -568,6 +578,7 @@ pub fn wait_for(what: &str, seconds: u64, mut so: impl FnMut() -> bool) {
     let deadline = Instant::now() + Duration::from_secs(seconds);
     while !so() {
         assert!(Instant::now() < deadline, "{what}: not within {seconds} s");
-        std::thread::sleep(Duration::from_millis(100));
+        // To ask costs a process each time, on a machine that has other things to do.
+        std::thread::sleep(Duration::from_millis(300));
     }
 }
