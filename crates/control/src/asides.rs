@@ -19,9 +19,12 @@ const NAMED: usize = 12;
 pub async fn list(assembly: &Assembly) -> Result<Vec<(TenantName, Aside)>> {
     let mut servers = BTreeMap::new();
     for tenant in assembly.tenants.iter() {
-        if let DatabasePlace::Mariadb { service, host, port, .. } = &tenant.database {
-            servers.entry((service.clone(), host.clone(), *port)).or_insert(tenant);
-        }
+        let server = match &tenant.database {
+            DatabasePlace::Mariadb { service, host, port, .. } => (service.clone(), host.clone(), *port),
+            DatabasePlace::Postgresql { service, .. } => (service.clone(), None, None),
+            DatabasePlace::Sqlite { .. } => continue,
+        };
+        servers.entry(server).or_insert(tenant);
     }
     let mut found = Vec::new();
     for tenant in servers.into_values() {
@@ -31,7 +34,8 @@ pub async fn list(assembly: &Assembly) -> Result<Vec<(TenantName, Aside)>> {
     Ok(found)
 }
 
-/// The tables of a point that are meant: by their names, or by the DocTypes of Frappe whose tables they are.
+/// The tables of a point that are meant: by their names, those of PostgreSQL's schema `public` without it too, or by the
+/// DocTypes of Frappe whose tables they are.
 ///
 /// # Errors
 /// `TableUnknown`.
@@ -39,8 +43,8 @@ pub fn tables(manifest: &PointManifest, wanted: &[String]) -> Result<Vec<String>
     let known = &manifest.summary.tables;
     let mut tables = Vec::new();
     for name in wanted {
-        let of_doctype = format!("tab{name}");
-        let table = [name, &of_doctype].into_iter().find(|table| known.contains_key(*table));
+        let (of_doctype, of_public) = (format!("tab{name}"), format!("public.{name}"));
+        let table = [name, &of_doctype, &of_public].into_iter().find(|table| known.contains_key(*table));
         let Some(table) = table else {
             let near: Vec<&str> = known
                 .keys()

@@ -3,6 +3,7 @@
 //! What a dump of each engine is made of, how its summary is computed and how a swap survives a crash stands at
 //! the top of its module: [`mariadb`], [`postgresql`] and [`sqlite`].
 
+mod asides;
 pub mod mariadb;
 pub mod names;
 pub mod postgresql;
@@ -40,7 +41,7 @@ use crate::postgresql::Postgresql;
 use crate::server::Access;
 pub(crate) use crate::shape::Shape;
 use crate::sqlite::Sqlite;
-use crate::unsupported::{cannot_be_made, tables_alone, without_bases};
+use crate::unsupported::{cannot_be_made, tables_alone, without_bases, without_log};
 
 /// The databases of one stack, each handled as its engine needs it.
 #[derive(Clone)]
@@ -252,24 +253,36 @@ impl Database for Databases {
         tables: &BTreeSet<String>,
     ) -> Result<()> {
         names::check(suffix)?;
-        self.mariadb(tenant).ok_or_else(|| tables_alone(tenant))?.restore_aside(suffix, dump, tables).await
+        match self.engine(tenant) {
+            Engine::Mariadb(engine) => engine.restore_aside(suffix, dump, tables).await,
+            Engine::Postgresql(engine) => engine.restore_aside(suffix, dump, tables).await,
+            Engine::Sqlite(_) => Err(tables_alone(tenant)),
+        }
     }
 
     async fn finish_aside(&self, tenant: &Tenant, suffix: &str, point: &str, at: Timestamp) -> Result<Aside> {
         names::check(suffix)?;
-        let engine = self.mariadb(tenant).ok_or_else(|| tables_alone(tenant))?;
-        engine.finish_aside(suffix, &tenant.name, point, at).await
+        match self.engine(tenant) {
+            Engine::Mariadb(engine) => engine.finish_aside(suffix, &tenant.name, point, at).await,
+            Engine::Postgresql(engine) => engine.finish_aside(suffix, &tenant.name, point, at).await,
+            Engine::Sqlite(_) => Err(tables_alone(tenant)),
+        }
     }
 
     async fn asides(&self, tenant: &Tenant) -> Result<Vec<Aside>> {
-        match self.mariadb(tenant) {
-            Some(engine) => engine.asides().await,
-            None => Ok(Vec::new()),
+        match self.engine(tenant) {
+            Engine::Mariadb(engine) => engine.asides().await,
+            Engine::Postgresql(engine) => engine.asides().await,
+            Engine::Sqlite(_) => Ok(Vec::new()),
         }
     }
 
     async fn drop_aside(&self, tenant: &Tenant, database: &str) -> Result<()> {
-        self.mariadb(tenant).ok_or_else(|| tables_alone(tenant))?.drop_aside(database).await
+        match self.engine(tenant) {
+            Engine::Mariadb(engine) => engine.drop_aside(database).await,
+            Engine::Postgresql(engine) => engine.drop_aside(database).await,
+            Engine::Sqlite(_) => Err(tables_alone(tenant)),
+        }
     }
 
     async fn replay(
@@ -280,9 +293,7 @@ impl Database for Databases {
         until: Timestamp,
     ) -> Result<Replayed> {
         names::check(suffix)?;
-        let problem = || format!("moments between restore points of {} on this engine", tenant.name);
-        let unsupported = || Fault::new(Code::DatabaseUnsupported).with("problem", problem());
-        self.mariadb(tenant).ok_or_else(unsupported)?.replay(suffix, log, until).await
+        self.mariadb(tenant).ok_or_else(|| without_log(tenant))?.replay(suffix, log, until).await
     }
 
     async fn bases(&self, tenant: &Tenant) -> Result<Option<BaseFacts>> {

@@ -8,8 +8,13 @@ pub(crate) fn without_bases(tenant: &Tenant) -> Fault {
     Fault::new(Code::DatabaseUnsupported).with("problem", problem)
 }
 
+pub(crate) fn without_log(tenant: &Tenant) -> Fault {
+    let problem = format!("moments between restore points of {} on this engine", tenant.name);
+    Fault::new(Code::DatabaseUnsupported).with("problem", problem)
+}
+
 pub(crate) fn tables_alone(tenant: &Tenant) -> Fault {
-    let problem = format!("some tables of {} alone are restored on MariaDB only", tenant.name);
+    let problem = format!("some tables of {} alone are not restored on this engine", tenant.name);
     Fault::new(Code::DatabaseUnsupported).with("problem", problem)
 }
 

@@ -73,6 +73,23 @@ fn the_boutique_is_tried_on_copies() {
 
     releases_are_rehearsed(&shop);
     assert_eq!(everything(&shop), before);
+    tables_are_looked_at(&shop);
+    assert_eq!(everything(&shop), before);
+}
+
+fn tables_are_looked_at(shop: &Boutique) {
+    let count = "select count(*) || ':' || sum(amount) from sales_payment";
+    let live = shop.query(count);
+    let said = shop.must(0, &["aside", "take", "boutique", "sales_payment", "--yes"]);
+    let listed = shop.must(0, &["aside", "ls", "--json"]);
+    let listed: serde_json::Value = serde_json::from_str(&listed).unwrap();
+    let database = listed["asides"][0]["database"].as_str().unwrap();
+    assert!(said.contains(database), "{said}");
+    let psql = ["exec", "-T", "db", "psql", "-U", "boutique", "-At", "-d", database, "-c"];
+    let there = shop.compose(&[&psql[..], &[count]].concat()).stdout;
+    assert_eq!(String::from_utf8_lossy(&there).trim(), live);
+    assert!(shop.must(0, &["status"]).contains(database));
+    shop.must(0, &["aside", "drop", database, "--yes"]);
 }
 
 fn what_runs_on_a_copy_reaches_nothing_else(shop: &Boutique) {

@@ -1,5 +1,4 @@
-//! Databases with some tables of a restore point, which people look at. The server itself says which there are: their comments
-//! name the tenant, the point and the moment, so that no list of them can be lost.
+//! Databases with some tables of a restore point, which people look at. The server itself says which there are.
 
 use eclusa_model::TenantName;
 use eclusa_ports::Aside;
@@ -8,27 +7,9 @@ use jiff::Timestamp;
 use super::catalogue::{self, UNFINISHED};
 use super::quote::literal;
 use super::session::{Access, Failure, Session};
+use crate::asides::{ASIDE, comment, read};
 
 type Outcome<T> = Result<T, Failure>;
-
-/// With what their comments begin.
-const ASIDE: &str = "eclusa: aside ";
-
-fn comment(tenant: &TenantName, point: &str, at: Timestamp) -> String {
-    format!("{ASIDE}{tenant} {point} {at}")
-}
-
-/// What a comment says; nothing where it is another one.
-fn read(database: &str, comment: &str) -> Option<Aside> {
-    let mut words = comment.strip_prefix(ASIDE)?.split(' ');
-    let (tenant, point, at) = (words.next()?, words.next()?, words.next()?);
-    Some(Aside {
-        tenant: TenantName::new(tenant).ok()?,
-        database: database.to_owned(),
-        point: point.to_owned(),
-        made_at: at.parse().ok()?,
-    })
-}
 
 pub(super) async fn finish(
     access: &Access,
@@ -74,23 +55,6 @@ pub(super) async fn drop(access: &Access, database: &str) -> Outcome<()> {
             let fault = crate::fault(eclusa_fault::Code::DatabaseDenied, &access.tenant);
             let why = format!("the database {database:?} was not made to look at tables");
             Err(Failure::Fault(fault.because(why)))
-        }
-    }
-}
-
-#[cfg(test)]
-#[allow(clippy::unwrap_used)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_a_comment_says_is_read_back() {
-        let tenant = TenantName::new("acme.example.org").unwrap();
-        let at: Timestamp = "2026-03-01T14:05:00Z".parse().unwrap();
-        let found = read("x_aside", &comment(&tenant, "1608a65a", at)).unwrap();
-        assert_eq!((found.tenant, found.point.as_str(), found.made_at), (tenant, "1608a65a", at));
-        for other in ["", "eclusa: kept", "eclusa: aside", "eclusa: aside a b", "eclusa: aside a b c"] {
-            assert_eq!(read("x", other), None, "{other}");
         }
     }
 }

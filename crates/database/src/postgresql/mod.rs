@@ -11,7 +11,9 @@
 //!   until all are gone, while a second session ends who is still connected. Nothing lasting is changed
 //!   before the commit, so a crash leaves either the old state or the new one.
 
+mod aside;
 mod catalogue;
+mod chosen;
 mod dump;
 mod facts;
 mod moment;
@@ -23,9 +25,13 @@ mod session;
 mod summary;
 mod swap;
 
+use std::collections::BTreeSet;
+
 use eclusa_fault::{Code, Fault, Result};
+use eclusa_model::TenantName;
 use eclusa_ports::{
-    Base, BaseFacts, Checksums, DatabaseCopy, DatabaseFacts, DatabaseSummary, Dump, StoredDump, SwapState,
+    Aside, Base, BaseFacts, Checksums, DatabaseCopy, DatabaseFacts, DatabaseSummary, Dump, StoredDump,
+    SwapState,
 };
 use jiff::Timestamp;
 
@@ -180,6 +186,37 @@ impl Postgresql {
             session.run(&format!("DROP DATABASE IF EXISTS {};", identifier(&name))).await
         };
         self.of(Code::SwapFailed, work.await)
+    }
+
+    pub(crate) async fn restore_aside(
+        &self,
+        suffix: &str,
+        dump: StoredDump,
+        tables: &BTreeSet<String>,
+    ) -> Result<()> {
+        let aside = copy_name(&self.name, &DatabaseCopy::Aside(suffix.to_owned()));
+        let made = aside::make(&self.access, &self.name, &aside, dump, tables).await;
+        self.of(Code::RestoreFailed, made)
+    }
+
+    pub(crate) async fn finish_aside(
+        &self,
+        suffix: &str,
+        tenant: &TenantName,
+        point: &str,
+        at: Timestamp,
+    ) -> Result<Aside> {
+        let database = copy_name(&self.name, &DatabaseCopy::Aside(suffix.to_owned()));
+        let finished = aside::finish(&self.access, &self.name, &database, tenant, point, at).await;
+        self.of(Code::DatabaseUnreachable, finished)
+    }
+
+    pub(crate) async fn asides(&self) -> Result<Vec<Aside>> {
+        self.of(Code::DatabaseUnreachable, aside::list(&self.access, &self.name).await)
+    }
+
+    pub(crate) async fn drop_aside(&self, database: &str) -> Result<()> {
+        self.of(Code::DatabaseUnreachable, aside::drop(&self.access, &self.name, database).await)
     }
 
     pub(crate) async fn create_scratch(&self, name: &str) -> Result<()> {

@@ -81,7 +81,7 @@ async fn fill(access: &Access, database: &str, dump: StoredDump) -> Outcome<()> 
     Session::open(access, database).await?.run("ANALYZE;").await
 }
 
-async fn feed_one(access: &Access, database: &str, stream: Box<dyn Read + Send>) -> Outcome<()> {
+pub(super) async fn feed_one(access: &Access, database: &str, stream: Box<dyn Read + Send>) -> Outcome<()> {
     feed(access.start_postgresql(psql(), database).await?, stream, &FEEDING).await
 }
 
@@ -132,7 +132,7 @@ async fn finish(maintenance: &mut Session, live: &Live, unfinished: &str, new: &
     maintenance.run(&format!("ALTER DATABASE {target} RENAME TO {};", identifier(new))).await
 }
 
-async fn granted(maintenance: &mut Session, of: &str) -> Outcome<Option<Vec<Value>>> {
+pub(super) async fn granted(maintenance: &mut Session, of: &str) -> Outcome<Option<Vec<Value>>> {
     let row = maintenance
         .row(&format!(
             "SELECT json_build_object('set', datacl IS NOT NULL, 'grants', (SELECT json_agg(json_build_object( \
@@ -147,7 +147,7 @@ async fn granted(maintenance: &mut Session, of: &str) -> Outcome<Option<Vec<Valu
 }
 
 /// The statements that give a database these grants and no others.
-fn grants(grants: Option<Vec<Value>>, owner: &str, target: &str) -> Outcome<String> {
+pub(super) fn grants(grants: Option<Vec<Value>>, owner: &str, target: &str) -> Outcome<String> {
     let Some(grants) = grants else { return Ok(String::new()) };
     let mut sql = format!(
         "REVOKE ALL ON DATABASE {target} FROM PUBLIC; REVOKE ALL ON DATABASE {target} FROM {};",
