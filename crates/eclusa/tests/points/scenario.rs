@@ -66,6 +66,8 @@ pub struct Scenario {
     pub end: &'static str,
     /// What a gate that holds for want of samples is answered.
     pub answer: &'static str,
+    /// With what the name of the first step begins by which it differs from `release`, whose points those before it are.
+    pub differs_from: Option<&'static str>,
 }
 
 /// All of them.
@@ -78,6 +80,7 @@ pub const SCENARIOS: [Scenario; 9] = [
         to: "v2",
         end: "done",
         answer: "go",
+        differs_from: None,
     },
     Scenario {
         name: "release-back",
@@ -87,6 +90,7 @@ pub const SCENARIOS: [Scenario; 9] = [
         to: "v3",
         end: "went-back",
         answer: "no-go",
+        differs_from: Some("validate."),
     },
     Scenario {
         name: "release-salvage",
@@ -96,6 +100,7 @@ pub const SCENARIOS: [Scenario; 9] = [
         to: "v3",
         end: "went-back",
         answer: "no-go",
+        differs_from: Some("open."),
     },
     Scenario {
         name: "rollback",
@@ -105,6 +110,7 @@ pub const SCENARIOS: [Scenario; 9] = [
         to: "v1",
         end: "done",
         answer: "go",
+        differs_from: None,
     },
     Scenario {
         name: "release-code",
@@ -114,6 +120,7 @@ pub const SCENARIOS: [Scenario; 9] = [
         to: "v1b",
         end: "done",
         answer: "go",
+        differs_from: None,
     },
     Scenario {
         name: "rollback-code",
@@ -123,6 +130,7 @@ pub const SCENARIOS: [Scenario; 9] = [
         to: "v1",
         end: "done",
         answer: "go",
+        differs_from: None,
     },
     Scenario {
         name: "backup",
@@ -132,6 +140,7 @@ pub const SCENARIOS: [Scenario; 9] = [
         to: "v1",
         end: "done",
         answer: "go",
+        differs_from: None,
     },
     Scenario {
         name: "restore",
@@ -141,6 +150,7 @@ pub const SCENARIOS: [Scenario; 9] = [
         to: "v1",
         end: "done",
         answer: "go",
+        differs_from: None,
     },
     Scenario {
         name: "restore-files",
@@ -150,6 +160,7 @@ pub const SCENARIOS: [Scenario; 9] = [
         to: "v1",
         end: "done",
         answer: "go",
+        differs_from: None,
     },
 ];
 
