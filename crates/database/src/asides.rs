@@ -1,6 +1,7 @@
 //! By what databases with some tables of a restore point are known: their comments name the tenant, the point and the moment,
 //! so that no list of them can be lost.
 
+use eclusa_fault::{Code, Fault};
 use eclusa_model::TenantName;
 use eclusa_ports::Aside;
 use jiff::Timestamp;
@@ -22,6 +23,12 @@ pub(crate) fn read(database: &str, comment: &str) -> Option<Aside> {
         point: point.to_owned(),
         made_at: at.parse().ok()?,
     })
+}
+
+/// Why a database of another kind is not dropped as one.
+pub(crate) fn not_one(tenant: &str, database: &str) -> Fault {
+    let why = format!("the database {database:?} was not made to look at tables");
+    crate::fault(Code::DatabaseDenied, tenant).because(why)
 }
 
 #[cfg(test)]

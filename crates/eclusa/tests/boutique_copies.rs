@@ -4,25 +4,15 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod boutique_stack;
-
-use std::process::Command;
+mod trials;
 
 use boutique_stack::{Boutique, get};
-
-fn docker(arguments: &[&str]) -> String {
-    let output = Command::new("docker").args(arguments).output().unwrap();
-    assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
-    String::from_utf8_lossy(&output.stdout).trim().to_owned()
-}
+use trials::{address, container, docker, reaches};
 
 /// What is there of copies: containers, networks and volumes, and directories among the live files.
 fn copies(shop: &Boutique) -> String {
-    let label = ["--filter", "label=eclusa.trial", "--format"];
-    let containers = docker(&[&["ps", "--all"][..], &label, &["{{.Names}}"]].concat());
-    let networks = docker(&[&["network", "ls"][..], &label, &["{{.Name}}"]].concat());
-    let volumes = docker(&[&["volume", "ls"][..], &label, &["{{.Name}}"]].concat());
     let files = shop.compose(&["exec", "-T", "web", "ls", "-A", "/srv/boutique/media"]).stdout;
-    format!("{containers}\n{networks}\n{volumes}\n{}", String::from_utf8_lossy(&files))
+    format!("{}\n{}", trials::everything(), String::from_utf8_lossy(&files))
 }
 
 /// Everything that a copy must leave as it was.
@@ -94,30 +84,20 @@ fn tables_are_looked_at(shop: &Boutique) {
 
 fn what_runs_on_a_copy_reaches_nothing_else(shop: &Boutique) {
     let run = killed_at(shop, "validate.start.boutique/trial.started");
-    let names = docker(&["ps", "--filter", "label=eclusa.trial", "--format", "{{.Names}}"]);
-    let named = |service: &str| {
-        let found = names.lines().find(|name| name.ends_with(&format!("-{service}-1")));
-        found.unwrap_or_else(|| panic!("no {service} in {names}")).to_owned()
-    };
-    let web = named("web");
-    let reaches = |host: &str, port: u16| {
-        let code = format!("import socket; socket.create_connection(({host:?}, {port}), 3)");
-        Command::new("docker").args(["exec", &web, "python", "-c", &code]).output().unwrap().status.success()
-    };
-    let of_live = |service: &str| {
-        let name = format!("{}-{service}-1", shop.project);
-        let format = "{{range .NetworkSettings.Networks}}{{.IPAddress}} {{end}}";
-        docker(&["inspect", &name, "--format", format]).split_whitespace().next().unwrap().to_owned()
-    };
-    assert!(reaches("db", 5432) && reaches("redis", 6379));
+    let web = container("web");
+    assert!(reaches(&web, "db", 5432) && reaches(&web, "redis", 6379));
     for (service, port) in [("db", 5432), ("redis", 6379), ("web", 8000)] {
-        assert!(!reaches(&of_live(service), port), "{service} of the live stack is reached");
+        assert!(
+            !reaches(&web, &address(&shop.project, service), port),
+            "{service} of the live stack is reached"
+        );
     }
+    let names = trials::everything();
     assert!(!names.contains("worker") && !names.contains("beat"), "nothing works in the background: {names}");
     // It is the copy that it writes to, and the file of the copy that it sees.
     let sql = "truncate sales_payment cascade; select 'gone'";
     let psql = ["psql", "-U", "boutique", "-d", "boutique", "-At", "-c", sql];
-    assert!(docker(&[&["exec", &named("db")][..], &psql].concat()).contains("gone"));
+    assert!(docker(&[&["exec", &container("db")][..], &psql].concat()).contains("gone"));
     assert_ne!(shop.query("select count(*) from sales_payment"), "0");
     assert_eq!(docker(&["exec", &web, "cat", "/srv/boutique/media/invoice.txt"]), "scan");
     docker(&["exec", &web, "sh", "-c", "echo changed >/srv/boutique/media/invoice.txt"]);

@@ -5,11 +5,11 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod bench;
-
-use std::process::Command;
+mod trials;
 
 use bench::{ComposeBench, text};
 use serde_json::json;
+use trials::{address, container, docker, reaches};
 
 const ONE: &str = "s01.localhost";
 const COPY: &str = "staging.localhost";
@@ -21,21 +21,7 @@ fn everything(bench: &ComposeBench) -> String {
     let server = bench.administer(
         "SELECT SCHEMA_NAME FROM information_schema.SCHEMATA ORDER BY 1; SELECT User, Host FROM mysql.user ORDER BY 1, 2",
     );
-    format!("{sites}\n{server}\n{}", trials())
-}
-
-fn docker(arguments: &[&str]) -> String {
-    let output = Command::new("docker").args(arguments).output().unwrap();
-    assert!(output.status.success(), "{arguments:?}: {}", text(&output));
-    String::from_utf8_lossy(&output.stdout).trim().to_owned()
-}
-
-/// What is there of applications that are tried on copies: containers and networks.
-fn trials() -> String {
-    let label = ["--filter", "label=eclusa.trial", "--format", "{{.Names}}"];
-    let containers = docker(&[&["ps", "--all"][..], &label].concat());
-    let label = ["--filter", "label=eclusa.trial", "--format", "{{.Name}}"];
-    format!("{containers}\n{}", docker(&[&["network", "ls"][..], &label].concat()))
+    format!("{sites}\n{server}\n{}", trials::everything())
 }
 
 /// A run that is killed at a point; gives its id.
@@ -167,24 +153,16 @@ fn the_application_is_started_on_copies(bench: &ComposeBench) {
     // What runs on a copy reaches the database of the copy, and nothing else.
     let point = format!("validate.start.{ONE}/trial.started");
     let run = killed(bench, &["drill", "--application", ONE, "--detach"], &point);
-    let names = trials();
-    let backend = names.lines().find(|name| name.ends_with("-backend-1")).unwrap();
-    let reaches = |host: &str, port: u16| {
-        let code = format!("import socket; socket.create_connection(({host:?}, {port}), 3)");
-        let output = Command::new("docker").args(["exec", backend, "python", "-c", &code]).output().unwrap();
-        output.status.success()
-    };
-    let of_live = |service: &str| {
-        let name = format!("{}-{service}-1", bench.project);
-        let format = "{{range .NetworkSettings.Networks}}{{.IPAddress}} {{end}}";
-        docker(&["inspect", &name, "--format", format]).split_whitespace().next().unwrap().to_owned()
-    };
-    assert!(reaches("eclusa-database", 3306) && reaches("redis-cache", 6379));
+    let backend = container("backend");
+    assert!(reaches(&backend, "eclusa-database", 3306) && reaches(&backend, "redis-cache", 6379));
     for (service, port) in [("db", 3306), ("redis-queue", 6379), ("backend", 8000)] {
-        assert!(!reaches(&of_live(service), port), "{service} of the live stack is reached");
+        assert!(
+            !reaches(&backend, &address(&bench.project, service), port),
+            "{service} of the live stack is reached"
+        );
     }
-    assert!(!reaches("db", 3306), "the live server has no name there");
-    let config = docker(&["exec", backend, "cat", &format!("sites/{ONE}/site_config.json")]);
+    assert!(!reaches(&backend, "db", 3306), "the live server has no name there");
+    let config = docker(&["exec", &backend, "cat", &format!("sites/{ONE}/site_config.json")]);
     let config: serde_json::Value = serde_json::from_str(&config).unwrap();
     let (own, live) = (config["db_name"].as_str().unwrap(), bench.config(ONE));
     assert_ne!(config["db_name"], live["db_name"]);
@@ -192,7 +170,7 @@ fn the_application_is_started_on_copies(bench: &ComposeBench) {
     assert_eq!(config["encryption_key"], live["encryption_key"], "it is the restore point's own");
     let grants = bench.administer(&format!("SHOW GRANTS FOR '{own}'@'%'"));
     assert!(!grants.contains(live["db_name"].as_str().unwrap()), "{grants}");
-    assert!(docker(&["exec", backend, "ls", "sites"]).split_whitespace().all(|name| name != COPY));
+    assert!(docker(&["exec", &backend, "ls", "sites"]).split_whitespace().all(|name| name != COPY));
     // Whoever gives it up finds nothing left of it.
     let said = bench.ends(0, &["abort", &run]);
     bench.eclusa(&["resume"]);

@@ -73,6 +73,18 @@ pub enum DatabaseEngine {
     Sqlite,
 }
 
+impl DatabaseEngine {
+    /// The port on which its servers listen unless they are told another one; none where there is no server.
+    #[must_use]
+    pub fn port(self) -> Option<u16> {
+        match self {
+            Self::Postgresql => Some(5432),
+            Self::Mariadb => Some(3306),
+            Self::Sqlite => None,
+        }
+    }
+}
+
 /// Where a tenant's database is. Secrets are references (`env:`, `file:`), resolved at the edge.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(tag = "engine", rename_all = "kebab-case")]

@@ -72,7 +72,7 @@ fn lane(
         let step = copy.run("migrate", "step-trial-migrate", exec)?;
         steps.push(step.seconds(input.stack.limits.migrate.as_seconds()));
     }
-    steps.extend(copy.static_files("static")?);
+    steps.extend(copy.static_files()?);
     steps.extend(copy.asked(Some(release))?);
     let of_point = PointReference::Id(point.to_owned());
     for gate in input.app.settled_gates(input.stack, &tenant.name, &of_point) {

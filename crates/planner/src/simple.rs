@@ -49,6 +49,12 @@ pub(crate) fn probes_of(input: &PlanInput<'_>, tenant: &Tenant) -> Vec<HttpProbe
     probes.collect()
 }
 
+/// The service in which a check is made, where it is made in one.
+pub(crate) fn check_service(input: &PlanInput<'_>, check: &Check) -> Result<ServiceName> {
+    let service = check.service.clone().or_else(|| input.stack.services.web.first().cloned());
+    service.ok_or_else(|| Fault::new(Code::ServiceMissing).with("service", "web").with("known", "none"))
+}
+
 /// The commands of a check: one for each tenant it is meant for.
 pub(crate) fn check_exec(
     input: &PlanInput<'_>,
@@ -57,9 +63,7 @@ pub(crate) fn check_exec(
     tenants: &[Tenant],
     place: Option<&Place>,
 ) -> Result<Vec<(Option<TenantName>, Exec)>> {
-    let service = check.service.clone().or_else(|| input.stack.services.web.first().cloned());
-    let service = service
-        .ok_or_else(|| Fault::new(Code::ServiceMissing).with("service", "web").with("known", "none"))?;
+    let service = check_service(input, check)?;
     let place = match (check.place, place) {
         (CheckPlace::Host, _) => Place::Host,
         (_, Some(place)) => place.clone(),

@@ -12,7 +12,7 @@ use crate::app::{NamedGate, TrialShape};
 use crate::draft::{Draft, NewStep};
 use crate::release_preflight::disks;
 use crate::restore::short;
-use crate::simple::{check_exec, probes_of};
+use crate::simple::{check_exec, check_service, probes_of};
 use crate::{PlanInput, application};
 
 /// How long a copy may take to be restored or compared, in seconds.
@@ -50,7 +50,7 @@ pub(crate) fn lane(
     let copy = Copy::of(input, tenant, point, from, number)?;
     let mut steps = copy.made()?;
     steps.push(copy.started(None, "start", "step-trial-start")?);
-    steps.extend(copy.static_files("static")?);
+    steps.extend(copy.static_files()?);
     steps.extend(copy.asked(None)?);
     steps.push(copy.ended()?);
     Ok(steps)
@@ -147,14 +147,14 @@ impl<'a> Copy<'a> {
     }
 
     /// The static files of what was started, where they are no part of its image.
-    pub(crate) fn static_files(&self, word: &str) -> Result<Option<NewStep>> {
-        let Some(service) = self.input.app.command_service(self.input.stack) else { return Ok(None) };
+    pub(crate) fn static_files(&self) -> Result<Option<NewStep>> {
         if self.shape.server.is_none() {
             // Those that are served now are seen.
             return Ok(None);
         }
+        let service = self.input.command_service()?;
         let exec = self.input.app.collect_static(self.input.stack, &Place::Service { service });
-        exec.map(|exec| Ok(self.run(word, "step-trial-static", exec)?.seconds(600))).transpose()
+        exec.map(|exec| Ok(self.run("static", "step-trial-static", exec)?.seconds(600))).transpose()
     }
 
     /// Everything that is asked of a tenant before its gate is opened; of a release, or of what wrote the point.
@@ -191,11 +191,10 @@ impl<'a> Copy<'a> {
         let Some(release) = release.or(self.input.observation.release.as_ref()) else {
             return Ok(Vec::new());
         };
-        let service = self.input.command_service()?;
         let tenants = std::slice::from_ref(self.tenant);
         let mut gates = Vec::new();
         for check in self.input.stack.checks.iter().filter(|check| check.place != CheckPlace::Host) {
-            let service = check.service.clone().unwrap_or_else(|| service.clone());
+            let service = check_service(self.input, check)?;
             let known = service == self.shape.services.frontend || self.shape.services.web.contains(&service);
             if !known || check.tenant.as_ref().is_some_and(|tenant| *tenant != self.tenant.name) {
                 continue;

@@ -17,9 +17,13 @@ INTERVALS = {
 }
 
 
+def _is_disabled(opened: Database) -> bool:
+    return opened.single("System Settings", "enable_scheduler") != "1"
+
+
 def is_disabled(site: Site) -> bool:
     with Database(site) as opened:
-        return opened.single("System Settings", "enable_scheduler") != "1"
+        return _is_disabled(opened)
 
 
 def set_enabled(site: Site, enabled: bool) -> None:
@@ -34,20 +38,23 @@ def status(site: Site) -> str:
     return "paused" if site.config.get("pause_scheduler") else "active"
 
 
-def is_inactive(site: Site) -> bool:
+def _is_held(site: Site) -> bool:
     config = site.config
-    return bool(config.get("maintenance_mode") or config.get("pause_scheduler")) or is_disabled(site)
+    return bool(config.get("maintenance_mode") or config.get("pause_scheduler"))
+
+
+def is_inactive(site: Site) -> bool:
+    return _is_held(site) or is_disabled(site)
 
 
 def enqueue_due(site: Site) -> int:
     """Queues what is due on one site and returns how much that was."""
-    config = site.config
-    if config.get("maintenance_mode") or config.get("pause_scheduler"):
+    if _is_held(site):
         return 0
     now = datetime.now(timezone.utc).replace(tzinfo=None)
     count = 0
     with Database(site) as opened:
-        if opened.single("System Settings", "enable_scheduler") != "1":
+        if _is_disabled(opened):
             return 0
         for job in opened.rows("SELECT name, method, frequency, last_execution FROM `tabScheduled Job Type` "
                                "WHERE stopped = 0"):

@@ -10,12 +10,14 @@ pub(super) fn shape(stack: &Stack, tenant: &Tenant) -> Option<TrialShape> {
     if stack.runtime != RuntimeKind::Compose {
         return None;
     }
-    let (service, port) = match &tenant.database {
-        DatabasePlace::Postgresql { service, .. } => (service, 5432),
-        DatabasePlace::Mariadb { service, host: None, .. } => (service, 3306),
+    let service = match &tenant.database {
+        DatabasePlace::Postgresql { service, .. } | DatabasePlace::Mariadb { service, host: None, .. } => {
+            service
+        }
         // A server that is no service of the stack cannot be started a second time.
         DatabasePlace::Mariadb { .. } | DatabasePlace::Sqlite { .. } => return None,
     };
+    let port = tenant.database.engine().port()?;
     let frontend = stack.frontend_service()?.clone();
     let web = stack.services.web.iter().filter(|service| **service != frontend).cloned().collect();
     let named = |place: &FilesPlace| (place.name().to_owned(), place.name().to_owned());

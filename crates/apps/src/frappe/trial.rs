@@ -11,16 +11,13 @@ use serde_json::{Value, json};
 use super::clone::{DIRECTORIES, lies};
 use super::{Frappe, gates};
 
-/// The port of MariaDB where none is said.
-const PORT: u16 = 3306;
-
 pub(super) fn shape(stack: &Stack, tenant: &Tenant) -> Option<TrialShape> {
     if stack.runtime != RuntimeKind::Compose {
         return None;
     }
     let DatabasePlace::Mariadb { service, host, port, .. } = &tenant.database else { return None };
     let (sites, sets) = lies(stack, tenant)?;
-    let port = port.unwrap_or(PORT);
+    let port = port.or(tenant.database.engine().port())?;
     let frontend = stack.frontend_service()?.clone();
     let web = stack.services.web.iter().filter(|service| **service != frontend).cloned().collect();
     let settings = [

@@ -128,6 +128,10 @@ impl Copying<'_> {
 
     /// Removes the database with everything beside it. Idempotent.
     pub(super) async fn discard_database(&self) -> Result<()> {
+        if self.own_server {
+            // It goes with its server.
+            return Ok(());
+        }
         let database = &self.context.ports.database;
         database.drop_copy(self.to, &self.beside()).await?;
         database.drop_copy(self.to, &DatabaseCopy::Kept(self.suffix.to_owned())).await?;

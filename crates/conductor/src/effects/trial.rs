@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use eclusa_fault::{Code, Fault, Language, Result};
-use eclusa_model::{DatabaseEngine, DatabasePlace, FilesPlace, ServiceName, Tenant};
+use eclusa_model::{DatabasePlace, FilesPlace, ServiceName, Tenant};
 use eclusa_ports::{DatabaseCopy, PointManifest, TrialMount, TrialServer, TrialSpec, TrialTarget};
 use eclusa_runbook::{
     Gate, GateKind, OnNoGo, Outputs, PointReference, Trial, TrialCopy, TrialOperation, TrialServices,
@@ -172,10 +172,9 @@ async fn fill_server(
     service: &ServiceName,
 ) -> Result<()> {
     let live = context.tenant(&trial.tenant)?;
-    let port = match live.database.engine() {
-        DatabaseEngine::Postgresql => 5432,
-        DatabaseEngine::Mariadb | DatabaseEngine::Sqlite => 3306,
-    };
+    let port = live.database.engine().port().ok_or_else(|| {
+        Fault::new(Code::Internal).with("what", "a server was to be started for a database that has none")
+    })?;
     let server = TrialServer {
         name: trial.name.clone(),
         tenant: trial.tenant.clone(),
@@ -198,9 +197,8 @@ async fn fill_server(
     made.fill(&manifest, &copy.sets, &copy.directories).await?;
     made.swap_database().await?;
     eclusa_crash::point("trial.database-filled");
-    for (set, inside) in &copy.sets {
-        let place = live.files.iter().find(|place| place.name() == set);
-        let Some(place) = place else { continue };
+    for place in &live.files {
+        let Some(inside) = copy.sets.get(place.name()) else { continue };
         let like = context.ports.runtime.files_directory(place).await?;
         host.own(&made.directory.join(inside), &like).await?;
         host.mode(&made.directory.join(inside), &like).await?;
@@ -378,9 +376,5 @@ async fn end(context: &Context, trial: &Trial, sites: &FilesPlace) -> Result<()>
     let made = copying(context, trial, live, &tenant, &root);
     made.directories().remove(&root).await?;
     made.directories().remove_empty(&sites.join(MAKING)).await?;
-    if trial.server.is_some() {
-        // It went with its server.
-        return Ok(());
-    }
     made.discard_database().await
 }

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use super::catalogue::{self, UNFINISHED};
 use super::quote::literal;
 use super::session::{Access, Failure, Session};
-use crate::asides::{ASIDE, comment, read};
+use crate::asides::{ASIDE, comment, not_one, read};
 
 type Outcome<T> = Result<T, Failure>;
 
@@ -51,10 +51,6 @@ pub(super) async fn drop(access: &Access, database: &str) -> Outcome<()> {
         Some(comment) if comment.starts_with(ASIDE) || comment == UNFINISHED => {
             catalogue::drop_database(&mut session, database).await
         }
-        Some(_) => {
-            let fault = crate::fault(eclusa_fault::Code::DatabaseDenied, &access.tenant);
-            let why = format!("the database {database:?} was not made to look at tables");
-            Err(Failure::Fault(fault.because(why)))
-        }
+        Some(_) => Err(Failure::Fault(not_one(&access.tenant, database))),
     }
 }

@@ -4,7 +4,6 @@
 //! tables are dropped with all that hangs on them, and only rows, keys and indexes of those that are wanted follow.
 
 use std::collections::BTreeSet;
-use std::io::Read;
 
 use eclusa_model::TenantName;
 use eclusa_ports::{Aside, StoredDump};
@@ -17,7 +16,7 @@ use super::quote::{identifier, literal};
 use super::restore;
 use super::session::{Access, Failure, Session};
 use super::summary::text;
-use crate::asides::{ASIDE, comment, read};
+use crate::asides::{ASIDE, comment, not_one, read};
 use crate::streams;
 
 /// The comment of one that has not everything yet.
@@ -48,27 +47,21 @@ pub(super) async fn make(
     };
     let made = made.await;
     eclusa_crash::point("postgresql.aside.filled");
-    if made.is_err()
-        && let Ok(mut maintenance) = catalogue::maintenance(access, name).await
-        && let Err(failure) = catalogue::drop_by_force(&mut maintenance, aside).await
-    {
-        tracing::warn!(database = aside, ?failure, "a database with some tables was left half made");
+    if made.is_err() {
+        restore::drop_half(access, name, aside).await;
     }
     made
 }
 
 async fn fill(access: &Access, aside: &str, dump: StoredDump, tables: &BTreeSet<String>) -> Outcome<()> {
+    let mut dropping = dropping(tables);
     for stream in dump.streams {
-        let is_structure = streams::is_structure(&stream.name);
-        let chosen = if is_structure {
-            stream.reader
+        if streams::is_structure(&stream.name) {
+            restore::feed_one(access, aside, stream.reader).await?;
+            Session::open(access, aside).await?.run(&std::mem::take(&mut dropping)).await?;
         } else {
-            let dropping = dropping(tables);
-            Box::new(Chosen::new(stream.reader, tables, &dropping)) as Box<dyn Read + Send>
-        };
-        restore::feed_one(access, aside, chosen).await?;
-        if is_structure {
-            Session::open(access, aside).await?.run(&dropping(tables)).await?;
+            let chosen = Chosen::new(stream.reader, tables, std::mem::take(&mut dropping));
+            restore::feed_one(access, aside, Box::new(chosen)).await?;
         }
     }
     Session::open(access, aside).await?.run("ANALYZE;").await
@@ -151,7 +144,5 @@ pub(super) async fn drop(access: &Access, name: &str, database: &str) -> Outcome
     if comment.starts_with(ASIDE) || comment == UNFINISHED {
         return catalogue::drop_by_force(&mut maintenance, database).await;
     }
-    let fault = crate::fault(eclusa_fault::Code::DatabaseDenied, &access.tenant);
-    let why = format!("the database {database:?} was not made to look at tables");
-    Err(Failure::Fault(fault.because(why)))
+    Err(Failure::Fault(not_one(&access.tenant, database)))
 }

@@ -7,7 +7,7 @@
 use std::collections::BTreeSet;
 use std::io::{self, BufRead, BufReader, Read};
 
-use super::quote::unquoted;
+use super::quote::{qualified, unquoted};
 use super::rows_dumped::TableName;
 use crate::server::{PIECE, TRAILER};
 
@@ -55,11 +55,10 @@ enum Kind {
 }
 
 impl<R: Read> Chosen<R> {
-    pub(super) fn new(inner: R, tables: &BTreeSet<String>, between: &str) -> Self {
-        let tables =
-            tables.iter().filter_map(|table| named(table.as_bytes()).map(|(name, _)| name)).collect();
+    pub(super) fn new(inner: R, tables: &BTreeSet<String>, between: String) -> Self {
+        let tables = tables.iter().filter_map(|table| Some(qualified(table)?.0)).collect();
         let inner = BufReader::with_capacity(PIECE, inner);
-        let between = between.as_bytes().to_vec();
+        let between = between.into_bytes();
         Self { inner, tables, between, over: false, place: Place::Structure, out: Vec::new(), given: 0 }
     }
 
@@ -122,12 +121,7 @@ impl<R: Read> Read for Chosen<R> {
             }
             self.line(&line);
         }
-        let rest = self.out.get(self.given..).unwrap_or_default();
-        let count = rest.len().min(buffer.len());
-        let (to, from) = (buffer.get_mut(..count), rest.get(..count));
-        if let (Some(to), Some(from)) = (to, from) {
-            to.copy_from_slice(from);
-        }
+        let count = self.out.get(self.given..).unwrap_or_default().read(buffer)?;
         self.given += count;
         Ok(count)
     }
@@ -179,28 +173,21 @@ fn announced(line: &[u8]) -> Option<Announcement> {
 
 /// The table that a statement is of.
 fn table_of(kind: Kind, line: &[u8]) -> Option<TableName> {
+    let line = std::str::from_utf8(line).ok()?;
     let rest = match kind {
-        Kind::Rows => line.strip_prefix(b"COPY ")?,
+        Kind::Rows => line.strip_prefix("COPY ")?,
         Kind::Constraint => {
-            let rest = line.strip_prefix(b"ALTER TABLE ")?;
-            rest.strip_prefix(b"ONLY ").unwrap_or(rest)
+            let rest = line.strip_prefix("ALTER TABLE ")?;
+            rest.strip_prefix("ONLY ").unwrap_or(rest)
         }
         Kind::Index => {
-            let rest = line.strip_prefix(b"CREATE ")?;
-            let rest = rest.strip_prefix(b"UNIQUE ").unwrap_or(rest).strip_prefix(b"INDEX ")?;
-            let (_, rest) = unquoted(std::str::from_utf8(rest).ok()?)?;
-            let rest = rest.strip_prefix(" ON ")?;
-            rest.strip_prefix("ONLY ").unwrap_or(rest).as_bytes()
+            let rest = line.strip_prefix("CREATE ")?;
+            let rest = rest.strip_prefix("UNIQUE ").unwrap_or(rest).strip_prefix("INDEX ")?;
+            let rest = unquoted(rest)?.1.strip_prefix(" ON ")?;
+            rest.strip_prefix("ONLY ").unwrap_or(rest)
         }
     };
-    named(rest).map(|(name, _)| name)
-}
-
-/// The name with which a text begins, with its schema, and what stands behind it.
-fn named(text: &[u8]) -> Option<(TableName, &str)> {
-    let (schema, rest) = unquoted(std::str::from_utf8(text).ok()?)?;
-    let (table, rest) = unquoted(rest.strip_prefix('.')?)?;
-    Some(((schema, table), rest))
+    Some(qualified(rest)?.0)
 }
 
 #[cfg(test)]
@@ -278,7 +265,7 @@ SELECT pg_catalog.setval('public.sale_id_seq', 7, true);
     fn of(tables: &[&str]) -> Vec<String> {
         let tables = tables.iter().map(|table| (*table).to_owned()).collect();
         let mut text = String::new();
-        Chosen::new(DUMP.as_bytes(), &tables, "DROP;\n").read_to_string(&mut text).unwrap();
+        Chosen::new(DUMP.as_bytes(), &tables, "DROP;\n".to_owned()).read_to_string(&mut text).unwrap();
         let told = |line: &&str| !line.is_empty() && !line.starts_with("--");
         text.lines().filter(told).map(str::to_owned).collect()
     }
@@ -315,7 +302,7 @@ SELECT pg_catalog.setval('public.sale_id_seq', 7, true);
     fn its_last_line_stays() {
         let mut text = String::new();
         let tables = BTreeSet::from(["public.sale".to_owned()]);
-        Chosen::new(DUMP.as_bytes(), &tables, "").read_to_string(&mut text).unwrap();
+        Chosen::new(DUMP.as_bytes(), &tables, String::new()).read_to_string(&mut text).unwrap();
         assert!(text.as_bytes().ends_with(TRAILER), "{text}");
     }
 }

@@ -41,6 +41,13 @@ pub(crate) fn unquoted(text: &str) -> Option<(String, &str)> {
     }
 }
 
+/// The name of a table or the like with which such a text begins, schema and name, and what stands behind it.
+pub(crate) fn qualified(text: &str) -> Option<((String, String), &str)> {
+    let (schema, rest) = unquoted(text)?;
+    let (name, rest) = unquoted(rest.strip_prefix('.')?)?;
+    Some(((schema, name), rest))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -51,14 +51,19 @@ pub(crate) async fn restore_beside(
         Err(failure) => Err(failure),
     };
     if finished.is_err() {
-        // In a new session: the failure may have been the end of the one that was open.
-        if let Ok(mut maintenance) = catalogue::maintenance(access, name).await
-            && let Err(failure) = catalogue::drop_by_force(&mut maintenance, &unfinished).await
-        {
-            tracing::warn!(database = unfinished, ?failure, "a half restored database was left");
-        }
+        drop_half(access, name, &unfinished).await;
     }
     finished
+}
+
+/// Drops a database that was not restored to its end.
+pub(super) async fn drop_half(access: &Access, live: &str, database: &str) {
+    // In a new session: the failure may have been the end of the one that was open.
+    if let Ok(mut maintenance) = catalogue::maintenance(access, live).await
+        && let Err(failure) = catalogue::drop_by_force(&mut maintenance, database).await
+    {
+        tracing::warn!(database, ?failure, "a half restored database was left");
+    }
 }
 
 /// Feeds the dump to psql and lets the server count what it got.

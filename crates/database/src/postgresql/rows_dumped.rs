@@ -14,7 +14,7 @@ use std::sync::Arc;
 use twox_hash::XxHash3_128;
 use twox_hash::xxhash3_128::Hasher;
 
-use super::quote::unquoted;
+use super::quote::{qualified, unquoted};
 use crate::rows_counted::Sum;
 
 /// A table: schema and name.
@@ -187,11 +187,10 @@ impl<R: Read> Read for DumpedRows<R> {
 /// The table and the columns of `COPY schema.table (column, …) FROM stdin;`.
 fn table_of(line: &[u8]) -> Option<(TableName, Vec<String>)> {
     let line = std::str::from_utf8(line.strip_prefix(COPY)?.strip_suffix(FROM)?).ok()?;
-    let (schema, rest) = unquoted(line)?;
-    let (table, rest) = unquoted(rest.strip_prefix('.')?)?;
+    let (table, rest) = qualified(line)?;
     let mut columns = Vec::new();
     if rest.trim().is_empty() {
-        return Some(((schema, table), columns));
+        return Some((table, columns));
     }
     let mut rest = rest.strip_prefix(" (")?;
     loop {
@@ -199,7 +198,7 @@ fn table_of(line: &[u8]) -> Option<(TableName, Vec<String>)> {
         columns.push(column);
         match behind.strip_prefix(", ") {
             Some(more) => rest = more,
-            None => return (behind == ")").then_some(((schema, table), columns)),
+            None => return (behind == ")").then_some((table, columns)),
         }
     }
 }

@@ -25,19 +25,18 @@ pub(super) fn limited(container: &ContainerInspectResponse, name: &str) -> HostC
 pub(super) fn mounts(container: &ContainerInspectResponse, spec: &TrialSpec) -> Vec<Mount> {
     let live: Vec<&MountPoint> = container.mounts.iter().flatten().collect();
     let mut mounts: Vec<Mount> = spec.mounts.iter().flat_map(|own| targets(own, &live)).collect();
-    for mount in live {
-        let Some(target) = mount.destination.as_deref() else { continue };
-        if mounts.iter().filter_map(|own| own.target.as_deref()).any(|own| is_below(target, own)) {
+    for live in live {
+        let Some(target) = live.destination.as_deref() else { continue };
+        let own = mounts.iter().filter_map(|own| own.target.as_deref());
+        if own.into_iter().any(|own| Path::new(target).starts_with(own)) {
             continue;
         }
-        match (mount.typ.as_deref(), &mount.source, &mount.name) {
-            (Some("bind"), Some(source), _) if mount.rw == Some(false) => {
-                mounts.push(bind(source, target, true))
+        match (live.typ.as_deref(), &live.name) {
+            (Some("volume"), Some(name)) if spec.server.is_some() => {
+                let volume = format!("{}_{name}", spec.name);
+                mounts.push(mounted(MountType::VOLUME, &volume, target, live.rw == Some(false)));
             }
-            (Some("volume"), _, Some(name)) if spec.server.is_some() => {
-                mounts.push(volume(&spec.name, name, target, mount.rw == Some(false)));
-            }
-            _ => {}
+            _ => mounts.extend(only_read(live)),
         }
     }
     mounts
@@ -45,41 +44,38 @@ pub(super) fn mounts(container: &ContainerInspectResponse, spec: &TrialSpec) -> 
 
 /// What a database server of a copy's own sees: what of the host the one that it is made like only reads.
 pub(super) fn read_only(container: &ContainerInspectResponse) -> Vec<Mount> {
-    let binds = container
-        .mounts
-        .iter()
-        .flatten()
-        .filter(|mount| mount.typ.as_deref() == Some("bind") && mount.rw == Some(false));
-    binds
-        .filter_map(|mount| Some(bind(mount.source.as_deref()?, mount.destination.as_deref()?, true)))
-        .collect()
+    container.mounts.iter().flatten().filter_map(only_read).collect()
+}
+
+/// The same of a trial, where it is of the host and a service only reads it.
+fn only_read(live: &MountPoint) -> Option<Mount> {
+    if live.typ.as_deref() != Some("bind") || live.rw != Some(false) {
+        return None;
+    }
+    Some(mounted(MountType::BIND, live.source.as_deref()?, live.destination.as_deref()?, true))
 }
 
 /// Where a service sees a directory of the trial's own.
 fn targets(own: &TrialMount, live: &[&MountPoint]) -> Vec<Mount> {
     let source = own.source.display().to_string();
     match &own.target {
-        TrialTarget::Path(path) => vec![bind(&source, path, own.read_only)],
+        TrialTarget::Path(path) => vec![mounted(MountType::BIND, &source, path, own.read_only)],
         TrialTarget::InsteadOf(directory) => live
             .iter()
             .filter_map(|mount| {
                 let inside = directory.strip_prefix(mount.source.as_deref()?).ok()?;
                 let target = Path::new(mount.destination.as_deref()?).join(inside);
                 let target = target.display().to_string();
-                Some(bind(&source, target.trim_end_matches('/'), own.read_only || mount.rw == Some(false)))
+                let read_only = own.read_only || mount.rw == Some(false);
+                Some(mounted(MountType::BIND, &source, target.trim_end_matches('/'), read_only))
             })
             .collect(),
     }
 }
 
-/// Whether a path is another one or lies below it.
-fn is_below(path: &str, other: &str) -> bool {
-    Path::new(path).starts_with(other)
-}
-
-fn bind(source: &str, target: &str, read_only: bool) -> Mount {
+fn mounted(typ: MountType, source: &str, target: &str, read_only: bool) -> Mount {
     Mount {
-        typ: Some(MountType::BIND),
+        typ: Some(typ),
         source: Some(source.to_owned()),
         target: Some(target.to_owned()),
         read_only: Some(read_only),
@@ -87,28 +83,12 @@ fn bind(source: &str, target: &str, read_only: bool) -> Mount {
     }
 }
 
-/// The volume of a trial that stands for one of the stack.
-fn volume(trial: &str, live: &str, target: &str, read_only: bool) -> Mount {
-    Mount {
-        typ: Some(MountType::VOLUME),
-        source: Some(volume_name(trial, live)),
-        target: Some(target.to_owned()),
-        read_only: Some(read_only),
-        ..Default::default()
-    }
-}
-
-/// What a volume of a trial is called.
-fn volume_name(trial: &str, live: &str) -> String {
-    format!("{trial}_{live}")
-}
-
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
 
-    fn mounted(typ: &str, name: Option<&str>, source: &str, destination: &str, rw: bool) -> MountPoint {
+    fn point(typ: &str, name: Option<&str>, source: &str, destination: &str, rw: bool) -> MountPoint {
         MountPoint {
             typ: Some(typ.to_owned()),
             name: name.map(str::to_owned),
@@ -150,11 +130,11 @@ mod tests {
             read_only: false,
         };
         let live = vec![
-            mounted("volume", Some("shop_data"), "/volumes/data", "/srv/data", true),
-            mounted("volume", Some("shop_data"), "/volumes/data/media", "/usr/share/media", false),
-            mounted("volume", Some("shop_static"), "/volumes/static", "/srv/static", true),
-            mounted("bind", None, "/etc/shop.conf", "/etc/shop.conf", false),
-            mounted("bind", None, "/srv/written", "/srv/written", true),
+            point("volume", Some("shop_data"), "/volumes/data", "/srv/data", true),
+            point("volume", Some("shop_data"), "/volumes/data/media", "/usr/share/media", false),
+            point("volume", Some("shop_static"), "/volumes/static", "/srv/static", true),
+            point("bind", None, "/etc/shop.conf", "/etc/shop.conf", false),
+            point("bind", None, "/srv/written", "/srv/written", true),
         ];
         assert_eq!(
             seen(&[own], live, true),
@@ -176,9 +156,9 @@ mod tests {
             read_only: false,
         };
         let live = vec![
-            mounted("volume", Some("bench_sites"), "/volumes/sites", "/bench/sites", true),
-            mounted("volume", Some("bench_logs"), "/volumes/logs", "/bench/logs", true),
-            mounted("bind", None, "/etc/a", "/bench/sites-of-others", false),
+            point("volume", Some("bench_sites"), "/volumes/sites", "/bench/sites", true),
+            point("volume", Some("bench_logs"), "/volumes/logs", "/bench/logs", true),
+            point("bind", None, "/etc/a", "/bench/sites-of-others", false),
         ];
         assert_eq!(seen(&[own], live, false), ["/copy /bench/sites", "/etc/a /bench/sites-of-others ro"]);
     }
